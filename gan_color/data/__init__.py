@@ -1,0 +1,1 @@
+"""Folders of photographs in, batches of uint8 crops out."""

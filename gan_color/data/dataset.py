@@ -1,0 +1,150 @@
+"""An item is a uint8 RGB crop [3, size, size] and a label; albumentations makes the crop.
+
+albumentations ignores the global seeds, so that every item carries a seed of its own: the same
+(index, seed) gives the same crop in any process, whatever the number of workers.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+# Without this the import asks a server for a newer version.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+import albumentations as A
+
+from gan_color.config import AugmentConfig, DataConfig, FolderConfig
+from gan_color.data.images import ImageFile, Index, ScanCache, examine, find_images, read_rgb
+from gan_color.errors import GanColorError
+
+Item = tuple[Tensor, ...]
+
+
+def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
+    """Random resized crop, flip, brightness and contrast, as configured."""
+    steps: list[A.BasicTransform] = [
+        A.RandomResizedCrop(
+            size=(size, size),
+            scale=augment.scale,
+            ratio=augment.ratio,
+            interpolation=cv2.INTER_LINEAR,
+            area_for_downscale="image",  # INTER_AREA when shrinking: linear would alias
+        )
+    ]
+    if augment.flip:
+        steps.append(A.HorizontalFlip(p=augment.flip))
+    if augment.brightness or augment.contrast:
+        steps.append(
+            A.RandomBrightnessContrast(
+                brightness_limit=augment.brightness, contrast_limit=augment.contrast, p=0.5
+            )
+        )
+    return A.Compose(steps)
+
+
+def degradation(probability: float) -> A.Compose:
+    """What time and copying do to a photograph: grain, blur, fading, JPEG."""
+    return A.Compose(
+        [
+            A.OneOf([A.GaussianBlur(sigma_limit=(0.4, 1.5)), A.Downscale((0.5, 0.9))], p=0.4),
+            A.RandomToneCurve(scale=0.15, p=0.3),
+            A.RandomBrightnessContrast((-0.1, 0.2), (-0.4, 0.1), p=0.4),
+            A.GaussNoise(std_range=(0.01, 0.08), per_channel=False, p=0.6),
+            A.ImageCompression(quality_range=(30, 90), p=0.5),
+        ],
+        p=probability,
+    )
+
+
+def evaluation_transform(size: int) -> A.Compose:
+    """Shortest side to `size`, then the centre square: the same for every model and run."""
+    return A.Compose(
+        [A.SmallestMaxSize(size, interpolation=cv2.INTER_AREA), A.CenterCrop(size, size)]
+    )
+
+
+def _to_tensor(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+class CropDataset(Dataset[Item]):
+    """Keys (index, seed) -> (crop, label), or (crop, label, degraded crop) with degradation on.
+
+    The degraded crop is where L is taken from; ab always comes from the clean one.
+    """
+
+    def __init__(self, files: list[ImageFile], size: int, augment: AugmentConfig) -> None:
+        self.files = files
+        self.transform = training_transform(size, augment)
+        self.degrade = degradation(augment.degrade) if augment.degrade else None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, key: tuple[int, int]) -> Item:
+        index, seed = key
+        file = self.files[index]
+        self.transform.set_random_seed(seed)
+        crop = self.transform(image=read_rgb(file.path))["image"]
+        item = (_to_tensor(crop), torch.tensor(file.label))
+        if self.degrade is None:
+            return item
+        self.degrade.set_random_seed(seed)
+        return (*item, _to_tensor(self.degrade(image=crop)["image"]))
+
+
+def evaluation_crop(path: Path, size: int) -> Tensor:
+    """The centre square of a picture as uint8 RGB [3, size, size]; raises BadImageError."""
+    return _to_tensor(evaluation_transform(size)(image=read_rgb(path))["image"])
+
+
+def scan(folders: tuple[FolderConfig, ...], data: DataConfig, cache: ScanCache) -> Index:
+    """Find and check every picture of the folders; subfolders become classes.
+
+    `data.source_pattern` names the source of a file by the first group of a regular expression on
+    its name; without it, a folder is one source. Raises GanColorError for a folder without images.
+    """
+    index = Index()
+    found = [(i, folder.path, find_images(folder.path)) for i, folder in enumerate(folders)]
+    labelled = {
+        path: path.relative_to(root).parts[0]
+        for _, root, paths in found
+        for path in paths
+        if len(path.relative_to(root).parts) > 1
+    }
+    index.classes = sorted(set(labelled.values()))
+    label_of = {name: i for i, name in enumerate(index.classes)}
+    for i, root, paths in found:
+        for path, known in zip(paths, examine(paths, cache), strict=True):
+            if "bad" in known:
+                index.bad.append((path, str(known["bad"])))
+                continue
+            label = label_of[labelled[path]] if path in labelled else -1
+            index.files.append(
+                ImageFile(
+                    path,
+                    str(known["digest"]),
+                    bool(known["grey"]),
+                    label,
+                    _source(path, root, data.source_pattern),
+                    i,
+                )
+            )
+    return index
+
+
+def _source(path: Path, root: Path, pattern: str | None) -> str:
+    if pattern is None:
+        return root.name
+    match = re.search(pattern, path.name)
+    if match is None:
+        raise GanColorError(
+            f"data.source_pattern: {pattern!r} does not match the file name {path.name!r}"
+        )
+    return match.group(1)

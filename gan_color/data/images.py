@@ -1,0 +1,212 @@
+"""Find, read, check and split image files."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from gan_color.errors import GanColorError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
+# Larger pictures are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
+PIXEL_LIMIT = 200_000_000
+Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+# Below this mean chroma (Lab) a picture is grey to the eye; JPEG alone gives a grey one about 1.
+GREY_CHROMA = 3.0
+
+
+class BadImageError(GanColorError):
+    """A file that is not a readable picture; the message says why."""
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Every image file below a folder, sorted; hidden files and folders are left out.
+
+    Raises GanColorError where the folder does not exist or holds no image.
+    """
+    if not folder.is_dir():
+        raise GanColorError(f"data: found no folder {str(folder)!r}, expected a folder of images")
+    found = []
+    for root, directories, files in os.walk(folder):
+        directories[:] = sorted(d for d in directories if not d.startswith("."))
+        found += [
+            Path(root, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+        ]
+    if not found:
+        raise GanColorError(
+            f"data: found no images in {str(folder)!r}, expected "
+            f"{', '.join(sorted(SUFFIXES))} files"
+        )
+    return sorted(found)
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Upright 8-bit sRGB: orientation applied, ICC profile converted, alpha laid on white.
+
+    Raises BadImageError for a colour profile that cannot be read.
+    """
+    image = ImageOps.exif_transpose(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+        # 16-bit grey: Pillow's own conversion clips instead of scaling.
+        values = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray((values / 257.0).clip(0, 255).round().astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        image = _convert_profile(image, profile)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image
+        colour_space = source.profile.xcolor_space.strip()
+        if {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}.get(colour_space) != image.mode:
+            return image  # a profile of another kind of picture says nothing about this one
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise BadImageError(f"unreadable colour profile ({error})") from None
+    assert converted is not None
+    return converted
+
+
+def open_image(source: Path | io.BytesIO) -> Image.Image:
+    """Open and fully decode a picture; BadImageError says why it cannot be."""
+    try:
+        image = Image.open(source)
+        if image.width * image.height > PIXEL_LIMIT:
+            raise BadImageError(
+                f"{image.width} x {image.height} pixels, at most {PIXEL_LIMIT:,} are accepted"
+            )
+        image.load()
+    except UnidentifiedImageError:
+        raise BadImageError("not an image in a known format") from None
+    except Image.DecompressionBombError:
+        raise BadImageError(f"more than {PIXEL_LIMIT:,} pixels") from None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        raise BadImageError(str(error) or type(error).__name__) from None
+    return image
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Upright sRGB pixels [H, W, 3]; raises BadImageError."""
+    return np.array(to_srgb(open_image(path)))
+
+
+def mean_chroma(rgb: NDArray[np.uint8]) -> float:
+    """Mean Lab chroma of a picture [H, W, 3], from at most 64 x 64 of its pixels."""
+    import torch
+
+    from gan_color.lab import rgb8_to_float, rgb_to_lab
+
+    step = max(1, min(rgb.shape[:2]) // 64)
+    small = torch.from_numpy(rgb[::step, ::step].copy()).permute(2, 0, 1)[None]
+    return float(rgb_to_lab(rgb8_to_float(small))[:, 1:].norm(dim=1).mean())
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One usable picture of a dataset."""
+
+    path: Path
+    digest: str  # SHA-256 of the file's bytes
+    grey: bool
+    label: int = -1  # index into Index.classes
+    source: str = ""  # what balancing counts as one source
+    folder: int = 0  # which of the configured folders it came from
+
+
+@dataclass
+class Index:
+    """What a scan found: usable files, bad ones with their reason, class names."""
+
+    files: list[ImageFile] = field(default_factory=list)
+    bad: list[tuple[Path, str]] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+
+
+def _examine(path: Path) -> dict[str, object]:
+    try:
+        data = path.read_bytes()
+        rgb = np.array(to_srgb(open_image(io.BytesIO(data))))
+    except (BadImageError, OSError) as error:
+        return {"bad": str(error)}
+    return {"digest": hashlib.sha256(data).hexdigest(), "grey": mean_chroma(rgb) < GREY_CHROMA}
+
+
+class ScanCache:
+    """What earlier scans learnt about files, by path, size and modification time.
+
+    A jsonl file, appended to; a broken line (a killed run) is skipped and simply redone.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.known: dict[str, dict[str, object]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                    self.known[row.pop("key")] = row
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    continue
+
+    @staticmethod
+    def key(path: Path) -> str:
+        status = path.stat()
+        return f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}"
+
+    def add(self, rows: dict[str, dict[str, object]]) -> None:
+        self.known |= rows
+        if self.path is None or not rows:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            # The newline first: whatever a killed run left unfinished ends here.
+            file.writelines(f"\n{json.dumps({'key': k, **v})}" for k, v in rows.items())
+
+
+def examine(paths: Iterable[Path], cache: ScanCache) -> Iterator[dict[str, object]]:
+    """What is known of each path: {"digest", "grey"} or {"bad": reason}, in the same order."""
+    keys = {path: cache.key(path) for path in paths}
+    new = [path for path, key in keys.items() if key not in cache.known]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(new), 1024):
+            part = new[start : start + 1024]
+            rows = pool.map(_examine, part)
+            cache.add({keys[path]: row for path, row in zip(part, rows, strict=True)})
+    for key in keys.values():
+        yield cache.known[key]
+
+
+def split_by_digest(
+    files: list[ImageFile], valid_share: float
+) -> tuple[list[ImageFile], list[ImageFile]]:
+    """(training, validation): a file's content alone decides, so copies never straddle the two."""
+    edge = int(valid_share * 2**32)
+    train: list[ImageFile] = []
+    valid: list[ImageFile] = []
+    for file in files:
+        (valid if int(file.digest[:8], 16) < edge else train).append(file)
+    return train, valid
+
+
+def describe(file: ImageFile) -> dict[str, object]:
+    """A JSON-able row."""
+    return {**asdict(file), "path": str(file.path)}

@@ -1,0 +1,107 @@
+"""Loaders: an epoch is a number of images, drawn from (seed, stage, epoch) alone."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Sampler
+
+from gan_color.config import DataConfig, FolderConfig
+from gan_color.data.dataset import CropDataset, Item
+from gan_color.data.images import ImageFile
+from gan_color.errors import GanColorError
+
+
+def draw_probabilities(
+    files: list[ImageFile], data: DataConfig, folders: tuple[FolderConfig, ...]
+) -> NDArray[np.float64]:
+    """How likely each file is drawn; sums to 1.
+
+    `data.balance` b in 0..1 raises small groups: a group of n files gets a share proportional to
+    n ** (1 - b), so 0 keeps the files equal and 1 makes the groups equal. Folder weights, where
+    given, then set each folder's share of the draws.
+    """
+    groups: list[object]
+    if data.balance_by == "class":
+        groups = [file.label for file in files]
+    else:
+        groups = [(file.folder, file.source) for file in files]
+    counts = Counter(groups)
+    p = np.array([counts[group] ** -data.balance for group in groups])
+    weights = [folder.weight for folder in folders]
+    if any(weight is not None for weight in weights):
+        given = np.array([1.0 if weight is None else weight for weight in weights])
+        folder_of = np.array([file.folder for file in files])
+        totals = np.bincount(folder_of, weights=p, minlength=len(folders))
+        p *= given[folder_of] / totals[folder_of]
+    if not p.sum() > 0:
+        raise GanColorError("data.folders: every weight is 0, expected one above 0")
+    normalised: NDArray[np.float64] = p / p.sum()
+    return normalised
+
+
+class KeySampler(Sampler[list[tuple[int, int]]]):
+    """Batches of keys (index, seed) for one rank; call `set_epoch` before each epoch.
+
+    Systematic draws: each file comes floor or ceil of its expected number of times, so that equal
+    probabilities mean no file twice before every file once.
+    """
+
+    def __init__(
+        self,
+        probabilities: NDArray[np.float64],
+        batches: int,
+        batch: int,
+        seed: tuple[int, ...],
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if batch % ranks:
+            raise GanColorError(f"batch: found {batch}, expected a multiple of the {ranks} ranks")
+        self.probabilities, self.batches, self.batch = probabilities, batches, batch
+        self.seed, self.rank, self.ranks = seed, rank, ranks
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose which epoch the next iteration draws."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        generator = np.random.default_rng([*self.seed, self.epoch])
+        count = self.batches * self.batch
+        # The order is shuffled first: else the same neighbours would share a draw every epoch.
+        order = generator.permutation(len(self.probabilities))
+        edges = np.cumsum(self.probabilities[order])
+        points = (np.arange(count) + generator.random()) / count * edges[-1]
+        drawn = order[np.searchsorted(edges, points, side="right").clip(max=len(order) - 1)]
+        drawn = generator.permutation(drawn)
+        seeds = generator.integers(2**31, size=count)
+        share = self.batch // self.ranks
+        for i in range(self.batches):
+            start = i * self.batch + self.rank * share
+            yield [(int(drawn[k]), int(seeds[k])) for k in range(start, start + share)]
+
+
+def _start_worker(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def training_loader(
+    dataset: CropDataset, sampler: KeySampler, workers: int, pin_memory: bool
+) -> DataLoader[Item]:
+    """The loader of one stage: uint8 crops and labels, in the sampler's order."""
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker,
+    )

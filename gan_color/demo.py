@@ -1,0 +1,41 @@
+"""`gan-color demo`: train on what ships with installed packages, then colour two photographs."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from gan_color.config import Config
+from gan_color.data.images import open_image
+from gan_color.data.samples import grey_photograph, held_out
+from gan_color.export import load_model
+from gan_color.pipeline import colorize_image, save_image
+from gan_color.training.report import write_report
+from gan_color.training.run import train
+
+
+def side_by_side(images: list[Image.Image]) -> Image.Image:
+    """Pictures of one height, left to right."""
+    sheet = Image.new("RGB", (sum(i.width for i in images), images[0].height))
+    left = 0
+    for image in images:
+        sheet.paste(image, (left, 0))
+        left += image.width
+    return sheet
+
+
+def run_demo(config: Config) -> Path:
+    """Train the configuration, colour the held-out and the grey photograph; returns the report."""
+    model = load_model(train(config, overwrite=True))
+    truth = open_image(held_out()).convert("RGB")
+    grey = truth.convert("L").convert("RGB")
+    coloured = colorize_image(model, grey)
+    camera = open_image(grey_photograph()).convert("RGB")
+    sheets = {
+        "a photograph it never saw: grey | coloured | true": [grey, coloured, truth],
+        "a photograph that was always grey | coloured": [camera, colorize_image(model, camera)],
+    }
+    paths = {}
+    for (caption, images), name in zip(sheets.items(), ("coffee", "camera"), strict=True):
+        paths[caption] = config.folder / "coloured" / f"{name}.jpg"
+        save_image(side_by_side(images), paths[caption])
+    return write_report(config.folder, paths)

@@ -1,0 +1,76 @@
+"""Model files: safetensors whose header carries the model's name, options and training record.
+
+Spectral norm is folded into plain weights, so that a file holds what inference multiplies by.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from gan_color import models
+from gan_color.errors import GanColorError
+from gan_color.models.base import Colorizer
+
+HEADER_KEY = "gan_color"
+FORMAT = 1
+
+
+def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) -> None:
+    """Write a model file, whole or not at all. `model` is left as it is; a folded copy is saved.
+
+    `record` is what the training says of itself: stages, images, figures, licence of the data.
+    """
+    options = model.options.for_inference()
+    folded = models.model_class(name)(options)
+    folded.load_state_dict(model.state_dict())
+    folded.fold()
+    header = {
+        "format": FORMAT,
+        "name": name,
+        "options": options.model_dump(mode="json"),
+        "record": record,
+    }
+    tensors = {key: value.detach().cpu().contiguous() for key, value in folded.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
+    temporary.replace(path)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a model file; GanColorError for a file that is not one."""
+    if not path.is_file():
+        raise GanColorError(f"model: found no file {str(path)!r}, expected a model.safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise GanColorError(f"model: {path} is not a readable safetensors file: {error}") from None
+    if HEADER_KEY not in metadata:
+        raise GanColorError(
+            f"model: {path} carries no gan_color header, "
+            "expected a file that `gan-color train` wrote"
+        )
+    try:
+        header: dict[str, Any] = json.loads(metadata[HEADER_KEY])
+        found = header["format"]
+    except (ValueError, KeyError, TypeError):
+        raise GanColorError(f"model: the gan_color header of {path} is damaged") from None
+    if found != FORMAT:
+        raise GanColorError(f"model: {path} is of format {found}, expected {FORMAT}")
+    return header
+
+
+def load_model(path: Path) -> Colorizer:
+    """Build the model a file describes and load it, strictly, in evaluation mode on the CPU."""
+    header = read_header(path)
+    model = models.create(header["name"], **header["options"]).fold()
+    try:
+        model.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise GanColorError(f"model: {path} does not fit its own header: {detail}") from None
+    return model.requires_grad_(False).eval()

@@ -1,0 +1,36 @@
+"""What a colorizer costs: parameters, and FLOPs at 256 x 256."""
+
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_color import models
+
+SIZE = 256
+
+
+def describe_models() -> list[dict[str, Any]]:
+    """One row per model and variant: name, paper, parameters, gflops_256.
+
+    GFLOPs are 2 x multiply-adds of convolutions, matrix products and attention in one forward pass.
+    """
+    rows = []
+    for name in models.names():
+        kind = models.model_class(name)
+        for suffix, options in kind.variants().items():
+            # Shapes only: no memory is filled, nothing is computed.
+            with torch.device("meta"):
+                model = models.create(name, **options).fold()
+                counter = FlopCounterMode(display=False)
+                with counter, torch.no_grad():
+                    model(torch.empty(1, 1, SIZE, SIZE))
+            rows.append(
+                {
+                    "name": f"{name}/{suffix}" if suffix else name,
+                    "paper": kind.paper,
+                    "parameters": sum(p.numel() for p in model.parameters()),
+                    "gflops_256": round(counter.get_total_flops() / 1e9, 2),
+                }
+            )
+    return rows

@@ -1,0 +1,48 @@
+"""The table of colorizers: name -> "module:Class", imported when asked for."""
+
+import difflib
+import importlib
+from typing import Any
+
+from pydantic import ValidationError
+
+from gan_color.errors import GanColorError
+from gan_color.models.base import Batch, Colorizer, ModelOptions
+
+TABLE = {
+    "unet": "gan_color.models.unet:UNet",
+}
+
+__all__ = ["Batch", "Colorizer", "ModelOptions", "create", "model_class", "names", "parse_options"]
+
+
+def names() -> list[str]:
+    """Every registered model."""
+    return list(TABLE)
+
+
+def model_class(name: str) -> type[Colorizer]:
+    """The class behind a name; GanColorError with the closest known name for an unknown one."""
+    if name not in TABLE:
+        close = difflib.get_close_matches(name, TABLE, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise GanColorError(f"model: found {name!r}, expected one of {', '.join(TABLE)}{hint}")
+    module, attribute = TABLE[name].split(":")
+    found: type[Colorizer] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def parse_options(name: str, options: dict[str, Any]) -> ModelOptions:
+    """Validate the options of a model; raises pydantic's ValidationError for bad ones."""
+    return model_class(name).Options(**options)
+
+
+def create(name: str, **options: Any) -> Colorizer:
+    """Build a model by name: create("unet", preset="small", encoder_weights="none")."""
+    try:
+        parsed = parse_options(name, options)
+    except ValidationError as error:
+        from gan_color.config import explain
+
+        raise GanColorError(explain(error, model_class(name).Options, "model")) from None
+    return model_class(name)(parsed)

@@ -1,0 +1,144 @@
+"""The one contract: a colorizer predicts chroma from lightness. Units: gan_color.lab."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from gan_color.errors import GanColorError
+from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
+
+
+@dataclass(frozen=True)
+class Batch:
+    """L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1; label [B] int64, -1 where unknown."""
+
+    L: Tensor
+    ab: Tensor
+    label: Tensor
+
+    @classmethod
+    def from_rgb8(
+        cls,
+        rgb: Tensor,
+        label: Tensor,
+        degraded: Tensor | None = None,
+        *,
+        channels_last: bool = False,
+    ) -> "Batch":
+        """From uint8 crops [B, 3, H, W], on their device. L is the degraded crop's where given."""
+        L, ab = scale(rgb_to_lab(rgb8_to_float(rgb)))
+        if degraded is not None:
+            L = scale(rgb_to_lab(rgb8_to_float(degraded)))[0]
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        return cls(L.contiguous(memory_format=layout), ab.contiguous(memory_format=layout), label)
+
+    def __len__(self) -> int:
+        return len(self.L)
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Cut into equal parts; GanColorError when the batch does not divide."""
+        if len(self) % parts:
+            raise GanColorError(
+                f"accumulate: found {parts} for a batch of {len(self)}, expected a divisor of it"
+            )
+        size = len(self) // parts
+        return [
+            Batch(L, ab, label)
+            for L, ab, label in zip(
+                self.L.split(size), self.ab.split(size), self.label.split(size), strict=True
+            )
+        ]
+
+
+class ModelOptions(BaseModel):
+    """Base of every model's options: strict, immutable, and what a model file's header carries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def for_inference(self) -> "ModelOptions":
+        """The same options without whatever only a first training needs (pretrained weights)."""
+        return self
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """x [B, C, H, W] with its last row and column repeated until `multiple` divides H and W."""
+    padding = (0, -x.shape[-1] % multiple, 0, -x.shape[-2] % multiple)
+    return F.pad(x, padding, mode="replicate") if any(padding) else x
+
+
+class Colorizer(nn.Module):
+    """Base of every model. A subclass sets `paper` and `Options`, and writes `forward`, `losses`
+    and, if it classifies, `decode`.
+    """
+
+    paper: ClassVar[str] = ""
+    Options: ClassVar[type[ModelOptions]] = ModelOptions
+    # Regression: the output is ab itself, differentiable, so that a GAN stage can train it.
+    regression: ClassVar[bool] = True
+    # colorize() pads pictures to a multiple of this.
+    stride: int = 1
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        self.options = options
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        """Named sets of options worth listing: {suffix: options}; "" is the plain model."""
+        return {"": {}}
+
+    def forward(self, L: Tensor) -> Tensor:
+        """L [B, 1, H, W] -> whatever `losses` and `decode` read."""
+        raise NotImplementedError
+
+    def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The model's own terms, weighted, each a scalar; their sum is minimised."""
+        raise NotImplementedError
+
+    def decode(self, output: Tensor) -> Tensor:
+        """Output -> ab [B, 2, H, W] in -1..1. Regression models return it as it is."""
+        return output
+
+    @property
+    def needs_prior(self) -> bool:
+        """True where `set_prior` must be called before `losses`."""
+        return False
+
+    def set_prior(self, prior: Tensor) -> None:
+        """Take the training set's colour distribution [313] (gan_color.gamut)."""
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Parameters from input to output, for layer-wise learning rates. One group here."""
+        return [list(self.parameters())]
+
+    def pretrained_modules(self) -> list[nn.Module]:
+        """What `freeze_encoder` holds still. Empty where nothing was pretrained."""
+        return []
+
+    @torch.no_grad()
+    def colorize(self, L: Tensor) -> Tensor:
+        """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size, in evaluation mode.
+
+        Pads by edge replication to `stride` and crops back; leaves the training mode as it was.
+        """
+        was_training = self.training
+        self.eval()
+        try:
+            height, width = L.shape[-2:]
+            ab = self.decode(self(pad_to_multiple(L, self.stride)))
+        finally:
+            self.train(was_training)
+        return ab[..., :height, :width].float().clamp(-1, 1)
+
+    def fold(self) -> "Colorizer":
+        """Replace parametrised weights (spectral norm) by their plain values, in place."""
+        self.eval()
+        for module in self.modules():
+            if parametrize.is_parametrized(module, "weight"):
+                parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        return self

@@ -1,0 +1,115 @@
+"""Building blocks of the generator's decoder."""
+
+import itertools
+from functools import partial
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+Normalization = Literal["spectral", "batch", "both", "none"]
+
+
+class Convolution(nn.Sequential):
+    """Convolution, then ReLU, then BatchNorm (DeOldify's order), with what `norm` asks for."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, norm: Normalization) -> None:
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        nn.init.kaiming_normal_(conv.weight)
+        assert conv.bias is not None
+        nn.init.zeros_(conv.bias)
+        layers: list[nn.Module] = [spectral_norm(conv) if norm in ("spectral", "both") else conv]
+        layers.append(nn.ReLU(inplace=True))
+        if norm in ("batch", "both"):
+            layers.append(nn.BatchNorm2d(outputs))
+        super().__init__(*layers)
+
+
+class PixelShuffleUp(nn.Module):
+    """Twice the size by sub-pixel convolution, with ICNR initialisation and an optional blur.
+
+    PixelShuffle: Shi et al. 2016, https://arxiv.org/abs/1609.05158. ICNR makes the start a
+    nearest-neighbour upsampling, and the 2 x 2 blur removes what checkerboard is left: Aitken et
+    al. 2017, https://arxiv.org/abs/1707.02937, and Sugawara et al. 2018.
+    """
+
+    def __init__(self, inputs: int, outputs: int, norm: Normalization, blur: bool) -> None:
+        super().__init__()
+        conv = nn.Conv2d(inputs, 4 * outputs, 1)
+        with torch.no_grad():
+            seed = torch.empty(outputs, inputs, 1, 1)
+            nn.init.kaiming_normal_(seed)
+            conv.weight.copy_(seed.repeat_interleave(4, dim=0))
+        assert conv.bias is not None
+        nn.init.zeros_(conv.bias)
+        self.conv = spectral_norm(conv) if norm in ("spectral", "both") else conv
+        self.norm = nn.BatchNorm2d(outputs) if norm in ("batch", "both") else nn.Identity()
+        self.blur = blur
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pixel_shuffle(F.relu(self.conv(x)), 2)  # [B, outputs, 2H, 2W]
+        if self.blur:
+            x = F.avg_pool2d(F.pad(x, (1, 0, 1, 0), mode="replicate"), 2, stride=1)
+        out: Tensor = self.norm(x)
+        return out
+
+
+class SelfAttention(nn.Module):
+    """Self-attention over positions, added through a gain that starts at 0.
+
+    SAGAN: Zhang et al. 2018, https://arxiv.org/abs/1805.08318, section 3, as multi-head scaled
+    dot-product attention, whose memory is linear in the number of positions.
+    """
+
+    def __init__(self, channels: int, norm: Normalization, head_channels: int = 32) -> None:
+        super().__init__()
+        self.heads = max(1, channels // head_channels)
+        wrap = spectral_norm if norm in ("spectral", "both") else nn.Identity()
+        conv = partial(nn.Conv2d, kernel_size=1, bias=False)
+        self.to_qkv = wrap(conv(channels, 3 * channels))
+        self.to_out = wrap(conv(channels, channels))
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, C, H, W = x.shape
+        qkv = self.to_qkv(x).view(B, 3, self.heads, C // self.heads, H * W)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)  # [B, heads, H * W, C / heads]
+        attended = F.scaled_dot_product_attention(q, k, v)
+        attended = attended.transpose(-1, -2).reshape(B, C, H, W)
+        out: Tensor = x + self.gain * self.to_out(attended)
+        return out
+
+
+class UpBlock(nn.Module):
+    """Upsample, join the skip, convolve: one level of the decoder. A level may have no skip."""
+
+    def __init__(
+        self,
+        inputs: int,
+        skip: int,
+        outputs: int,
+        norm: Normalization,
+        blur: bool,
+        attention: bool,
+        convolutions: int,
+    ) -> None:
+        super().__init__()
+        self.up = PixelShuffleUp(inputs, outputs, norm, blur)
+        # Encoder features come at any scale; this one makes them comparable with ours.
+        self.skip_norm = (
+            nn.BatchNorm2d(skip) if skip and norm in ("batch", "both") else nn.Identity()
+        )
+        widths = [outputs + skip] + [outputs] * convolutions
+        self.convolve = nn.Sequential(
+            *(Convolution(a, b, 3, norm) for a, b in itertools.pairwise(widths))
+        )
+        self.attention = SelfAttention(outputs, norm) if attention else nn.Identity()
+
+    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        x = self.up(x)
+        if skip is not None:
+            x = torch.cat((x, self.skip_norm(skip)), dim=1)
+        out: Tensor = self.attention(self.convolve(x))
+        return out

@@ -1,0 +1,161 @@
+"""The project's own generator: a pretrained encoder, a U-Net decoder, self-attention.
+
+After DeOldify (https://github.com/jantic/DeOldify) and U-Net (https://arxiv.org/abs/1505.04597),
+with these differences: it predicts ab, not RGB; skips are arguments, not hooks, so that copies,
+compilation and export work; any timm backbone with a feature pyramid serves as encoder.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from gan_color.gamut import class_weights, nearest_bin
+from gan_color.losses import PixelKind, pixel_loss
+from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
+from gan_color.models.encoder import Encoder
+from gan_color.models.layers import Normalization, UpBlock
+
+# `gan-color models` prints parameters and FLOPs of each. Widths run from the deepest level
+# (stride 16) to full resolution.
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {"encoder": "mobilenetv1_100", "widths": (256, 160, 96, 64, 32), "convolutions": 1},
+    "base": {"encoder": "resnet34", "widths": (512, 256, 192, 128, 64), "convolutions": 2},
+    "large": {"encoder": "convnext_tiny", "widths": (768, 512, 256, 128, 96), "convolutions": 2},
+}
+
+
+class UNetOptions(ModelOptions):
+    """Options of the U-Net. `preset` fills encoder, widths and convolutions; each can be given."""
+
+    preset: Literal["small", "base", "large"] = "small"
+    encoder: str = Field("", description="any timm backbone with a feature pyramid")
+    encoder_weights: str = Field("pretrained", description="pretrained | none | a file's path")
+    encoder_args: dict[str, bool | int | float | str] = Field(
+        {}, description="passed to timm.create_model"
+    )
+    encoder_drop: tuple[str, ...] = Field((), description="submodules replaced by the identity")
+    in_chans: Literal[1, 3] = Field(3, description="grey given once, or replicated to three")
+    widths: tuple[int, ...] = Field((), description="decoder channels, deepest level first")
+    convolutions: int = Field(0, ge=0, le=4, description="3 x 3 convolutions per decoder level")
+    norm: Normalization = "both"
+    attention_stride: int | None = Field(16, description="level that attends to itself, or null")
+    blur: bool = True
+    bound: Literal["tanh", "clip"] = Field("tanh", description="how ab is kept in -1..1")
+    # The model's own loss: see gan_color.losses.pixel_loss.
+    pixel: PixelKind = "huber"
+    huber_delta: float = Field(0.1, gt=0, description="in ab units, 1 = 110 of a* or b*")
+    pixel_weight: float = Field(1.0, ge=0)
+    chroma_weight: float = Field(0.0, ge=0, description="extra weight per ab unit of true chroma")
+    rebalance: float = Field(0.0, ge=0, le=1, description="1 - lambda of Zhang et al. 2016; 0: off")
+    rebalance_cap: float = Field(5.0, gt=0, description="largest weight of a colour")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            preset = PRESETS.get(data.get("preset", "small"), {})
+            return {**preset, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _five_levels(self) -> "UNetOptions":
+        if len(self.widths) != 5:
+            raise ValueError(f"widths: found {len(self.widths)} numbers, expected 5")
+        return self
+
+    def for_inference(self) -> "UNetOptions":
+        return self.model_copy(update={"encoder_weights": "none"})
+
+
+class UNet(Colorizer):
+    """Encoder -> decoder with skips -> ab. Works at any size; fastest at multiples of 32."""
+
+    paper = "https://github.com/jantic/DeOldify (U-Net with self-attention, NoGAN)"
+    Options: ClassVar[type[ModelOptions]] = UNetOptions
+    rebalance_weights: Tensor | None
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {preset: {"preset": preset, "encoder_weights": "none"} for preset in PRESETS}
+
+    def __init__(self, options: UNetOptions) -> None:
+        super().__init__(options)
+        self.settings = options
+        self.encoder = Encoder(
+            options.encoder,
+            options.encoder_weights,
+            options.in_chans,
+            dict(options.encoder_args),
+            options.encoder_drop,
+        )
+        self.stride = self.encoder.strides[-1]
+        skips = dict(zip(self.encoder.strides, self.encoder.channels, strict=True)) | {1: 1}
+        blocks, inputs, stride = [], self.encoder.channels[-1], self.stride // 2
+        levels = list(options.widths)[-self.stride.bit_length() + 1 :]
+        for width in levels:
+            blocks.append(
+                UpBlock(
+                    inputs,
+                    skips.get(stride, 0),
+                    width,
+                    options.norm,
+                    options.blur,
+                    attention=stride == options.attention_stride,
+                    convolutions=options.convolutions,
+                )
+            )
+            inputs, stride = width, stride // 2
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Conv2d(inputs, 2, 1)
+        # Starting from grey: no colour is claimed before something was learnt.
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+        self.register_buffer("rebalance_weights", None, persistent=False)
+
+    def forward(self, L: Tensor) -> Tensor:
+        """L [B, 1, H, W] -> ab [B, 2, H, W] (tanh-bounded, or free with bound="clip")."""
+        height, width = L.shape[-2:]
+        L = pad_to_multiple(L, self.stride)  # backbones disagree on how to round odd sizes
+        # L* / 100 stands in for the grey sRGB value the encoder was trained on: 0.53 against 0.5
+        # at middle grey, and equal at both ends.
+        maps = self.encoder((L + 1) / 2)
+        skips: dict[int, Tensor] = dict(zip(self.encoder.strides[:-1], maps[:-1], strict=True))
+        skips[1] = L.to(maps[0].dtype)
+        x, stride = maps[-1], self.stride // 2
+        for block in self.blocks:
+            x = block(x, skips.get(stride))
+            stride //= 2
+        ab = self.head(x)[..., :height, :width]
+        return torch.tanh(ab) if self.settings.bound == "tanh" else ab
+
+    def decode(self, output: Tensor) -> Tensor:
+        return output if self.settings.bound == "tanh" else output.clamp(-1, 1)
+
+    def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        options = self.settings
+        weight = 1.0 + options.chroma_weight * batch.ab.norm(dim=1, keepdim=True)
+        if self.rebalance_weights is not None:
+            weight = weight * self.rebalance_weights[nearest_bin(batch.ab)].unsqueeze(1)
+        loss = pixel_loss(output, batch.ab, options.pixel, options.huber_delta, weight)
+        return {"pixel": options.pixel_weight * loss}
+
+    @property
+    def needs_prior(self) -> bool:
+        return self.settings.rebalance > 0
+
+    def set_prior(self, prior: Tensor) -> None:
+        weights = class_weights(prior, 1 - self.settings.rebalance, self.settings.rebalance_cap)
+        self.rebalance_weights = weights.to(self.head.weight.device)
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Early half of the encoder, late half, decoder."""
+        encoder = list(self.encoder.parameters())
+        rest = [p for name, p in self.named_parameters() if not name.startswith("encoder.")]
+        half = len(encoder) // 2
+        return [encoder[:half], encoder[half:], rest]
+
+    def pretrained_modules(self) -> list[nn.Module]:
+        return [self.encoder]

@@ -1,0 +1,1 @@
+"""Staged training. Nothing here is imported for inference."""

@@ -1,0 +1,35 @@
+"""The exponential moving average of a generator: what is previewed, judged and exported."""
+
+import copy
+
+import torch
+
+from gan_color.models.base import Colorizer
+
+
+class Average:
+    """A shadow generator that follows the trained one; its half-life is counted in images.
+
+    The half-life is at most 5 % of the images seen so far, so that the first, wild weights are
+    soon forgotten (StyleGAN2's ramp-up, https://arxiv.org/abs/1912.04958).
+    """
+
+    RAMP = 0.05
+
+    def __init__(self, generator: Colorizer, half_life: float) -> None:
+        self.model = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.half_life = half_life
+        self.images = 0
+
+    @torch.no_grad()
+    def update(self, generator: Colorizer, images: int) -> None:
+        """Move towards the generator, after it trained on this many more images."""
+        self.images += images
+        half_life = min(self.half_life, self.RAMP * self.images)
+        keep = 0.5 ** (images / half_life)
+        mine = [p.detach() for p in self.model.parameters()]
+        theirs = [p.detach() for p in generator.parameters()]
+        torch._foreach_lerp_(mine, theirs, 1 - keep)
+        # Statistics and power-iteration vectors are states, not weights: they are taken over.
+        for own, other in zip(self.model.buffers(), generator.buffers(), strict=True):
+            own.copy_(other)

@@ -1,0 +1,176 @@
+"""What hangs on a stage's events: seeding, averaging, logging, previews, checkpoints.
+
+fastai calls a callback's methods by the name of the event; lower `order` comes first. `run` is
+the run in progress (gan_color.training.run.Run).
+"""
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback, CancelValidException
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from gan_color.console import console
+from gan_color.data.loaders import KeySampler
+from gan_color.errors import GanColorError
+from gan_color.training import distributed
+from gan_color.training.judge import Judge
+
+if TYPE_CHECKING:
+    from gan_color.training.run import Run
+
+
+class SeedEpoch(Callback):
+    """Makes an epoch a function of (seed, stage, epoch): resuming at one is bit-exact."""
+
+    order = -5  # after TrainEvalCallback has put the whole model into training mode
+
+    def __init__(self, sampler: KeySampler) -> None:
+        self.sampler = sampler
+
+    def before_train(self) -> None:
+        self.sampler.set_epoch(self.epoch)
+        # A rank has its own noise (dropout); the data is dealt by the sampler.
+        seed = np.random.SeedSequence([*self.sampler.seed, self.epoch, distributed.rank()])
+        torch.manual_seed(int(seed.generate_state(1)[0]))
+        self.learn.step.train_mode()
+
+    def before_validate(self) -> None:
+        # Judging is Report's: there is no validation loader.
+        raise CancelValidException
+
+
+class Averaging(Callback):
+    """Keeps the EMA generator, in images."""
+
+    order = 10
+
+    def __init__(self, run: "Run", images: int) -> None:
+        self.color_run, self.images = run, images
+
+    def after_batch(self) -> None:
+        self.color_run.average.update(self.color_run.generator, self.images)
+
+
+class FollowRate(Callback):
+    """Holds the discriminators' rate at a fixed ratio of the generator's: TTUR, Heusel et al. 2017,
+    https://arxiv.org/abs/1706.08500.
+    """
+
+    order = 61  # right after the schedule has set the generator's
+
+    def __init__(self, optimizer: torch.optim.Optimizer, ratio: float) -> None:
+        self.optimizer, self.ratio = optimizer, ratio
+
+    def before_batch(self) -> None:
+        rate = self.opt.hypers[-1]["lr"] * self.ratio
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+
+class Track(Callback):
+    """Counts images, logs losses, shows progress, and stops on anything that is not a number."""
+
+    order = 20
+
+    def __init__(self, run: "Run", images: int) -> None:
+        self.color_run, self.images = run, images
+
+    def before_fit(self) -> None:
+        run = self.color_run
+        self.progress = Progress(
+            TextColumn(run.stage.name),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} images"),
+            TextColumn("{task.fields[speed]:.0f}/s"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=console,
+            disable=not console.is_terminal or distributed.rank() != 0,
+        )
+        self.progress.start()
+        self.task: TaskID = self.progress.add_task(
+            run.stage.name, total=run.stage_images, completed=run.images, speed=0.0, losses=""
+        )
+        self.start_time, self.start_images = time.perf_counter(), run.images
+
+    def after_batch(self) -> None:
+        run = self.color_run
+        run.images += self.images
+        run.total_images += self.images
+        steps = run.images // self.images
+        last = run.images == run.stage_images
+        if steps % run.config.run.log_every == 0 or last:
+            self._report()
+
+    def after_train(self) -> None:
+        self._report(log=False)
+
+    def _report(self, log: bool = True) -> None:
+        run = self.color_run
+        losses = {name: float(value) for name, value in self.learn.losses.items()}
+        wrong = [name for name, value in losses.items() if not math.isfinite(value)]
+        if run.precision.kind == "fp16":
+            # An overflow of the gradients is the scaler's business: it skips the update.
+            wrong = [name for name in wrong if "norm" not in name]
+        if wrong:
+            raise GanColorError(self._stopped(losses, wrong))
+        seconds = time.perf_counter() - self.start_time
+        speed = (run.images - self.start_images) / max(seconds, 1e-9)
+        shown = " ".join(
+            f"{name} {value:.3f}"
+            for name, value in losses.items()
+            if not name.startswith(("accuracy", "gradient"))
+        )
+        self.progress.update(self.task, completed=run.images, speed=speed, losses=shown)
+        if log and distributed.rank() == 0:
+            rate = self.opt.hypers[-1]["lr"]
+            run.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
+
+    def _stopped(self, losses: dict[str, float], wrong: list[str]) -> str:
+        run = self.color_run
+        listed = ", ".join(f"{name}={value:.4g}" for name, value in losses.items())
+        last = run.last_checkpoint
+        where = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
+        return (
+            f"training: {', '.join(wrong)} is not a number at stage {run.stage.name}, image "
+            f"{run.images:,} ({listed}); {where}; lower stages.{run.stage.name}.lr, set clip, "
+            f"or try run.precision=fp32, then --resume {run.config.folder}"
+        )
+
+    def after_fit(self) -> None:
+        self.progress.stop()
+
+
+class Report(Callback):
+    """After each epoch: a preview sheet of the EMA generator, and its figures on the fixed set."""
+
+    order = 30
+
+    def __init__(self, run: "Run", judge: Judge) -> None:
+        self.color_run, self.judge = run, judge
+
+    def after_train(self) -> None:
+        if distributed.rank() == 0:
+            run = self.color_run
+            figures = self.judge.measure(run.average.model)
+            run.latest_figures = figures
+            run.log(figures)
+            run.save_preview(self.judge.sheet(run.average.model))
+            shown = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+            console.print(f"{run.stage.name}: {run.images:,}/{run.stage_images:,} images: {shown}")
+
+
+class Checkpoints(Callback):
+    """Saves after each epoch; the epoch's seeds make that a bit-exact place to go on from."""
+
+    order = 40
+
+    def __init__(self, run: "Run") -> None:
+        self.color_run = run
+
+    def after_train(self) -> None:
+        self.color_run.save_checkpoint()

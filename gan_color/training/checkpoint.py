@@ -1,0 +1,130 @@
+"""Checkpoints: safetensors for tensors, JSON for the rest, complete or absent.
+
+A checkpoint is a folder. It is written beside its place under a hidden name, flushed to the disk,
+and renamed, so that a run killed at any instant leaves only whole ones to be found.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gan_color.errors import GanColorError
+
+STATE_FILE = "state.json"
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A whole checkpoint: its folder and its state.json."""
+
+    folder: Path
+    state: dict[str, Any]
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    sync(temporary)
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def save(folder: Path, tensors: dict[str, Tensors], state: dict[str, Any]) -> None:
+    """Write a checkpoint folder: one .safetensors per entry of `tensors`, and state.json."""
+    temporary = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    sizes = {}
+    for name, values in tensors.items():
+        path = temporary / f"{name}.safetensors"
+        save_file({key: value.detach().contiguous() for key, value in values.items()}, path)
+        sync(path)
+        sizes[path.name] = path.stat().st_size
+    path = temporary / STATE_FILE
+    path.write_text(json.dumps({**state, "files": sizes}, indent=1), encoding="utf-8")
+    sync(path)
+    sync(temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+    sync(folder.parent)
+
+
+def _read(folder: Path) -> Found | None:
+    """The checkpoint in a folder, or None where it is not whole."""
+    try:
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        whole = all((folder / f).stat().st_size == size for f, size in state["files"].items())
+        order = (state["stage_index"], state["images"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Found(folder, state) if whole and all(isinstance(x, int) for x in order) else None
+
+
+def find(checkpoints: Path) -> list[Found]:
+    """Whole checkpoints below a folder, oldest first."""
+    if not checkpoints.is_dir():
+        return []
+    found = [_read(p) for p in checkpoints.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    whole = [f for f in found if f is not None]
+    return sorted(whole, key=lambda f: (f.state["stage_index"], f.state["images"]))
+
+
+def load(found: Found, name: str) -> Tensors:
+    """One of the checkpoint's tensor files."""
+    return load_file(found.folder / f"{name}.safetensors")
+
+
+def prune(checkpoints: Path, keep: int) -> None:
+    """Drop all but the newest `keep` of the running stage; each earlier stage keeps its last."""
+    found = find(checkpoints)
+    by_stage: dict[int, list[Found]] = {}
+    for checkpoint in found:
+        by_stage.setdefault(checkpoint.state["stage_index"], []).append(checkpoint)
+    newest = max(by_stage, default=0)
+    for index, members in by_stage.items():
+        for old in members[: -(keep if index == newest else 1)]:
+            shutil.rmtree(old.folder)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> Tensors:
+    """An optimiser's tensors by "prefix.parameter.name"; everything Adam keeps is a tensor."""
+    return {
+        f"{prefix}.{index}.{name}": value
+        for index, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` gave. Rates are the schedule's business, not ours."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        owner, index, name = key.split(".")
+        if owner == prefix:
+            state.setdefault(int(index), {})[name] = value
+    expected = sum(len(group["params"]) for group in optimizer.param_groups)
+    if state and max(state) >= expected:
+        raise GanColorError(
+            f"checkpoint: found optimiser state for {max(state) + 1} parameters, expected "
+            f"{expected}; was the model changed since?"
+        )
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

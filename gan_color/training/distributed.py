@@ -1,0 +1,88 @@
+"""Several processes on one job, started by torchrun. Without it, everything here does nothing.
+
+Gradients are averaged by hand after each backward pass instead of through
+DistributedDataParallel: a step runs the discriminators three times and freezes them for one of
+the passes, which that wrapper's bookkeeping does not survive.
+"""
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def start(device: torch.device) -> None:
+    """Join the process group that torchrun's environment describes, if there is one."""
+    if "WORLD_SIZE" in os.environ and not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+
+def stop() -> None:
+    """Leave the process group."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    """This process' number, 0 when alone."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def ranks() -> int:
+    """How many processes share the job."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def local_device(device: str) -> torch.device:
+    """The device of this process: "auto" takes a GPU where there is one, each rank its own."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cpu")
+    return torch.device(device)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over the ranks, in one transfer per dtype."""
+    if ranks() == 1:
+        return
+    by_dtype: dict[torch.dtype, list[Tensor]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            by_dtype.setdefault(parameter.grad.dtype, []).append(parameter.grad)
+    for gradients in by_dtype.values():
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= ranks()
+        parts = flat.split([g.numel() for g in gradients])
+        torch._foreach_copy_(
+            gradients, [p.view_as(g) for p, g in zip(parts, gradients, strict=True)]
+        )
+
+
+def average_value(value: Tensor) -> Tensor:
+    """The mean of a scalar over the ranks."""
+    if ranks() > 1:
+        value = value.detach().clone()
+        dist.all_reduce(value)
+        value /= ranks()
+    return value
+
+
+def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
+    """Give every rank the first rank's parameters and buffers."""
+    if ranks() == 1:
+        return
+    tensors = list(module.buffers())
+    if not buffers_only:
+        tensors += [p.data for p in module.parameters()]
+    for tensor in tensors:
+        dist.broadcast(tensor, src=0)
+
+
+def barrier() -> None:
+    """Wait for every rank."""
+    if dist.is_initialized():
+        dist.barrier()

@@ -1,0 +1,55 @@
+"""A fixed set of validation pictures: quick figures and preview sheets during a run."""
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gan_color import metrics
+from gan_color.data.dataset import evaluation_crop
+from gan_color.data.images import ImageFile
+from gan_color.lab import float_to_rgb8, rgb8_to_float, rgb_to_lab, scale
+from gan_color.losses import to_rgb
+from gan_color.models.base import Colorizer
+from gan_color.training.precision import Precision
+
+BATCH = 16
+
+
+class Judge:
+    """Holds the true pictures as uint8 [N, 3, size, size]; colours them when asked."""
+
+    def __init__(
+        self, files: list[ImageFile], size: int, shown: int, judged: int, precision: Precision
+    ) -> None:
+        # Spread over the sorted files, so that every folder and class is seen.
+        count = min(judged, len(files))
+        chosen = [files[i * len(files) // count] for i in range(count)]
+        self.truth = torch.stack([evaluation_crop(file.path, size) for file in chosen])
+        self.shown = [i * count // min(shown, count) for i in range(min(shown, count))]
+        self.precision = precision
+
+    @torch.no_grad()
+    def colour(self, model: Colorizer, truth: Tensor) -> Tensor:
+        """The model's colours for the lightness of uint8 pictures [B, 3, H, W]."""
+        device = self.precision.device
+        L, _ = scale(rgb_to_lab(rgb8_to_float(truth.to(device))))
+        with self.precision.autocast():
+            ab = model.colorize(L)
+        return float_to_rgb8(to_rgb(L, ab)).cpu()
+
+    def measure(self, model: Colorizer) -> dict[str, float]:
+        """PSNR (dB) and colourfulness of the model, and the truth's, means over the set."""
+        pictures = torch.cat([self.colour(model, part) for part in self.truth.split(BATCH)])
+        return {
+            "psnr": float(metrics.psnr(pictures, self.truth).clamp(max=100).mean()),
+            "colorfulness": float(metrics.colorfulness(pictures).mean()),
+            "colorfulness_truth": float(metrics.colorfulness(self.truth).mean()),
+        }
+
+    def sheet(self, model: Colorizer) -> Image.Image:
+        """One row per shown picture: grey | coloured | true."""
+        truth = self.truth[self.shown]
+        L, ab = scale(rgb_to_lab(rgb8_to_float(truth)))
+        grey = float_to_rgb8(to_rgb(L, torch.zeros_like(ab)))
+        rows = torch.cat((grey, self.colour(model, truth), truth), dim=3)  # [N, 3, H, 3 W]
+        return Image.fromarray(rows.permute(0, 2, 3, 1).reshape(-1, rows.shape[3], 3).numpy())

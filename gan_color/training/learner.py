@@ -1,0 +1,72 @@
+"""fastai's Learner as the driver of a stage, through one overridden method.
+
+What happens in a batch is ours (gan_color.training.steps); the Learner brings the one-cycle
+schedule over parameter groups, the events that callbacks hang on, and resuming at an epoch.
+Of fastai's own callbacks only the counter of iterations is used: its Recorder would wait for the
+device after every batch, and its ProgressCallback knows nothing of images.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+with warnings.catch_warnings():
+    # fastai decorates a loss with torch.jit.script, which torch announces the end of.
+    warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)
+    warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+    import fastai.callback.schedule  # noqa: F401  (adds fit_one_cycle to Learner)
+
+from fastai.callback.core import TrainEvalCallback
+from fastai.data.core import DataLoaders
+from fastai.learner import Learner
+from fastai.optimizer import OptimWrapper
+from torch.utils.data import DataLoader
+
+from gan_color.data.dataset import Item
+from gan_color.models.base import Batch
+from gan_color.training.steps import Losses, Step
+
+
+class ColorLearner(Learner):
+    """Drives a step over a loader. After each batch `losses` holds what the step returned."""
+
+    losses: Losses
+
+    def __init__(
+        self,
+        loader: DataLoader[Item],
+        model: torch.nn.Module,
+        step: Step,
+        optimizer: torch.optim.Optimizer,
+        device: torch.device,
+        channels_last: bool,
+        callbacks: list[Any],
+    ) -> None:
+        super().__init__(
+            DataLoaders(loader, [], device=device),
+            model,
+            loss_func=torch.nn.Identity(),
+            cbs=[TrainEvalCallback, *callbacks],
+            default_cbs=False,
+        )
+        self.opt = OptimWrapper(opt=optimizer)
+        self.step, self.channels_last = step, channels_last
+
+    def _do_one_batch(self) -> None:
+        items = (*self.xb, *self.yb)
+        batch = Batch.from_rgb8(*items, channels_last=self.channels_last)
+        self.losses = self.step(batch)
+        self.loss = self.losses["total"]
+
+    def fit_stage(self, epochs: int, pct_start: float, start_epoch: int) -> None:
+        """One cycle over `epochs`, up to the rate each parameter group came with."""
+        beta = self.opt.hypers[0]["mom"]
+        self.fit_one_cycle(
+            epochs,
+            lr_max=np.array([group["lr"] for group in self.opt.hypers]),
+            pct_start=min(max(pct_start, 1e-3), 1 - 1e-3),  # both ends divide by 0
+            moms=(beta, beta, beta),
+            start_epoch=start_epoch,
+        )

@@ -1,0 +1,303 @@
+"""A run: stage after stage, from a configuration to a model file, resumable at any instant."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from PIL import Image
+
+from gan_color import models
+from gan_color.config import AdversarialStage, Config, Stage, SupervisedStage, load
+from gan_color.console import console
+from gan_color.data.dataset import CropDataset
+from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
+from gan_color.errors import GanColorError
+from gan_color.export import save_model
+from gan_color.models.base import Colorizer
+from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.training import callbacks, checkpoint, distributed, precision, tracking
+from gan_color.training.average import Average
+from gan_color.training.judge import Judge
+from gan_color.training.learner import ColorLearner
+from gan_color.training.prepare import find_data, measure_prior, report_data
+from gan_color.training.report import write_report
+from gan_color.training.stages import build_step, plan
+from gan_color.training.steps import DiscriminatorStep, Updater
+
+
+class Run:
+    """All that a run in progress consists of. `train` makes, resumes and finishes one."""
+
+    def __init__(self, config: Config, resumed: checkpoint.Found | None) -> None:
+        self.config, self.folder = config, config.folder
+        self.device = distributed.local_device(config.run.device)
+        kind = precision.choose(config.run.precision, self.device)
+        self.precision = precision.Precision(kind, self.device)
+        self.resumed = resumed
+        self.last_checkpoint: Path | None = resumed.folder if resumed else None
+        # Where the run stands: images count within the stage, total_images over all.
+        self.stage: Stage = config.stages[0]
+        self.stage_index, self.images, self.stage_images, self.total_images = 0, 0, 0, 0
+        self.updaters: dict[str, Updater] = {}
+        self.latest_figures: dict[str, float] = {}
+
+        self.data = find_data(config)
+        torch.manual_seed(config.run.seed)
+        self.generator = self._create_generator()
+        self.discriminator = self._create_discriminator()
+        self.average = Average(self.generator, config.run.average_half_life)
+        if resumed:
+            self._restore(resumed)
+        if self.generator.needs_prior:
+            self.generator.set_prior(measure_prior(self.data, config, keep=resumed is not None))
+        if config.run.compile:
+            self.generator.compile()
+            if self.discriminator is not None:
+                self.discriminator.compile()
+        self.csv = tracking.CsvLog(self.folder / "log.csv")
+        self.tracker = tracking.Tracker()
+
+    def _create_generator(self) -> Colorizer:
+        options = dict(self.config.model)
+        name = options.pop("name")
+        parsed = models.parse_options(name, options)
+        if self.resumed:
+            parsed = parsed.for_inference()  # the checkpoint has the weights
+        generator = models.model_class(name)(parsed).to(self.device)
+        if self.config.run.channels_last:
+            generator = generator.to(memory_format=torch.channels_last)
+        distributed.broadcast(generator)
+        return generator
+
+    def _create_discriminator(self) -> MultiscaleDiscriminator | None:
+        if all(isinstance(stage, SupervisedStage) for stage in self.config.stages):
+            return None
+        discriminator = MultiscaleDiscriminator(**self.config.discriminator.model_dump())
+        discriminator = discriminator.to(self.device)
+        if self.config.run.channels_last:
+            discriminator = discriminator.to(memory_format=torch.channels_last)
+        distributed.broadcast(discriminator)
+        return discriminator
+
+    def _restore(self, found: checkpoint.Found) -> None:
+        state = found.state
+        self.stage_index, self.images = state["stage_index"], state["images"]
+        self.total_images, self.latest_figures = state["total_images"], state["figures"]
+        if self.stage_index >= len(self.config.stages):
+            raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
+        try:
+            self.generator.load_state_dict(checkpoint.load(found, "model"))
+            self.average.model.load_state_dict(checkpoint.load(found, "average"))
+            if self.discriminator is not None:
+                self.discriminator.load_state_dict(checkpoint.load(found, "discriminator"))
+        except RuntimeError as error:
+            detail = " ".join(str(error).split())[:300]
+            raise GanColorError(
+                f"resume: {found.folder} does not fit the model of config.yml: {detail}"
+            ) from None
+        self.average.images = state["average_images"]
+
+    def start(self) -> None:
+        """Open the logs. The first rank writes; the others compute."""
+        if distributed.rank() == 0:
+            report_data(self.data, self.folder)
+            run_id = self.resumed.state["wandb"] if self.resumed else None
+            self.tracker = tracking.create(self.config, run_id)
+            self.csv.cut(self.total_images)
+
+    def fit(self) -> None:
+        """Train what is left of every stage."""
+        for index in range(self.stage_index, len(self.config.stages)):
+            if index != self.stage_index:
+                self.images = 0
+            self.stage_index, self.stage = index, self.config.stages[index]
+            epochs, batches = plan(self.stage, self.config.run.epoch_images)
+            self.stage_images = epochs * batches * self.stage.batch
+            if self.images < self.stage_images:
+                self._fit_stage(epochs, batches)
+
+    def _fit_stage(self, epochs: int, batches: int) -> None:
+        stage = self.stage
+        judge = Judge(
+            self.data.valid,
+            stage.size,
+            self.config.run.previews,
+            self.config.run.judged,
+            self.precision,
+        )
+        hooks = [
+            callbacks.Track(self, stage.batch),
+            callbacks.Report(self, judge),
+            callbacks.Checkpoints(self),
+        ]
+        learner = self.learner(stage, batches, hooks)
+        if self.images:
+            self._restore_updaters()
+        start_epoch = self.images // (batches * stage.batch)
+        learner.fit_stage(epochs, stage.pct_start, start_epoch)
+
+    def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
+        """The stage's learner over epochs of `batches`, with fresh optimisers."""
+        sampler = KeySampler(
+            draw_probabilities(self.data.train, self.config.data, self.data.folders),
+            batches,
+            stage.batch,
+            (self.config.run.seed, self.config.stages.index(stage)),
+            distributed.rank(),
+            distributed.ranks(),
+        )
+        loader = training_loader(
+            CropDataset(self.data.train, stage.size, self.config.data.augment),
+            sampler,
+            self.config.data.workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        channels_last = self.config.run.channels_last
+        step, self.updaters = build_step(
+            stage, self.generator, self.discriminator, self.precision, channels_last
+        )
+        hooks = [callbacks.SeedEpoch(sampler), *hooks]
+        if not isinstance(step, DiscriminatorStep):
+            hooks.append(callbacks.Averaging(self, stage.batch))
+        if isinstance(stage, AdversarialStage):
+            follower = self.updaters["discriminator"].optimizer
+            hooks.append(callbacks.FollowRate(follower, stage.discriminator_lr))
+        leader = next(iter(self.updaters.values()))
+        return ColorLearner(
+            loader, leader.module, step, leader.optimizer, self.device, channels_last, hooks
+        )
+
+    def _restore_updaters(self) -> None:
+        assert self.resumed is not None
+        tensors = checkpoint.load(self.resumed, "optimizers")
+        for name, updater in self.updaters.items():
+            checkpoint.load_optimizer(updater.optimizer, name, tensors)
+            updater.load_state(self.resumed.state["scalers"][name])
+
+    def log(self, values: dict[str, float]) -> None:
+        """A row for log.csv and the tracker. Only the first rank calls this."""
+        row = {
+            "stage": self.stage.name,
+            "images": self.images,
+            "total_images": self.total_images,
+            **{name: round(value, 8) for name, value in values.items()},
+        }
+        self.csv.add(row)
+        self.tracker.log(row)
+
+    def save_preview(self, sheet: Image.Image) -> None:
+        """Keep a preview sheet, named by when it was made."""
+        folder = self.folder / "previews"
+        folder.mkdir(exist_ok=True)
+        name = f"{self.stage_index}-{self.stage.name}-{self.images:07d}.jpg"
+        sheet.save(folder / name, quality=92, subsampling=0)
+        self.tracker.preview(sheet, self.total_images)
+
+    def save_checkpoint(self) -> None:
+        """Write a checkpoint and drop old ones; every rank waits until it is there."""
+        distributed.broadcast(self.generator, buffers_only=True)
+        if self.discriminator is not None:
+            distributed.broadcast(self.discriminator, buffers_only=True)
+        if distributed.rank() == 0:
+            optimizers: checkpoint.Tensors = {}
+            for name, updater in self.updaters.items():
+                optimizers |= checkpoint.optimizer_tensors(updater.optimizer, name)
+            tensors = {
+                "model": self.generator.state_dict(),
+                "average": self.average.model.state_dict(),
+                "optimizers": optimizers,
+            }
+            if self.discriminator is not None:
+                tensors["discriminator"] = self.discriminator.state_dict()
+            state = {
+                "stage": self.stage.name,
+                "stage_index": self.stage_index,
+                "images": self.images,
+                "total_images": self.total_images,
+                "average_images": self.average.images,
+                "scalers": {name: updater.state() for name, updater in self.updaters.items()},
+                "figures": self.latest_figures,
+                "wandb": self.tracker.run_id,
+            }
+            folder = self.folder / "checkpoints" / f"{self.stage.name}-{self.images:07d}"
+            checkpoint.save(folder, tensors, state)
+            checkpoint.prune(self.folder / "checkpoints", self.config.run.keep)
+            self.last_checkpoint = folder
+        distributed.barrier()
+
+    def finish(self) -> Path:
+        """Export the EMA generator and write the report; returns the model file's path."""
+        path = self.folder / "model.safetensors"
+        if distributed.rank() == 0:
+            kept = {"name", "kind", "images", "size", "batch"}
+            record = {
+                "run": self.config.run.name,
+                "stages": [s.model_dump(mode="json", include=kept) for s in self.config.stages],
+                "images": self.total_images,
+                "data_licence": self.config.data.licence,
+                "pictures": self.data.summary["train"],
+                "sources": self.data.summary["sources"],
+                "figures": self.latest_figures,
+            }
+            save_model(path, self.config.model["name"], self.average.model, record)
+            self.tracker.model(path, record)
+            self.tracker.finish()
+            write_report(self.folder)
+        distributed.barrier()
+        return path
+
+
+def resume_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """The configuration of an existing run, placed where the run lies now."""
+    path = folder / "config.yml"
+    if not path.is_file():
+        raise GanColorError(
+            f"resume: found no config.yml in {str(folder)!r}, expected a run's folder"
+        )
+    where = folder.absolute()
+    place = (f"run.dir={json.dumps(str(where.parent))}", f"run.name={json.dumps(where.name)}")
+    return load(path, (*place, *overrides))
+
+
+def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
+    """Run a configuration to its end and return the path of the model file.
+
+    `resume` goes on from the newest whole checkpoint; without it a folder that holds a run is
+    refused unless `overwrite`. Raises GanColorError.
+    """
+    device = distributed.local_device(config.run.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.start(device)
+    try:
+        found = _open_folder(config, resume, overwrite)
+        run = Run(config, found)
+        run.start()
+        run.fit()
+        return run.finish()
+    finally:
+        distributed.stop()
+
+
+def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Found | None:
+    """Make or clear the run's folder, write config.yml, and find where to go on."""
+    folder = config.folder
+    if distributed.rank() == 0:
+        if not resume and (folder / "config.yml").exists():
+            if not overwrite:
+                raise GanColorError(
+                    f"run: {folder} holds a run already; go on with --resume {folder}, "
+                    "choose another run.name, or replace it with --overwrite"
+                )
+            shutil.rmtree(folder)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        checkpoint.write_text(folder / "config.yml", text)
+    distributed.barrier()
+    found = checkpoint.find(folder / "checkpoints") if resume else []
+    if found and distributed.rank() == 0:
+        console.print(f"resuming {folder} after {found[-1].folder.name}")
+    return found[-1] if found else None

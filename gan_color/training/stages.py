@@ -1,0 +1,129 @@
+"""From a stage's configuration to its step: optimisers, groups, losses."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from gan_color.config import AdversarialStage, DiscriminatorStage, Stage, SupervisedStage
+from gan_color.models.base import Colorizer
+from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.training.perceptual import create_perceptual
+from gan_color.training.precision import Precision
+from gan_color.training.steps import (
+    AdversarialStep,
+    DiscriminatorStep,
+    ImageTerms,
+    Step,
+    SupervisedStep,
+    Updater,
+)
+
+
+def plan(stage: Stage, epoch_images: int) -> tuple[int, int]:
+    """(epochs, batches per epoch) of a stage: whole batches, about `epoch_images` an epoch."""
+    epochs = max(1, round(stage.images / epoch_images))
+    return epochs, max(1, round(stage.images / epochs / stage.batch))
+
+
+def generator_groups(
+    generator: Colorizer, stage: SupervisedStage | AdversarialStage
+) -> list[dict[str, Any]]:
+    """Optimiser groups: rates rise geometrically from encoder_lr x lr at the input to lr at the
+    output; biases and norms are not decayed. Frozen parameters are in no group.
+    """
+    layers = generator.parameter_groups()
+    groups = []
+    for i, layer in enumerate(layers):
+        depth = i / (len(layers) - 1) if len(layers) > 1 else 1.0
+        rate = stage.lr * max(stage.encoder_lr, 1e-8) ** (1 - depth)
+        trained = [p for p in layer if p.requires_grad]
+        weights = [p for p in trained if p.ndim > 1]
+        rest = [p for p in trained if p.ndim <= 1]
+        groups += [{"params": weights, "lr": rate}] if weights else []
+        groups += [{"params": rest, "lr": rate, "weight_decay": 0.0}] if rest else []
+    return groups
+
+
+def _updater(
+    module: nn.Module,
+    groups: list[dict[str, Any]],
+    stage: Stage,
+    precision: Precision,
+    weight_decay: float,
+) -> Updater:
+    optimizer = torch.optim.AdamW(
+        groups, betas=stage.betas, weight_decay=weight_decay, fused=precision.device.type != "mps"
+    )
+    return Updater(module, optimizer, precision, stage.clip)
+
+
+def _terms(
+    stage: SupervisedStage | AdversarialStage, precision: Precision, channels_last: bool
+) -> ImageTerms:
+    if stage.perceptual is None:
+        return ImageTerms(colorfulness_weight=stage.colorfulness)
+    loss = create_perceptual(stage.perceptual).to(precision.device)
+    if channels_last:
+        loss = loss.to(memory_format=torch.channels_last)
+    return ImageTerms(loss, stage.perceptual.weight, stage.colorfulness)
+
+
+def build_step(
+    stage: Stage,
+    generator: Colorizer,
+    discriminator: MultiscaleDiscriminator | None,
+    precision: Precision,
+    channels_last: bool,
+) -> tuple[Step, dict[str, Updater]]:
+    """A stage's step, and its updaters by name ("generator", "discriminator"), freshly made.
+
+    The first updater leads: its optimiser is the one the schedule moves.
+    """
+    generator.requires_grad_(True)
+    updaters: dict[str, Updater] = {}
+    if isinstance(stage, SupervisedStage | AdversarialStage):
+        if stage.freeze_encoder:
+            for module in generator.pretrained_modules():
+                module.requires_grad_(False)
+        groups = generator_groups(generator, stage)
+        updaters["generator"] = _updater(generator, groups, stage, precision, stage.weight_decay)
+    if isinstance(stage, DiscriminatorStage | AdversarialStage):
+        assert discriminator is not None
+        ratio = stage.discriminator_lr if isinstance(stage, AdversarialStage) else 1.0
+        groups = [{"params": list(discriminator.parameters()), "lr": ratio * stage.lr}]
+        # Spectral norm makes the scale of a weight meaningless, so there is nothing to decay.
+        updaters["discriminator"] = _updater(discriminator, groups, stage, precision, 0.0)
+    step: Step
+    if isinstance(stage, SupervisedStage):
+        step = SupervisedStep(
+            generator,
+            updaters["generator"],
+            precision,
+            _terms(stage, precision, channels_last),
+            stage.accumulate,
+            stage.freeze_encoder,
+            stage.freeze_norm,
+        )
+        return step, updaters
+    assert discriminator is not None
+    if isinstance(stage, AdversarialStage):
+        step = AdversarialStep(
+            generator,
+            discriminator,
+            updaters["generator"],
+            updaters["discriminator"],
+            precision,
+            stage,
+            _terms(stage, precision, channels_last),
+        )
+    else:
+        step = DiscriminatorStep(
+            generator,
+            discriminator,
+            updaters["discriminator"],
+            precision,
+            stage.objective,
+            stage.accumulate,
+        )
+    return step, updaters

@@ -1,0 +1,274 @@
+"""What happens in a batch: plain torch, driven by any loop (`for batch in batches: step(batch)`).
+
+A step takes one batch, updates its networks once, and returns detached losses by name, "total"
+among them. Nothing in a step waits for the device.
+"""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gan_color.config import AdversarialStage
+from gan_color.losses import (
+    Objective,
+    PerceptualLoss,
+    adversarial_loss,
+    colorfulness_loss,
+    discriminator_accuracy,
+    discriminator_loss,
+    feature_matching_loss,
+    to_rgb,
+)
+from gan_color.models.base import Batch, Colorizer
+from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.training import distributed
+from gan_color.training.precision import Precision
+
+Losses = dict[str, Tensor]
+
+
+class Step(Protocol):
+    """One update from one batch."""
+
+    def __call__(self, batch: Batch) -> Losses: ...
+
+    def train_mode(self) -> None:
+        """Put the networks into the mode this step trains them in."""
+
+
+class Updater:
+    """A network's optimiser with its gradient scaler, clipping, and averaging over ranks."""
+
+    def __init__(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, precision: Precision, clip: float
+    ) -> None:
+        self.module, self.optimizer, self.clip = module, optimizer, clip
+        self.scaler = precision.new_scaler()
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the loss' gradients to the network's."""
+        self.scaler.scale(loss).backward()
+
+    def step(self) -> Tensor:
+        """Apply and clear the gradients; returns their norm before clipping."""
+        parameters = [p for p in self.module.parameters() if p.grad is not None]
+        distributed.average_gradients(parameters)
+        self.scaler.unscale_(self.optimizer)
+        limit = self.clip or float("inf")
+        norm = nn.utils.clip_grad_norm_(parameters, limit)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.discard()
+        return norm.detach()
+
+    def discard(self) -> None:
+        """Clear the gradients without applying them."""
+        self.module.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Any]:
+        """The scaler's state, JSON-able."""
+        return dict(self.scaler.state_dict())
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore what `state` gave."""
+        if state:
+            self.scaler.load_state_dict(state)
+
+
+class ImageTerms:
+    """The stage's own losses on the coloured picture, whichever model coloured it."""
+
+    def __init__(
+        self,
+        perceptual: PerceptualLoss | None = None,
+        perceptual_weight: float = 0.0,
+        colorfulness_weight: float = 0.0,
+    ) -> None:
+        self.perceptual = perceptual
+        self.perceptual_weight = perceptual_weight
+        self.colorfulness_weight = colorfulness_weight
+
+    def __call__(self, ab: Tensor, batch: Batch) -> Losses:
+        losses: Losses = {}
+        if self.perceptual is None and not self.colorfulness_weight:
+            return losses
+        picture = to_rgb(batch.L, ab)
+        if self.perceptual is not None:
+            truth = to_rgb(batch.L, batch.ab)
+            losses["perceptual"] = self.perceptual_weight * self.perceptual(picture, truth)
+        if self.colorfulness_weight:
+            losses["colorfulness_loss"] = self.colorfulness_weight * colorfulness_loss(picture)
+        return losses
+
+
+def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:
+    """Training mode, but for what is frozen: the pretrained part, or every BatchNorm."""
+    generator.train()
+    if freeze_encoder:
+        for module in generator.pretrained_modules():
+            module.eval()
+    if freeze_norm:
+        for module in generator.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+class _Sum:
+    """Adds up the losses of a batch's parts, each weighted by its share."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self.losses: Losses = {}
+
+    def add(self, losses: Losses) -> None:
+        for name, value in losses.items():
+            value = value.detach().float() / self.parts
+            self.losses[name] = self.losses[name] + value if name in self.losses else value
+
+
+class SupervisedStep:
+    """The generator alone, on its own losses and the stage's."""
+
+    def __init__(
+        self,
+        generator: Colorizer,
+        updater: Updater,
+        precision: Precision,
+        terms: ImageTerms | None = None,
+        accumulate: int = 1,
+        freeze_encoder: bool = False,
+        freeze_norm: bool = False,
+    ) -> None:
+        self.generator, self.updater, self.precision = generator, updater, precision
+        self.terms = terms or ImageTerms()
+        self.accumulate = accumulate
+        self.freeze_encoder, self.freeze_norm = freeze_encoder, freeze_norm
+
+    def train_mode(self) -> None:
+        set_training_mode(self.generator, self.freeze_encoder, self.freeze_norm)
+
+    def __call__(self, batch: Batch) -> Losses:
+        logged = _Sum(self.accumulate)
+        for part in batch.split(self.accumulate):
+            with self.precision.autocast():
+                output = self.generator(part.L)
+                losses = self.generator.losses(output, part)
+                losses |= self.terms(self.generator.decode(output), part)
+                total = torch.stack(list(losses.values())).sum()
+            self.updater.backward(total / self.accumulate)
+            logged.add({**losses, "total": total})
+        return {**logged.losses, "gradient_norm": self.updater.step()}
+
+
+class DiscriminatorStep:
+    """The discriminators alone, on real pictures and the generator's own fakes."""
+
+    def __init__(
+        self,
+        generator: Colorizer,
+        discriminator: MultiscaleDiscriminator,
+        updater: Updater,
+        precision: Precision,
+        objective: Objective = "lsgan",
+        accumulate: int = 1,
+    ) -> None:
+        self.generator, self.discriminator = generator, discriminator
+        self.updater, self.precision = updater, precision
+        self.objective, self.accumulate = objective, accumulate
+
+    def train_mode(self) -> None:
+        self.generator.eval()
+        self.discriminator.train()
+
+    def __call__(self, batch: Batch) -> Losses:
+        logged = _Sum(self.accumulate)
+        for part in batch.split(self.accumulate):
+            with self.precision.autocast():
+                with torch.no_grad():
+                    ab = self.generator.decode(self.generator(part.L))
+                real = self.discriminator(part.L, part.ab)
+                fake = self.discriminator(part.L, ab)
+                loss = discriminator_loss(self.objective, real, fake)
+            self.updater.backward(loss / self.accumulate)
+            logged.add({"total": loss, "discriminator": loss})
+            logged.add(_accuracies(self.objective, real, fake))
+        return {**logged.losses, "gradient_norm_discriminator": self.updater.step()}
+
+
+class AdversarialStep:
+    """Generator and discriminators, both from one generator forward (pix2pixHD's order).
+
+    real = D(truth), detached = D(fake without gradient), fake = D(fake) with D frozen. The
+    generator's terms come from `fake`, matched against the very same `real`; the discriminators'
+    from `real` and `detached`. Each update leaves the other network as it is, to the bit.
+    """
+
+    def __init__(
+        self,
+        generator: Colorizer,
+        discriminator: MultiscaleDiscriminator,
+        generator_updater: Updater,
+        discriminator_updater: Updater,
+        precision: Precision,
+        stage: AdversarialStage,
+        terms: ImageTerms | None = None,
+    ) -> None:
+        self.generator, self.discriminator = generator, discriminator
+        self.generator_updater = generator_updater
+        self.discriminator_updater = discriminator_updater
+        self.precision, self.stage = precision, stage
+        self.terms = terms or ImageTerms()
+
+    def train_mode(self) -> None:
+        set_training_mode(self.generator, self.stage.freeze_encoder, self.stage.freeze_norm)
+        self.discriminator.train()
+
+    def __call__(self, batch: Batch) -> Losses:
+        parts = self.stage.accumulate
+        logged = _Sum(parts)
+        for part in batch.split(parts):
+            with self.precision.autocast():
+                output = self.generator(part.L)
+                ab = self.generator.decode(output)
+                real = self.discriminator(part.L, part.ab)
+                detached = self.discriminator(part.L, ab.detach())
+                judged = discriminator_loss(self.stage.objective, real, detached)
+                losses = self.generator.losses(output, part) | self.terms(ab, part)
+                losses |= self._adversarial_terms(part.L, ab, real)
+                total = torch.stack(list(losses.values())).sum()
+            self.generator_updater.backward(total / parts)
+            self.discriminator_updater.backward(judged / parts)
+            logged.add({**losses, "total": total, "discriminator": judged})
+            logged.add(_accuracies(self.stage.objective, real, detached))
+        norms: Losses = {}
+        if self._generator_may_move(logged.losses["discriminator"]):
+            norms["gradient_norm"] = self.generator_updater.step()
+        else:
+            self.generator_updater.discard()
+        norms["gradient_norm_discriminator"] = self.discriminator_updater.step()
+        return {**logged.losses, **norms}
+
+    def _adversarial_terms(self, L: Tensor, ab: Tensor, real: list[list[Tensor]]) -> Losses:
+        # Frozen only for this pass: the graph of `real` still leads to the weights.
+        self.discriminator.requires_grad_(False)
+        try:
+            fake = self.discriminator(L, ab)
+        finally:
+            self.discriminator.requires_grad_(True)
+        losses = {"adversarial": self.stage.gan * adversarial_loss(self.stage.objective, fake)}
+        if self.stage.feature_matching:
+            matching = feature_matching_loss(fake, real)
+            losses["feature_matching"] = self.stage.feature_matching * matching
+        return losses
+
+    def _generator_may_move(self, discriminator_loss: Tensor) -> bool:
+        """DeOldify's switch: hold the generator while the discriminators are behind."""
+        if not self.stage.catch_up:
+            return True
+        return float(distributed.average_value(discriminator_loss)) <= self.stage.catch_up
+
+
+def _accuracies(objective: Objective, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
+    found = discriminator_accuracy(objective, real, fake)
+    return {f"accuracy_{i}": value for i, value in enumerate(found)}
