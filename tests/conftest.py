@@ -1,0 +1,71 @@
+"""Fixtures: photographs that installed packages carry, a tiny configuration, the shared folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gan_color.config import Config, parse
+from gan_color.data import samples
+
+torch.set_num_threads(2)
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real photographs and weights that are no part of the project."""
+    folder = os.environ.get("GAN_COLOR_SHARED")
+    if not folder:
+        pytest.skip("GAN_COLOR_SHARED names no folder of photographs and weights")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def sample_folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return samples.build(tmp_path_factory.mktemp("samples") / "samples")
+
+
+@pytest.fixture(scope="session")
+def coffee() -> Image.Image:
+    return Image.open(samples.held_out()).convert("RGB")
+
+
+def tiny_mapping(folders: tuple[Path, Path], place: Path, **run: object) -> dict[str, object]:
+    """A three-stage run of seconds, as a mapping: 24 images a stage in two epochs, fp32."""
+    train, valid = (str(folder) for folder in folders)
+    common = {"images": 24, "size": 32, "batch": 6, "lr": 1e-3}
+    return {
+        "run": {
+            "name": "tiny",
+            "dir": str(place),
+            "precision": "fp32",
+            "epoch_images": 12,
+            "log_every": 1,
+            "previews": 2,
+            "judged": 2,
+            "average_half_life": 10,
+            **run,
+        },
+        "model": {
+            "name": "unet",
+            "encoder": "mobilenetv3_small_050",
+            "encoder_weights": "none",
+            "widths": [16, 12, 8, 8, 8],
+            "rebalance": 0.5,
+        },
+        "discriminator": {"width": 8},
+        "data": {"folders": [train], "valid": [valid], "workers": 0},
+        "stages": [
+            {"name": "pretrain", "kind": "supervised", **common},
+            {"name": "discriminator", "kind": "discriminator", **common},
+            {"name": "gan", "kind": "adversarial", **common},
+        ],
+    }
+
+
+@pytest.fixture
+def tiny(sample_folders: tuple[Path, Path], tmp_path: Path) -> Config:
+    return parse(tiny_mapping(sample_folders, tmp_path / "runs"))

@@ -1,0 +1,136 @@
+"""Losses against formulas written down independently."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from gan_color import losses
+
+
+def features(seed: int, scales: int = 3, maps: int = 5) -> losses.ScaleFeatures:
+    generator = torch.Generator().manual_seed(seed)
+    return [[torch.randn(2, 4, 6, 6, generator=generator) for _ in range(maps)] for _ in range(scales)]
+
+
+def constant(value: float) -> losses.ScaleFeatures:
+    return [[torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), value)] for _ in range(3)]
+
+
+def test_feature_matching_is_zero_on_equal_inputs_and_not_otherwise():
+    assert losses.feature_matching_loss(features(0), features(0)) == 0
+    assert losses.feature_matching_loss(features(0), features(1)) > 0
+
+
+def test_feature_matching_has_the_weights_of_pix2pixhd_and_leaves_the_logits_out():
+    fake, real = features(0), features(1)
+    n_layers = 3  # five maps: n_layers + 1 features and the logits
+    expected = sum(
+        4 / (n_layers + 1) / 3 * F.l1_loss(f, r)
+        for scale_fake, scale_real in zip(fake, real, strict=True)
+        for f, r in zip(scale_fake[:-1], scale_real[:-1], strict=True)
+    )
+    assert torch.isclose(losses.feature_matching_loss(fake, real), expected)
+
+
+def test_feature_matching_sends_no_gradient_to_the_real_side():
+    fake, real = features(0), features(1)
+    for maps in (*fake, *real):
+        for m in maps:
+            m.requires_grad_()
+    losses.feature_matching_loss(fake, real).backward()
+    assert fake[0][0].grad is not None
+    assert real[0][0].grad is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "real", "fake", "expected"),
+    [
+        ("lsgan", 1.0, 0.0, 0.0),
+        ("lsgan", 0.0, 1.0, 3 * 0.5 * 2),
+        ("hinge", 1.0, -1.0, 0.0),
+        ("hinge", 0.0, 0.0, 3 * 0.5 * 2),
+        ("vanilla", 0.0, 0.0, 3 * 0.5 * 2 * np.log(2)),
+    ],
+)
+def test_discriminator_loss_at_known_points(objective, real, fake, expected):
+    found = losses.discriminator_loss(objective, constant(real), constant(fake))
+    assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("objective", "fake", "expected"),
+    [("lsgan", 1.0, 0.0), ("lsgan", 0.0, 3.0), ("hinge", 2.0, -6.0), ("vanilla", 0.0, 3 * np.log(2))],
+)
+def test_adversarial_loss_at_known_points(objective, fake, expected):
+    assert float(losses.adversarial_loss(objective, constant(fake))) == pytest.approx(expected)
+
+
+def test_vanilla_is_binary_cross_entropy_with_logits():
+    logits = torch.linspace(-4, 4, 9).view(1, 1, 3, 3)
+    found = losses.adversarial_loss("vanilla", [[logits]])
+    assert torch.isclose(found, F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)))
+
+
+def test_accuracy_counts_patches_judged_rightly():
+    real, fake = constant(0.9), constant(0.1)
+    assert [float(a) for a in losses.discriminator_accuracy("lsgan", real, fake)] == [1.0] * 3
+    assert [float(a) for a in losses.discriminator_accuracy("lsgan", fake, real)] == [0.0] * 3
+
+
+def test_pixel_losses_agree_with_their_formulas():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(2, 2, 5, 5, generator=generator) for _ in range(2))
+    d = (a - b).abs()
+    assert torch.isclose(losses.pixel_loss(a, b, "l1"), d.mean())
+    assert torch.isclose(losses.pixel_loss(a, b, "l2"), (d * d).mean())
+    huber = torch.where(d < 0.1, d * d / (2 * 0.1), d - 0.05).mean()
+    assert torch.isclose(losses.pixel_loss(a, b, "huber", 0.1), huber)
+    weight = torch.rand(2, 1, 5, 5, generator=generator)
+    assert torch.isclose(losses.pixel_loss(a, b, "l1", weight=weight), (d * weight).mean())
+
+
+def test_colorfulness_agrees_with_a_numpy_computation():
+    rgb = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    expected = []
+    for r, g, b in (255 * rgb).numpy().astype(np.float64):
+        rg, yb = np.abs(r - g), np.abs(0.5 * (r + g) - b)
+        spread = np.sqrt(rg.std(ddof=1) ** 2 + yb.std(ddof=1) ** 2)
+        expected.append(spread + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
+    assert np.allclose(losses.colorfulness(rgb).numpy(), expected, rtol=1e-4)
+
+
+def test_colorfulness_loss_pulls_a_dull_picture_towards_colour():
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    vivid = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert losses.colorfulness_loss(vivid) < losses.colorfulness_loss(grey)
+    grey.requires_grad_()
+    losses.colorfulness_loss(grey).backward()
+    assert grey.grad.isfinite().all()
+
+
+class TwoMaps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        first = self.conv(x)
+        return [first, self.norm(first)]
+
+
+def test_perceptual_loss_is_zero_on_equal_pictures_and_its_network_never_changes():
+    torch.manual_seed(0)
+    loss = losses.PerceptualLoss(TwoMaps())
+    loss.train()
+    before = {k: v.clone() for k, v in loss.state_dict().items()}
+    a, b = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8).requires_grad_()
+    assert loss(a, a) == 0
+    value = loss(b, a)
+    value.backward()
+    assert value > 0
+    assert b.grad.abs().sum() > 0
+    assert all(p.grad is None for p in loss.parameters())
+    assert all(torch.equal(v, before[k]) for k, v in loss.state_dict().items())

@@ -1,0 +1,304 @@
+"""One contract test over every registered model, and what is the U-Net's own."""
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from gan_color import models
+from gan_color.errors import GanColorError
+from gan_color.export import load_model, read_header, save_model
+from gan_color.models.base import Batch, Colorizer
+from gan_color.models.encoder import Encoder, load_weights
+from gan_color.models.unet import UNet
+
+VARIANTS = [
+    (name, suffix) for name in models.names() for suffix in models.model_class(name).variants()
+]
+FAST = {
+    "encoder": "mobilenetv3_small_050",
+    "encoder_weights": "none",
+    "widths": [16, 12, 8, 8, 8],
+}
+
+
+def create(name: str, suffix: str) -> Colorizer:
+    torch.manual_seed(0)
+    return models.create(name, **models.model_class(name).variants()[suffix])
+
+
+def small_unet(**options: object) -> Colorizer:
+    torch.manual_seed(0)
+    return models.create("unet", **{**FAST, **options})
+
+
+def batch(size: tuple[int, int] = (64, 64), count: int = 2) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    L = torch.rand(count, 1, *size, generator=generator) * 2 - 1
+    ab = torch.rand(count, 2, *size, generator=generator) - 0.5
+    return Batch(L, ab, torch.full((count,), -1))
+
+
+@pytest.mark.parametrize(("name", "suffix"), VARIANTS)
+def test_a_colorizer_keeps_the_contract(name: str, suffix: str, tmp_path: Path):
+    model = create(name, suffix)
+    if model.needs_prior:
+        model.set_prior(torch.full((313,), 1 / 313, dtype=torch.float64))
+    data = batch()
+
+    # Training: losses are finite scalars, and every parameter is reached.
+    output = model.train()(data.L)
+    losses = model.losses(output, data)
+    assert all(value.ndim == 0 and value.isfinite() for value in losses.values())
+    ab = model.decode(output)
+    assert ab.shape == data.ab.shape
+    with torch.no_grad():
+        for parameter in model.parameters():  # leave points where gradients vanish by design
+            parameter.add_(torch.randn_like(parameter) * 1e-3)
+    torch.stack(list(model.losses(model(data.L), data).values())).sum().backward()
+    missing = [n for n, p in model.named_parameters() if p.grad is None]
+    assert not missing
+
+    # Colouring: any size, in range, deterministic, and the mode is left as it was.
+    odd = batch((65, 97), 1).L
+    coloured = model.colorize(odd)
+    assert coloured.shape == (1, 2, 65, 97)
+    assert coloured.dtype == torch.float32
+    assert coloured.abs().max() <= 1
+    assert torch.equal(coloured, model.colorize(odd))
+    assert model.training
+
+    # Groups: each parameter once.
+    grouped = [id(p) for group in model.parameter_groups() for p in group]
+    assert sorted(grouped) == sorted(id(p) for p in model.parameters())
+
+    # A file: the same colours from it, without parametrisations, without the network.
+    path = tmp_path / "model.safetensors"
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    save_model(path, name, model, {"note": "test"})
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    loaded = load_model(path)
+    assert read_header(path)["record"] == {"note": "test"}
+    assert not any("parametrizations" in key for key in loaded.state_dict())
+    assert torch.allclose(loaded.colorize(odd), coloured, atol=1e-5)
+
+
+def test_an_unknown_model_is_named_with_the_closest():
+    with pytest.raises(GanColorError, match="did you mean 'unet'"):
+        models.create("unett")
+    with pytest.raises(GanColorError, match="presett: unknown key.*did you mean 'preset'"):
+        models.create("unet", presett="small")
+
+
+def test_it_starts_from_grey():
+    assert torch.all(small_unet().eval()(batch().L) == 0)
+
+
+@pytest.mark.parametrize("encoder", ["mobilenetv1_100", "resnet34", "convnext_tiny", "efficientnet_b0"])
+def test_encoders_build_train_and_export(encoder: str, tmp_path: Path):
+    model = small_unet(encoder=encoder)
+    data = batch((32, 32))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    loss = model.losses(model.train()(data.L), data)["pixel"]
+    loss.backward()
+    optimizer.step()
+    save_model(tmp_path / "m.safetensors", "unet", model, {})
+    loaded = load_model(tmp_path / "m.safetensors")
+    assert torch.allclose(loaded.colorize(data.L), model.colorize(data.L), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"in_chans": 1},
+        {"norm": "spectral"},
+        {"norm": "batch"},
+        {"norm": "none"},
+        {"bound": "clip"},
+        {"attention_stride": None},
+        {"attention_stride": 8},
+        {"blur": False},
+        {"convolutions": 2},
+    ],
+)
+def test_options_build_and_learn(options: dict[str, object]):
+    model = small_unet(**options)
+    data = batch((32, 32))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    losses = []
+    for _ in range(5):
+        loss = model.losses(model.train()(data.L), data)["pixel"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0]
+
+
+def test_padding_makes_any_size_work_in_training_too():
+    assert small_unet()(batch((33, 50)).L).shape == (2, 2, 33, 50)
+
+
+def test_chroma_weight_counts_colourful_pixels_more():
+    data = batch()
+    zero = torch.zeros_like(data.ab)
+    plain = small_unet().losses(zero, data)["pixel"]
+    weighted = small_unet(chroma_weight=2.0).losses(zero, data)["pixel"]
+    grey = Batch(data.L, zero + 1e-9, data.label)
+    assert weighted > plain
+    assert torch.isclose(
+        small_unet().losses(zero + 0.1, grey)["pixel"],
+        small_unet(chroma_weight=2.0).losses(zero + 0.1, grey)["pixel"],
+    )
+
+
+def test_rebalancing_counts_rare_colours_more():
+    prior = torch.full((313,), 1e-4, dtype=torch.float64)
+    prior[0] = 1 - 312e-4
+    model = small_unet(rebalance=0.5)
+    assert model.needs_prior
+    model.set_prior(prior)
+    weights = model.rebalance_weights
+    assert weights[1] > weights[0]
+    assert weights.max() / weights.mean() < 10
+
+
+def test_self_attention_starts_as_the_identity_and_mixes_positions():
+    from gan_color.models.layers import SelfAttention
+
+    torch.manual_seed(0)
+    attention = SelfAttention(32, "none")
+    x = torch.randn(1, 32, 4, 4)
+    assert torch.equal(attention(x), x)
+    with torch.no_grad():
+        attention.gain.fill_(1.0)
+    moved = x.clone()
+    moved[..., 0, 0] += 1
+    change = (attention(moved) - attention(x))[..., 3, 3]
+    assert change.abs().max() > 0
+
+
+def test_upsampling_starts_as_nearest_neighbour():
+    from gan_color.models.layers import PixelShuffleUp
+
+    up = PixelShuffleUp(4, 3, "none", blur=False)(torch.randn(1, 4, 5, 5))
+    assert torch.equal(up[..., ::2, ::2], up[..., 1::2, 1::2])
+
+
+# --- Pretrained weights ----------------------------------------------------------------------
+
+
+def weights_file(path: Path, name: str = "resnet18", drop: str = "") -> Path:
+    torch.manual_seed(1)
+    state = timm.create_model(name, pretrained=False).state_dict()
+    save_file({k: v.contiguous() for k, v in state.items() if not drop or drop not in k}, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])
+def test_encoder_weights_come_from_a_file(name: str, tmp_path: Path):
+    path = weights_file(tmp_path / "w.safetensors", name)
+    encoder = Encoder(name, str(path))
+    torch.manual_seed(1)
+    whole = timm.create_model(name, pretrained=False).state_dict()
+    stored = {key.replace(".", "_"): value for key, value in whole.items()}
+    for key, value in encoder.backbone.state_dict().items():
+        assert torch.equal(value, stored[key.replace(".", "_")])
+
+
+def test_a_grey_stem_is_the_sum_of_the_colour_stem(tmp_path: Path):
+    path = str(weights_file(tmp_path / "w.safetensors"))
+    grey, colour = Encoder("resnet18", path, in_chans=1), Encoder("resnet18", path)
+    assert torch.allclose(
+        grey.backbone.conv1.weight, colour.backbone.conv1.weight.sum(1, keepdim=True)
+    )
+
+
+def test_weights_that_lack_a_layer_are_refused_unless_the_layer_is_dropped(tmp_path: Path):
+    path = weights_file(tmp_path / "w.safetensors", drop="layer4.1.")
+    with pytest.raises(GanColorError, match=r"lacks layer4.1.conv1.weight.* encoder_drop"):
+        Encoder("resnet18", str(path))
+    assert Encoder("resnet18", str(path), drop=("layer4.1",))
+    with pytest.raises(GanColorError, match="no module 'layer9'"):
+        Encoder("resnet18", str(path), drop=("layer9",))
+
+
+def test_weights_of_another_backbone_are_refused(tmp_path: Path):
+    path = weights_file(tmp_path / "w.safetensors", "resnet18")
+    with pytest.raises(GanColorError, match="lacks|shape"):
+        Encoder("resnet50", str(path))
+
+
+@pytest.mark.parametrize("content", [None, b"not a tensor file"])
+def test_a_missing_or_damaged_weights_file_is_named(content: bytes | None, tmp_path: Path):
+    path = tmp_path / "w.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(GanColorError, match=r"w\.safetensors"):
+        load_weights(torch.nn.Linear(1, 1), path)
+
+
+def test_without_a_network_the_message_says_how_to_give_a_path(monkeypatch):
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("We couldn't connect to 'https://hub' to load the files")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(GanColorError, match=r"could not download.*encoder_weights.*\.safetensors"):
+        Encoder("resnet18", "pretrained")
+
+
+def test_a_backbone_without_a_pyramid_is_refused():
+    with pytest.raises(GanColorError, match="encoder"):
+        Encoder("vit_tiny_patch16_224", "none")
+    with pytest.raises(GanColorError, match="encoder"):
+        Encoder("no_such_backbone", "none")
+
+
+def test_the_shared_encoder_loads_and_only_what_it_lacks_is_dropped(shared: Path):
+    path = shared / "weights" / "mobilenetv1_100.tf_in1k.encoder.safetensors"
+    arguments = {"pad_type": "same", "bn_eps": 1e-3}
+    with pytest.raises(GanColorError, match=r"blocks\.4\.1\.conv_pw"):
+        Encoder("mobilenetv1_100", str(path), arguments=arguments)
+    encoder = Encoder("mobilenetv1_100", str(path), arguments=arguments, drop=("blocks.4.1",))
+    assert encoder.channels == [64, 128, 256, 512, 1024]
+    maps = encoder.eval()(torch.rand(1, 1, 64, 64))
+    assert [m.shape[-1] for m in maps] == [32, 16, 8, 4, 2]
+
+
+# --- Files -----------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_model_is_refused_with_a_sentence(tmp_path: Path):
+    with pytest.raises(GanColorError, match="found no file"):
+        load_model(tmp_path / "none.safetensors")
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello")
+    with pytest.raises(GanColorError, match="not a readable safetensors file"):
+        load_model(text)
+    plain = tmp_path / "plain.safetensors"
+    save_file({"x": torch.zeros(1)}, plain)
+    with pytest.raises(GanColorError, match="no gan_color header"):
+        load_model(plain)
+
+
+def test_a_file_that_does_not_fit_its_header_is_refused(tmp_path: Path):
+    import json
+
+    path = tmp_path / "m.safetensors"
+    save_model(path, "unet", small_unet(), {})
+    header = read_header(path)
+    save_file({"x": torch.zeros(1)}, path, metadata={"gan_color": json.dumps(header)})
+    with pytest.raises(GanColorError, match="does not fit its own header"):
+        load_model(path)
+
+
+def test_the_header_asks_for_no_pretrained_weights(tmp_path: Path):
+    weights = weights_file(tmp_path / "w.safetensors")
+    model = models.create("unet", **{**FAST, "encoder": "resnet18", "encoder_weights": str(weights)})
+    assert isinstance(model, UNet)
+    save_model(tmp_path / "m.safetensors", "unet", model, {})
+    weights.unlink()
+    assert read_header(tmp_path / "m.safetensors")["options"]["encoder_weights"] == "none"
+    assert load_model(tmp_path / "m.safetensors")
