@@ -161,6 +161,9 @@ def evaluate(
     frechet_args: Annotated[
         str, typer.Option(help="Arguments of the backbone, as YAML: '{bn_eps: 0.001}'.")
     ] = "{}",
+    frechet_drop: Annotated[
+        list[str] | None, typer.Option(help="A submodule that the weights file lacks.")
+    ] = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Measure a model on a folder of colour photographs, beside the all-grey answer.
@@ -185,7 +188,9 @@ def evaluate(
             arguments = None
         if not isinstance(arguments, dict):
             raise GanColorError(f"--frechet-args: found {frechet_args!r}, expected a YAML mapping")
-        features = BackboneFeatures(frechet, frechet_weights, arguments=arguments).to(place)
+        drop = tuple(frechet_drop or ())
+        features = BackboneFeatures(frechet, frechet_weights, arguments=arguments, drop=drop)
+        features = features.to(place)
     figures = measure(colorizer, data, size, features)
     for line in figures["unreadable"]:
         typer.echo(f"skipped {line}", err=True)

@@ -140,6 +140,14 @@ class _Stage(Strict):
     weight_decay: Weight = 0.01
     clip: Weight = Field(1.0, description="largest gradient norm; 0: none")
 
+    @model_validator(mode="after")
+    def _parts_are_equal(self) -> Self:
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"accumulate: found {self.accumulate}, expected a divisor of batch = {self.batch}"
+            )
+        return self
+
 
 class _GeneratorStage(_Stage):
     freeze_encoder: bool = False

@@ -1,5 +1,6 @@
 """Fixtures: photographs that installed packages carry, a tiny configuration, the shared folder."""
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from gan_color.config import Config, parse
 from gan_color.data import samples
 
 torch.set_num_threads(2)
+# Child processes of tests are forked from a server that has imported what takes seconds.
+multiprocessing.set_forkserver_preload(["gan_color.training.run"])
 REPOSITORY = Path(__file__).parent.parent
 
 

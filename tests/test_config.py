@@ -31,7 +31,9 @@ def test_every_config_builds_its_model_and_its_steps(path: Path):
     discriminator = MultiscaleDiscriminator(**config.discriminator.model_dump())
     precision = Precision("fp32", torch.device("cpu"))
     for stage in config.stages:
-        stage = stage.model_copy(update={"perceptual": None}) if hasattr(stage, "perceptual") else stage
+        stage = (
+            stage.model_copy(update={"perceptual": None}) if hasattr(stage, "perceptual") else stage
+        )
         _, updaters = build_step(stage, generator, discriminator, precision, False)
         assert updaters
         epochs, batches = plan(stage, config.run.epoch_images)
@@ -58,6 +60,7 @@ def test_every_config_says_its_command(path: Path):
         ("model.widths=[1]", r"widths: found 1 numbers, expected 5"),
         ("data.augment.scale=[1.0, 0.5]", r"scale: found \[1\.0, 0\.5\], expected"),
         ("data.samples=true", r"data: give either folders.*or samples"),
+        ("stages.gan.accumulate=4", r"accumulate: found 4, expected a divisor of batch = 6"),
         ("run.name=../up", r"run\.name: found '\.\./up'"),
         ("stages.gan.name=pretrain", r"expected each once"),
         ("stages=[]", r"stages: found a list"),
@@ -93,7 +96,10 @@ def test_overrides_reach_stages_by_name_and_by_number(mapping):
     [
         ("run.seed", "expected KEY.KEY=VALUE"),
         ("=3", "expected KEY.KEY=VALUE"),
-        ("stages.nope.lr=1", "found 'nope' in a list, expected one of pretrain, discriminator, gan"),
+        (
+            "stages.nope.lr=1",
+            "found 'nope' in a list, expected one of pretrain, discriminator, gan",
+        ),
         ("run.seed.deeper=1", "leads into a value"),
         ("run.seed=[1", "not a YAML value"),
     ],

@@ -31,7 +31,9 @@ PUBLISHED_ROWS = {
 
 
 def test_bins_are_the_published_313_in_their_order():
-    published = [[a, b] for a, (low, high) in PUBLISHED_ROWS.items() for b in range(low, high + 1, 10)]
+    published = [
+        [a, b] for a, (low, high) in PUBLISHED_ROWS.items() for b in range(low, high + 1, 10)
+    ]
     assert len(published) == 313
     assert gamut.ab_bins().tolist() == published
 

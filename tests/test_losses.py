@@ -11,7 +11,9 @@ from gan_color import losses
 
 def features(seed: int, scales: int = 3, maps: int = 5) -> losses.ScaleFeatures:
     generator = torch.Generator().manual_seed(seed)
-    return [[torch.randn(2, 4, 6, 6, generator=generator) for _ in range(maps)] for _ in range(scales)]
+    return [
+        [torch.randn(2, 4, 6, 6, generator=generator) for _ in range(maps)] for _ in range(scales)
+    ]
 
 
 def constant(value: float) -> losses.ScaleFeatures:
@@ -61,7 +63,12 @@ def test_discriminator_loss_at_known_points(objective, real, fake, expected):
 
 @pytest.mark.parametrize(
     ("objective", "fake", "expected"),
-    [("lsgan", 1.0, 0.0), ("lsgan", 0.0, 3.0), ("hinge", 2.0, -6.0), ("vanilla", 0.0, 3 * np.log(2))],
+    [
+        ("lsgan", 1.0, 0.0),
+        ("lsgan", 0.0, 3.0),
+        ("hinge", 2.0, -6.0),
+        ("vanilla", 0.0, 3 * np.log(2)),
+    ],
 )
 def test_adversarial_loss_at_known_points(objective, fake, expected):
     assert float(losses.adversarial_loss(objective, constant(fake))) == pytest.approx(expected)

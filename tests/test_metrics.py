@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
 from gan_color import metrics
@@ -18,6 +19,13 @@ def test_psnr_agrees_with_scikit_image():
     a, b = pictures(0), pictures(1)
     expected = [peak_signal_noise_ratio(x.numpy(), y.numpy()) for x, y in zip(a, b, strict=True)]
     assert np.allclose(metrics.psnr(a, b).numpy(), expected, atol=1e-4)
+
+
+def test_delta_e2000_agrees_with_scikit_image_in_float64():
+    a, b = pictures(0), pictures(1)
+    first, second = (rgb2lab(x.permute(0, 2, 3, 1).numpy() / 255.0) for x in (a, b))
+    expected = deltaE_ciede2000(first, second).mean(axis=(1, 2))
+    assert np.allclose(metrics.delta_e2000(a, b).numpy(), expected, atol=1e-3)
 
 
 def test_equal_pictures_have_no_colour_difference_and_infinite_psnr():

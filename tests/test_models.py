@@ -96,7 +96,9 @@ def test_it_starts_from_grey():
     assert torch.all(small_unet().eval()(batch().L) == 0)
 
 
-@pytest.mark.parametrize("encoder", ["mobilenetv1_100", "resnet34", "convnext_tiny", "efficientnet_b0"])
+@pytest.mark.parametrize(
+    "encoder", ["mobilenetv1_100", "resnet34", "convnext_tiny", "efficientnet_b0"]
+)
 def test_encoders_build_train_and_export(encoder: str, tmp_path: Path):
     model = small_unet(encoder=encoder)
     data = batch((32, 32))
@@ -296,7 +298,9 @@ def test_a_file_that_does_not_fit_its_header_is_refused(tmp_path: Path):
 
 def test_the_header_asks_for_no_pretrained_weights(tmp_path: Path):
     weights = weights_file(tmp_path / "w.safetensors")
-    model = models.create("unet", **{**FAST, "encoder": "resnet18", "encoder_weights": str(weights)})
+    model = models.create(
+        "unet", **{**FAST, "encoder": "resnet18", "encoder_weights": str(weights)}
+    )
     assert isinstance(model, UNet)
     save_model(tmp_path / "m.safetensors", "unet", model, {})
     weights.unlink()

@@ -115,16 +115,21 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> Tensors:
 
 def load_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: Tensors) -> None:
     """Put back what `optimizer_tensors` gave. Rates are the schedule's business, not ours."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         owner, index, name = key.split(".")
-        if owner == prefix:
-            state.setdefault(int(index), {})[name] = value
-    expected = sum(len(group["params"]) for group in optimizer.param_groups)
-    if state and max(state) >= expected:
-        raise GanColorError(
-            f"checkpoint: found optimiser state for {max(state) + 1} parameters, expected "
-            f"{expected}; was the model changed since?"
-        )
+        if owner != prefix:
+            continue
+        if int(index) >= len(parameters):
+            raise GanColorError(
+                f"checkpoint: found optimiser state of parameter {index}, expected fewer than "
+                f"{len(parameters)}; was the model changed since?"
+            )
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:
+            # The file is contiguous; fused optimisers walk raw memory and want the weight's layout.
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

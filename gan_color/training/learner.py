@@ -6,18 +6,11 @@ Of fastai's own callbacks only the counter of iterations is used: its Recorder w
 device after every batch, and its ProgressCallback knows nothing of images.
 """
 
-import warnings
 from typing import Any
 
+import fastai.callback.schedule  # noqa: F401  (adds fit_one_cycle to Learner)
 import numpy as np
 import torch
-
-with warnings.catch_warnings():
-    # fastai decorates a loss with torch.jit.script, which torch announces the end of.
-    warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)
-    warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-    import fastai.callback.schedule  # noqa: F401  (adds fit_one_cycle to Learner)
-
 from fastai.callback.core import TrainEvalCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner

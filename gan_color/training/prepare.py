@@ -106,9 +106,10 @@ def measure_prior(data: Data, config: Config, keep: bool) -> Tensor:
     sampler = KeySampler(probabilities, 1, PRIOR_PICTURES, (config.run.seed,))
     histogram = torch.zeros(BIN_COUNT, dtype=torch.float64)
     with console.status("measuring the colours of the training set"):
-        for index, _ in next(iter(sampler)):
+        draws = Counter(index for index, _ in next(iter(sampler)))
+        for index, times in sorted(draws.items()):
             crop = evaluation_crop(data.train[index].path, PRIOR_SIZE)[None]
-            histogram += bin_histogram(scale(rgb_to_lab(rgb8_to_float(crop)))[1])
+            histogram += times * bin_histogram(scale(rgb_to_lab(rgb8_to_float(crop)))[1])
     prior = smooth_prior(histogram)
     if distributed.rank() == 0:
         checkpoint.write_text(path, json.dumps(prior.tolist()))

@@ -48,11 +48,11 @@ class Run:
         torch.manual_seed(config.run.seed)
         self.generator = self._create_generator()
         self.discriminator = self._create_discriminator()
+        if self.generator.needs_prior:
+            self.generator.set_prior(measure_prior(self.data, config, keep=resumed is not None))
         self.average = Average(self.generator, config.run.average_half_life)
         if resumed:
             self._restore(resumed)
-        if self.generator.needs_prior:
-            self.generator.set_prior(measure_prior(self.data, config, keep=resumed is not None))
         if config.run.compile:
             self.generator.compile()
             if self.discriminator is not None:

@@ -1,0 +1,275 @@
+"""Whole runs: what they leave, and that a killed one ends as if it had not been."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from conftest import tiny_mapping
+from gan_color.config import Config, apply_override, parse
+from gan_color.errors import GanColorError
+from gan_color.export import load_model, read_header
+from gan_color.training import checkpoint, run
+from gan_color.training.tracking import CsvLog
+
+
+def changed(config: Config, *overrides: str) -> Config:
+    mapping = config.model_dump(mode="json")
+    for override in overrides:
+        apply_override(mapping, override)
+    return parse(mapping)
+
+
+def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
+    path = run.train(tiny)
+    folder = tiny.folder
+    assert path == folder / "model.safetensors"
+    assert load_model(path).colorize(torch.zeros(1, 1, 40, 40)).shape == (1, 2, 40, 40)
+    record = read_header(path)["record"]
+    assert record["images"] == 72
+    assert record["data_licence"] == "unstated"
+    assert [stage["name"] for stage in record["stages"]] == ["pretrain", "discriminator", "gan"]
+
+    rows = CsvLog(folder / "log.csv").rows()
+    steps = [row for row in rows if row["lr"]]
+    assert [int(row["total_images"]) for row in steps] == list(range(6, 73, 6))
+    gan = [row for row in steps if row["stage"] == "gan"]
+    assert all(float(row["adversarial"]) > 0 and float(row["accuracy_2"]) <= 1 for row in gan)
+    judged = [row for row in rows if row["psnr"]]
+    assert len(judged) == 6
+
+    previews = sorted((folder / "previews").iterdir())
+    assert len(previews) == 6
+    assert Image.open(previews[0]).size == (3 * 32, 2 * 32)
+    report = (folder / "report.html").read_text()
+    assert report.count("data:image/") == 2
+    assert "http" not in report.replace("http://www.w3.org", "")
+    assert parse(__import__("yaml").safe_load((folder / "config.yml").read_text())) == tiny
+
+
+def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, monkeypatch):
+    seen = []
+    original = run.callbacks.FollowRate.before_batch
+
+    def watched(self) -> None:
+        original(self)
+        seen.append((self.opt.hypers[-1]["lr"], self.optimizer.param_groups[0]["lr"]))
+
+    monkeypatch.setattr(run.callbacks.FollowRate, "before_batch", watched)
+    run.train(changed(tiny, "stages.gan.discriminator_lr=3.0"))
+    assert len(seen) == 4
+    assert all(d == pytest.approx(3 * g) for g, d in seen)
+    assert len({g for g, _ in seen}) > 1  # one cycle moved it
+
+
+def test_the_same_seed_gives_the_same_model_and_another_another(tiny: Config):
+    models = [
+        load_file(run.train(changed(tiny, f"run.name=r{i}", f"run.seed={seed}")))
+        for i, seed in enumerate((3, 3, 4))
+    ]
+    assert all(torch.equal(models[0][k], models[1][k]) for k in models[0])
+    assert not all(torch.equal(models[0][k], models[2][k]) for k in models[0])
+
+
+# --- Killing and resuming ----------------------------------------------------------------------
+
+
+def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> None:
+    """In a child process: train, and die by SIGKILL at an image count or inside the n-th fsync."""
+    torch.set_num_threads(1)
+    # As in a process of one's own: else the loader's workers would be started from a new server.
+    multiprocessing.set_start_method("fork", force=True)
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if die is not None:
+        where, number = die
+        if where == "images":
+            original = run.Run.log
+
+            def log(self: run.Run, values: dict[str, float]) -> None:
+                original(self, values)
+                if self.total_images >= number:
+                    kill()
+
+            run.Run.log = log
+        else:
+            calls = iter(range(number))
+
+            def sync(path: Path) -> None:
+                if next(calls, None) is None:
+                    kill()
+
+            checkpoint.sync = sync
+    run.train(parse(mapping), resume=resume)
+
+
+def in_child(mapping: dict, resume: bool = False, die: tuple[str, int] | None = None) -> int:
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_train_until, args=(mapping, resume, die))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None, "the child hangs"
+    return process.exitcode
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every tensor file of a finished run, and its log without the speed."""
+    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.safetensors")}
+    rows = CsvLog(folder / "log.csv").rows()
+    for row in rows:
+        row.pop("images_per_second")
+    return found | {"log": json.dumps(rows).encode()}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_killed_again_and_again_ends_bit_identical(
+    sample_folders: tuple[Path, Path], tmp_path: Path, workers: int
+):
+    unbroken = tiny_mapping(sample_folders, tmp_path / "unbroken")
+    broken = tiny_mapping(sample_folders, tmp_path / "broken")
+    for mapping in (unbroken, broken):
+        mapping["data"]["workers"] = workers
+    assert in_child(unbroken) == 0
+    folder = tmp_path / "broken" / "tiny"
+
+    # While the first checkpoint is written: nothing whole is there yet.
+    assert in_child(broken, die=("sync", 9)) == -signal.SIGKILL
+    assert checkpoint.find(folder / "checkpoints") == []
+    assert list((folder / "checkpoints").glob(".*.part"))
+    # In the second stage, between two checkpoints.
+    assert in_child(broken, True, ("images", 42)) == -signal.SIGKILL
+    assert checkpoint.find(folder / "checkpoints")[-1].state["total_images"] == 36
+    # While a checkpoint of the third stage is written.
+    assert in_child(broken, True, ("sync", 21)) == -signal.SIGKILL
+    assert checkpoint.find(folder / "checkpoints")[-1].state["total_images"] == 60
+    assert in_child(broken, True) == 0
+
+    expected, found = contents(tmp_path / "unbroken" / "tiny"), contents(folder)
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if expected[name] != found[name]] == []
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny: Config):
+    before = run.train(tiny).read_bytes()
+    again = run.train(run.resume_config(tiny.folder), resume=True)
+    assert again.read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_passed_over(tiny: Config):
+    run.train(changed(tiny, "run.keep=3"))
+    checkpoints = tiny.folder / "checkpoints"
+    newest = checkpoint.find(checkpoints)[-1]
+    before = newest.state["images"]
+    path = newest.folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    older = checkpoint.find(checkpoints)[-1]
+    assert older.state["images"] < before
+    shutil.copytree(older.folder, checkpoints / ".gan-9999999.part")
+    (older.folder / "state.json").write_text("{")
+    assert checkpoint.find(checkpoints)[-1].state["stage"] == "discriminator"
+
+
+def test_old_checkpoints_go_and_each_stage_keeps_its_last(tiny: Config):
+    run.train(changed(tiny, "run.keep=1"))
+    names = sorted(p.name for p in (tiny.folder / "checkpoints").iterdir())
+    assert names == ["discriminator-0000024", "gan-0000024", "pretrain-0000024"]
+
+
+def test_a_run_in_the_way_is_refused_and_replaced_only_when_told(tiny: Config):
+    config = changed(
+        tiny, "stages=[{name: a, kind: supervised, images: 6, size: 32, batch: 6, lr: 0.001}]"
+    )
+    first = run.train(config)
+    with pytest.raises(GanColorError, match=r"holds a run already.*--resume.*--overwrite"):
+        run.train(config)
+    assert first.exists()
+    run.train(config, overwrite=True)
+
+
+def test_resuming_without_a_run_is_refused(tmp_path: Path):
+    with pytest.raises(GanColorError, match=r"found no config\.yml"):
+        run.resume_config(tmp_path)
+
+
+def test_resuming_with_another_model_is_refused(tiny: Config):
+    run.train(tiny)
+    with pytest.raises(GanColorError, match="does not fit the model"):
+        run.train(changed(tiny, "model.widths=[16, 12, 8, 8, 4]"), resume=True)
+
+
+# --- What goes wrong ---------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_checkpoint(
+    tiny: Config, monkeypatch
+):
+    original = run.ColorLearner._do_one_batch
+
+    def poisoned(self) -> None:
+        if self.train_iter >= 3:
+            with torch.no_grad():
+                self.model.head.weight.fill_(float("nan"))
+        original(self)
+
+    monkeypatch.setattr(run.ColorLearner, "_do_one_batch", poisoned)
+    with pytest.raises(GanColorError) as caught:
+        run.train(tiny)
+    message = str(caught.value)
+    assert "pixel" in message
+    assert "is not a number at stage pretrain, image 24" in message
+    assert "pretrain-0000012" in message
+    assert [c.folder.name for c in checkpoint.find(tiny.folder / "checkpoints")] == [
+        "pretrain-0000012"
+    ]
+
+
+def test_data_that_leaves_nothing_is_refused(tiny: Config, tmp_path: Path):
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.new("RGB", (40, 40), (80, 80, 80)).save(grey / "g.png")
+    (grey / "bad.jpg").write_text("x")
+    with pytest.raises(
+        GanColorError, match=r"no pictures left to train on \(1 unreadable, 1 grey\)"
+    ):
+        run.train(changed(tiny, f"data.folders=[{grey}]"))
+
+
+def test_bad_pictures_are_listed_and_skipped(tiny: Config, tmp_path: Path, sample_folders):
+    folder = tmp_path / "mixed"
+    shutil.copytree(sample_folders[0], folder)
+    (folder / "broken.png").write_text("x")
+    run.train(changed(tiny, f"data.folders=[{folder}]"))
+    summary = json.loads((tiny.folder / "data.json").read_text())
+    assert [Path(bad["file"]).name for bad in summary["bad"]] == ["broken.png"]
+    assert summary["train"] > 0
+
+
+def test_a_small_run_overfits_one_picture(tiny: Config, tmp_path: Path, coffee: Image.Image):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    coffee.resize((48, 48)).save(folder / "coffee.png")
+    config = changed(
+        tiny,
+        f"data.folders=[{folder}]",
+        f"data.valid=[{folder}]",
+        "data.augment={scale: [1, 1], ratio: [1, 1], flip: 0}",
+        "model.rebalance=0",
+        "run.epoch_images=400",
+        "stages=[{name: fit, kind: supervised, images: 800, size: 48, batch: 8, lr: 5.0e-3}]",
+    )
+    run.train(config)
+    judged = [row for row in CsvLog(config.folder / "log.csv").rows() if row["psnr"]]
+    last = {
+        name: float(judged[-1][name]) for name in ("psnr", "colorfulness", "colorfulness_truth")
+    }
+    assert last["psnr"] > 24
+    assert last["colorfulness"] > 0.75 * last["colorfulness_truth"]
