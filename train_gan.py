@@ -1,4 +1,4 @@
-"""`python train_gan.py --config configs/demo.yml` is `gan-color train --config configs/demo.yml`."""
+"""`python train_gan.py ...` is the same as `gan-color train ...`."""
 
 import sys
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from conftest import REPOSITORY, tiny_mapping
+
 from gan_color import models
 from gan_color.config import apply_override, load, parse, read_yaml
 from gan_color.errors import GanColorError

@@ -79,5 +79,5 @@ def test_frechet_distance_survives_fewer_pictures_than_channels():
 def test_frechet_refuses_random_features():
     with pytest.raises(GanColorError, match="random features"):
         metrics.BackboneFeatures("resnet18", "none")
-    with pytest.raises(GanColorError, match="missing.safetensors"):
+    with pytest.raises(GanColorError, match=r"missing\.safetensors"):
         metrics.BackboneFeatures("resnet18", "missing.safetensors")

@@ -88,7 +88,7 @@ def test_a_colorizer_keeps_the_contract(name: str, suffix: str, tmp_path: Path):
 def test_an_unknown_model_is_named_with_the_closest():
     with pytest.raises(GanColorError, match="did you mean 'unet'"):
         models.create("unett")
-    with pytest.raises(GanColorError, match="presett: unknown key.*did you mean 'preset'"):
+    with pytest.raises(GanColorError, match=r"presett: unknown key.*did you mean 'preset'"):
         models.create("unet", presett="small")
 
 
@@ -229,7 +229,7 @@ def test_weights_that_lack_a_layer_are_refused_unless_the_layer_is_dropped(tmp_p
 
 def test_weights_of_another_backbone_are_refused(tmp_path: Path):
     path = weights_file(tmp_path / "w.safetensors", "resnet18")
-    with pytest.raises(GanColorError, match="lacks|shape"):
+    with pytest.raises(GanColorError, match=r"lacks|shape"):
         Encoder("resnet50", str(path))
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import tiny_mapping
 from PIL import Image
 from safetensors.torch import load_file
 
-from conftest import tiny_mapping
 from gan_color.config import Config, apply_override, parse
 from gan_color.errors import GanColorError
 from gan_color.export import load_model, read_header

@@ -84,9 +84,10 @@ def report_data(data: Data, folder: Path) -> None:
     """Write data.json, and say on the screen what was found."""
     checkpoint.write_text(folder / "data.json", json.dumps(data.summary, indent=1))
     grey, bad = data.summary["grey"], data.summary["bad"]
+    fate = "left out" if data.summary["grey_dropped"] else "kept"
     console.print(
         f"data: {len(data.train):,} pictures to train on, {len(data.valid):,} to validate; "
-        f"{grey:,} grey {'left out' if data.summary['grey_dropped'] else 'kept'}, {len(bad):,} unreadable"
+        f"{grey:,} grey {fate}, {len(bad):,} unreadable"
     )
     for entry in bad[:LISTED]:
         console.print(f"  skipped {entry['file']}: {entry['reason']}")

@@ -1,0 +1,184 @@
+"""The command line, as a person types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY, tiny_mapping
+from PIL import Image
+
+from gan_color.cli import main
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(a) for a in arguments])
+    except SystemExit as exit:
+        return int(exit.code or 0)
+    return 0
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("gan-color: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def trained(sample_folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, and its config beside it."""
+    place = tmp_path_factory.mktemp("cli")
+    mapping = tiny_mapping(sample_folders, place)
+    (place / "c.yml").write_text(yaml.safe_dump(mapping))
+    assert run("train", "--config", place / "c.yml") == 0
+    return place / "tiny"
+
+
+def test_training_again_needs_resume_or_overwrite(trained: Path, capsys):
+    capsys.readouterr()
+    assert run("train", "--config", trained.parent / "c.yml") == 2
+    assert "--resume" in one_line(capsys)
+    before = (trained / "model.safetensors").read_bytes()
+    assert run("train", "--resume", trained) == 0
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trained, capsys):
+    code = run(
+        "train", "-c", trained.parent / "c.yml", "--dry-run", "--set", f"run.dir={tmp_path / 'no'}"
+    )
+    assert code == 0
+    out = capsys.readouterr().out
+    assert yaml.safe_load(out)["stages"][2]["feature_matching"] == 10.0
+    assert "# gan: 2 epochs of 2 batches of 6 at 32 px = 24 images" in out
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train",), "expected one of --config FILE and --resume FOLDER"),
+        (("train", "--config", "missing.yml"), "found no file 'missing.yml'"),
+        (("train", "--resume", "missing"), "found no config.yml"),
+        (("train", "--bogus"), "No such option"),
+        (("colorize", "x.jpg", "-o", "y.jpg"), "--model"),
+        (("colorize", "x.jpg", "-o", "y", "--model", "none.safetensors"), "found no file"),
+        (("evaluate", "--model", "none.safetensors", "--data", "."), "found no file"),
+        (("lr-find",), "expected --config FILE"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
+    assert run(*arguments) == 2
+    assert message in one_line(capsys)
+
+
+def test_photos_are_coloured_and_bad_ones_reported(trained, tmp_path, coffee, capsys):
+    album = tmp_path / "album"
+    album.mkdir()
+    coffee.resize((60, 40)).save(album / "good.jpg")
+    (album / "bad.jpg").write_text("x")
+    model = trained / "model.safetensors"
+    capsys.readouterr()
+    assert run("colorize", album, "-o", tmp_path / "out", "--model", model, "--render", 64) == 2
+    errors = capsys.readouterr().err
+    assert "bad.jpg: not an image in a known format" in errors
+    assert "coloured 1 of 2" in errors
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.jpg"]
+    assert run("colorize", album / "good.jpg", "-o", tmp_path / "o.png", "--model", model) == 0
+    assert Image.open(tmp_path / "o.png").size == (60, 40)
+    assert (
+        run("colorize", album / "good.jpg", "-o", tmp_path / "p.png", "-m", model, "--render", 7)
+        == 2
+    )
+    assert (
+        run(
+            "colorize",
+            album / "good.jpg",
+            "-o",
+            tmp_path / "p.png",
+            "-m",
+            model,
+            "--device",
+            "cuda:99",
+        )
+        == 2
+    )
+    assert not (tmp_path / "p.png").exists()
+
+
+def test_models_lists_name_paper_parameters_and_cost(capsys):
+    assert run("models", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"name", "paper", "parameters", "gflops_256"} == set(rows[0])
+    small = next(row for row in rows if row["name"] == "unet/small")
+    assert 5e6 < small["parameters"] < 10e6
+    assert 5 < small["gflops_256"] < 15
+    assert run("models") == 0
+    assert "unet/large" in capsys.readouterr().out
+
+
+def test_evaluate_prints_and_writes_its_figures(trained, sample_folders, tmp_path, capsys):
+    path = tmp_path / "deep" / "figures.json"
+    model = trained / "model.safetensors"
+    data = sample_folders[1]
+    assert run("evaluate", "--model", model, "--data", data, "--json", path, "--size", 64) == 0
+    figures = json.loads(path.read_text())
+    assert figures["n"] == 14
+    assert {"psnr", "delta_e2000", "colorfulness", "colorfulness_truth", "frechet"} <= set(figures)
+    assert "14 pictures" in capsys.readouterr().out
+    assert (
+        run(
+            "evaluate",
+            "-m",
+            model,
+            "-d",
+            data,
+            "--frechet",
+            "resnet18",
+            "--frechet-weights",
+            "none.safetensors",
+        )
+        == 2
+    )
+    assert "none.safetensors" in one_line(capsys)
+
+
+def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, capsys):
+    config = trained.parent / "c.yml"
+    place = ("--set", f"run.dir={tmp_path}")
+    assert run("lr-find", "--config", config, "--steps", 40, "--high", 0.1, *place) == 0
+    out = capsys.readouterr().out
+    rate = float(out.split("suggested lr: ")[1].split(";")[0])
+    assert 1e-6 < rate < 0.1
+    assert (tmp_path / "tiny" / "lr_find.png").exists()
+    assert run("lr-find", "--config", config, "--stage", "gan", *place) == 2
+    assert "adversaries" in one_line(capsys)
+
+
+def test_help_and_colouring_import_nothing_of_training():
+    code = (
+        "import sys; from gan_color.cli import main\n"
+        "try: main(['colorize', '--help'])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules\n"
+        "import gan_color.pipeline, gan_color.export, gan_color.models.unet\n"
+        "heavy = {'fastai', 'matplotlib', 'albumentations', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_train_gan_is_the_train_command():
+    found = subprocess.run(
+        [sys.executable, REPOSITORY / "train_gan.py", "--config", "missing.yml"],
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert found.stderr == "gan-color: config: found no file 'missing.yml'\n"
