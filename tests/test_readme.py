@@ -1,0 +1,81 @@
+"""What the README says can be typed is typed."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+from PIL import Image
+
+from gan_color.cli import main
+from gan_color.data import samples
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("bash") for line in block.strip().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty clone, as a reader has it after `make demo`, with photographs of his own."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(REPOSITORY / "configs", folder / "configs")
+    samples.build(folder / "datasets" / "samples")
+    shutil.copytree(folder / "datasets" / "samples" / "valid", folder / "album")
+    Image.open(samples.grey_photograph()).save(folder / "old.jpg")
+    from gan_color import models
+    from gan_color.export import save_model
+
+    model = models.create("unet", preset="small", encoder_weights="none")
+    save_model(folder / "runs" / "demo" / "model.safetensors", "unet", model, {})
+    return folder
+
+
+def test_the_readmes_commands_run_in_their_order(place: Path, monkeypatch, capfd):
+    monkeypatch.chdir(place)
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    ran = 0
+    for line in COMMANDS:
+        program, *arguments = shlex.split(line)
+        if program == "make":
+            assert set(arguments) <= targets, line
+            continue
+        assert program == "gan-color", line
+        if "configs/unet_small.yml" in arguments and "--dry-run" not in arguments:
+            arguments.append("--dry-run")  # hours otherwise
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert not caught.value.code, f"{line}: {capfd.readouterr().err}"
+        ran += 1
+    assert ran >= 8
+    assert Image.open("coloured.jpg").size == Image.open("old.jpg").size
+    assert len(list(Path("coloured").iterdir())) == 14
+    for code in blocks("python"):
+        exec(compile(code, "README.md", "exec"), {})
+    assert Image.open("coloured.png").size == Image.open("old.jpg").size
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert [link for link in local if not (REPOSITORY / link).exists()] == []
+
+
+def test_the_table_of_presets_is_what_the_command_prints():
+    from gan_color.inspection import describe_models
+
+    for row in describe_models():
+        kind, _, preset = row["name"].partition("/")
+        if kind == "unet":
+            parameters, gflops = row["parameters"] / 1e6, row["gflops_256"]
+            assert re.search(
+                rf"`preset: {preset}` \| \S+ \| {parameters:.1f} M \| {gflops:.1f} GFLOP", README
+            )
