@@ -4,15 +4,15 @@
 was found, what is allowed, and the closest known key.
 """
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gan_color.errors import GanColorError
 from gan_color.losses import Objective
+from gan_color.strict_yaml import apply_override, read_yaml
+from gan_color.validation import explain
 
 
 class Strict(BaseModel):
@@ -240,79 +240,6 @@ class Config(Strict):
         return self.run.dir / self.run.name
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """safe_load that refuses a key given twice, where YAML would let the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping from a file; GanColorError for anything else."""
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except FileNotFoundError:
-        raise GanColorError(f"config: found no file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise GanColorError(f"config: cannot read {str(path)!r}: {error}") from None
-    except yaml.YAMLError as error:
-        detail = " ".join(str(error).split())
-        raise GanColorError(f"config: {path} is not valid YAML: {detail}") from None
-    if not isinstance(data, dict):
-        raise GanColorError(
-            f"config: {path} holds {type(data).__name__}, expected a mapping of run, model, data, "
-            "stages"
-        )
-    return data
-
-
-def apply_override(data: dict[str, Any], override: str) -> None:
-    """Set one key in place: "run.seed=3", "stages.gan.lr=1e-5" (by name) or "stages.0.lr=...".
-
-    The value is read as YAML. GanColorError where the path cannot be followed.
-    """
-    path, separator, text = override.partition("=")
-    if not separator or not path.strip():
-        raise GanColorError(f"--set: found {override!r}, expected KEY.KEY=VALUE")
-    try:
-        value = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError:
-        raise GanColorError(f"--set: {text!r} is not a YAML value") from None
-    *parents, last = path.strip().split(".")
-    place: Any = data
-    for key in parents:
-        if isinstance(place, dict):
-            if place.get(key) is None:
-                place[key] = {}
-            place = place[key]
-        else:
-            place = place[_list_index(place, key, path)] if isinstance(place, list) else None
-        if not isinstance(place, dict | list):
-            raise GanColorError(f"--set: {path!r} leads into a value at {key!r}, not a mapping")
-    if isinstance(place, list):
-        place[_list_index(place, last, path)] = value
-    else:
-        place[last] = value
-
-
-def _list_index(items: list[Any], key: str, path: str) -> int:
-    names = [item.get("name") for item in items if isinstance(item, dict)]
-    if key in names:
-        return names.index(key)
-    if key.isdecimal() and int(key) < len(items):
-        return int(key)
-    known = ", ".join(str(name) for name in names if name) or f"0 to {len(items) - 1}"
-    raise GanColorError(f"--set: {path!r}: found {key!r} in a list, expected one of {known}")
-
-
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """Read, override and validate a run's configuration; raises GanColorError."""
     data = read_yaml(path)
@@ -327,80 +254,3 @@ def parse(data: dict[str, Any], origin: str = "config") -> Config:
         return Config.model_validate(data)
     except ValidationError as error:
         raise GanColorError(explain(error, Config, origin)) from None
-
-
-def explain(error: ValidationError, model: type[BaseModel], origin: str) -> str:
-    """One line for all that is wrong: key, what was found, what is allowed, the closest key."""
-    return "; ".join(_explain_one(dict(e), model, origin) for e in error.errors())
-
-
-def _explain_one(error: dict[str, Any], model: type[BaseModel], origin: str) -> str:
-    location = _without_tags(error["loc"])
-    key = ".".join(str(part) for part in location) or "(top level)"
-    found = error["input"]
-    if error["type"] == "extra_forbidden":
-        known = _fields_at(model, error["loc"][:-1])
-        hint = _closest(str(location[-1]), known)
-        return f"{origin}: {key}: unknown key, expected one of {', '.join(known)}{hint}"
-    if error["type"] == "missing":
-        return f"{origin}: {key}: missing, and it has no default"
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        kind = found.get("kind") if isinstance(found, dict) else found
-        return (
-            f"{origin}: {key}.kind: found {kind!r}, expected one of {', '.join(STAGE_KINDS)}"
-            f"{_closest(str(kind), list(STAGE_KINDS))}"
-        )
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        # Ours: the message says what was found.
-        return f"{origin}: {message}" if message.startswith(key) else f"{origin}: {key}: {message}"
-    if error["type"] == "literal_error":
-        expected = error["ctx"]["expected"]
-        hint = _closest(str(found), [word.strip("',") for word in expected.split()])
-        return f"{origin}: {key}: found {found!r}, expected {expected}{hint}"
-    shown = repr(found) if not isinstance(found, dict | list) else f"a {type(found).__name__}"
-    return f"{origin}: {key}: found {shown}, {message[:1].lower()}{message[1:]}"
-
-
-def _closest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-STAGE_KINDS: dict[str, type[BaseModel]] = {
-    "supervised": SupervisedStage,
-    "discriminator": DiscriminatorStage,
-    "adversarial": AdversarialStage,
-}
-
-
-def _is_tag(location: tuple[Any, ...], i: int) -> bool:
-    """pydantic puts the kind of a stage behind its number: ("stages", 2, "adversarial", "lr")."""
-    return i > 0 and isinstance(location[i - 1], int) and location[i] in STAGE_KINDS
-
-
-def _without_tags(location: tuple[Any, ...]) -> list[Any]:
-    return [part for i, part in enumerate(location) if not _is_tag(location, i)]
-
-
-def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The known keys of the part of a configuration that a location leads to."""
-    current: Any = model
-    for i, part in enumerate(location):
-        if _is_tag(location, i):
-            current = STAGE_KINDS[part]
-        elif not isinstance(part, int) and current is not None:
-            field = current.model_fields.get(str(part))
-            current = _model_within(field.annotation) if field else None
-    return sorted(current.model_fields) if current is not None else []
-
-
-def _model_within(annotation: Any) -> Any:
-    """The pydantic model inside an annotation such as tuple[Model, ...] or Model | None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        found = _model_within(argument)
-        if found is not None:
-            return found
-    return None

@@ -7,9 +7,10 @@ import torch
 from conftest import REPOSITORY, tiny_mapping
 
 from gan_color import models
-from gan_color.config import apply_override, load, parse, read_yaml
+from gan_color.config import load, parse
 from gan_color.errors import GanColorError
 from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.strict_yaml import apply_override, read_yaml
 from gan_color.training.precision import Precision
 from gan_color.training.stages import build_step, plan
 

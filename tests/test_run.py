@@ -13,9 +13,10 @@ from conftest import tiny_mapping
 from PIL import Image
 from safetensors.torch import load_file
 
-from gan_color.config import Config, apply_override, parse
+from gan_color.config import Config, parse
 from gan_color.errors import GanColorError
 from gan_color.export import load_model, read_header
+from gan_color.strict_yaml import apply_override
 from gan_color.training import checkpoint, run
 from gan_color.training.tracking import CsvLog
 
@@ -93,14 +94,14 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
     if die is not None:
         where, number = die
         if where == "images":
-            original = run.Run.log
+            original = run.Record.log
 
-            def log(self: run.Run, values: dict[str, float]) -> None:
+            def log(self: run.Record, values: dict[str, float]) -> None:
                 original(self, values)
                 if self.total_images >= number:
                     kill()
 
-            run.Run.log = log
+            run.Record.log = log
         else:
             calls = iter(range(number))
 

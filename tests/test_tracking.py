@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_color.config import Config, apply_override, parse
+from gan_color.config import Config, parse
+from gan_color.strict_yaml import apply_override
 from gan_color.training import run, tracking
 from gan_color.training.tracking import CsvLog
 

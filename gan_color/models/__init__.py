@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from gan_color.errors import GanColorError
 from gan_color.models.base import Batch, Colorizer, ModelOptions
+from gan_color.validation import explain
 
 TABLE = {
     "unet": "gan_color.models.unet:UNet",
@@ -42,7 +43,5 @@ def create(name: str, **options: Any) -> Colorizer:
     try:
         parsed = parse_options(name, options)
     except ValidationError as error:
-        from gan_color.config import explain
-
         raise GanColorError(explain(error, model_class(name).Options, "model")) from None
     return model_class(name)(parsed)

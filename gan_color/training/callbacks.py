@@ -1,12 +1,11 @@
 """What hangs on a stage's events: seeding, averaging, logging, previews, checkpoints.
 
-fastai calls a callback's methods by the name of the event; lower `order` comes first. `run` is
-the run in progress (gan_color.training.run.Run).
+fastai calls a callback's methods by the name of the event; lower `order` comes first.
 """
 
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,11 +15,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from gan_color.console import console
 from gan_color.data.loaders import KeySampler
 from gan_color.errors import GanColorError
+from gan_color.models.base import Colorizer
 from gan_color.training import distributed
+from gan_color.training.average import Average
 from gan_color.training.judge import Judge
-
-if TYPE_CHECKING:
-    from gan_color.training.run import Run
+from gan_color.training.record import Record
 
 
 class SeedEpoch(Callback):
@@ -48,11 +47,11 @@ class Averaging(Callback):
 
     order = 10
 
-    def __init__(self, run: "Run", images: int) -> None:
-        self.color_run, self.images = run, images
+    def __init__(self, average: Average, generator: Colorizer, images: int) -> None:
+        self.average, self.generator, self.images = average, generator, images
 
     def after_batch(self) -> None:
-        self.color_run.average.update(self.color_run.generator, self.images)
+        self.average.update(self.generator, self.images)
 
 
 class FollowRate(Callback):
@@ -76,13 +75,13 @@ class Track(Callback):
 
     order = 20
 
-    def __init__(self, run: "Run", images: int) -> None:
-        self.color_run, self.images = run, images
+    def __init__(self, record: Record, images: int, fp16: bool = False) -> None:
+        self.record, self.images, self.fp16 = record, images, fp16
 
     def before_fit(self) -> None:
-        run = self.color_run
+        record = self.record
         self.progress = Progress(
-            TextColumn(run.stage.name),
+            TextColumn(record.stage.name),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} images"),
             TextColumn("{task.fields[speed]:.0f}/s"),
@@ -93,52 +92,54 @@ class Track(Callback):
         )
         self.progress.start()
         self.task: TaskID = self.progress.add_task(
-            run.stage.name, total=run.stage_images, completed=run.images, speed=0.0, losses=""
+            record.stage.name,
+            total=record.stage_images,
+            completed=record.images,
+            speed=0.0,
+            losses="",
         )
-        self.start_time, self.start_images = time.perf_counter(), run.images
+        self.start_time, self.start_images = time.perf_counter(), record.images
 
     def after_batch(self) -> None:
-        run = self.color_run
-        run.images += self.images
-        run.total_images += self.images
-        steps = run.images // self.images
-        last = run.images == run.stage_images
-        if steps % run.config.run.log_every == 0 or last:
+        record = self.record
+        record.advance(self.images)
+        last = record.images == record.stage_images
+        if record.images // self.images % record.config.run.log_every == 0 or last:
             self._report()
 
     def after_train(self) -> None:
         self._report(log=False)
 
     def _report(self, log: bool = True) -> None:
-        run = self.color_run
+        record = self.record
         losses = {name: float(value) for name, value in self.learn.losses.items()}
         wrong = [name for name, value in losses.items() if not math.isfinite(value)]
-        if run.precision.kind == "fp16":
+        if self.fp16:
             # An overflow of the gradients is the scaler's business: it skips the update.
             wrong = [name for name in wrong if "norm" not in name]
         if wrong:
             raise GanColorError(self._stopped(losses, wrong))
         seconds = time.perf_counter() - self.start_time
-        speed = (run.images - self.start_images) / max(seconds, 1e-9)
+        speed = (record.images - self.start_images) / max(seconds, 1e-9)
         shown = " ".join(
             f"{name} {value:.3f}"
             for name, value in losses.items()
             if not name.startswith(("accuracy", "gradient"))
         )
-        self.progress.update(self.task, completed=run.images, speed=speed, losses=shown)
+        self.progress.update(self.task, completed=record.images, speed=speed, losses=shown)
         if log and distributed.rank() == 0:
             rate = self.opt.hypers[-1]["lr"]
-            run.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
+            record.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
 
     def _stopped(self, losses: dict[str, float], wrong: list[str]) -> str:
-        run = self.color_run
+        record = self.record
         listed = ", ".join(f"{name}={value:.4g}" for name, value in losses.items())
-        last = run.last_checkpoint
+        last = record.last_checkpoint
         where = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
         return (
-            f"training: {', '.join(wrong)} is not a number at stage {run.stage.name}, image "
-            f"{run.images:,} ({listed}); {where}; lower stages.{run.stage.name}.lr, set clip, "
-            f"or try run.precision=fp32, then --resume {run.config.folder}"
+            f"training: {', '.join(wrong)} is not a number at stage {record.stage.name}, image "
+            f"{record.images:,} ({listed}); {where}; lower stages.{record.stage.name}.lr, "
+            f"set clip, or try run.precision=fp32, then --resume {record.config.folder}"
         )
 
     def after_fit(self) -> None:
@@ -150,18 +151,17 @@ class Report(Callback):
 
     order = 30
 
-    def __init__(self, run: "Run", judge: Judge) -> None:
-        self.color_run, self.judge = run, judge
+    def __init__(self, record: Record, judge: Judge, average: Average) -> None:
+        self.record, self.judge, self.average = record, judge, average
 
     def after_train(self) -> None:
         if distributed.rank() == 0:
-            run = self.color_run
-            figures = self.judge.measure(run.average.model)
-            run.latest_figures = figures
-            run.log(figures)
-            run.save_preview(self.judge.sheet(run.average.model))
+            record = self.record
+            figures = self.judge.measure(self.average.model)
+            record.judged(figures, self.judge.sheet(self.average.model))
             shown = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
-            console.print(f"{run.stage.name}: {run.images:,}/{run.stage_images:,} images: {shown}")
+            progress = f"{record.images:,}/{record.stage_images:,} images"
+            console.print(f"{record.stage.name}: {progress}: {shown}")
 
 
 class Checkpoints(Callback):
@@ -169,8 +169,8 @@ class Checkpoints(Callback):
 
     order = 40
 
-    def __init__(self, run: "Run") -> None:
-        self.color_run = run
+    def __init__(self, save: Callable[[], None]) -> None:
+        self.save = save
 
     def after_train(self) -> None:
-        self.color_run.save_checkpoint()
+        self.save()

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import yaml
-from PIL import Image
 
 from gan_color import models
 from gan_color.config import AdversarialStage, Config, Stage, SupervisedStage, load
@@ -23,6 +22,7 @@ from gan_color.training.average import Average
 from gan_color.training.judge import Judge
 from gan_color.training.learner import ColorLearner
 from gan_color.training.prepare import find_data, measure_prior, report_data
+from gan_color.training.record import Record
 from gan_color.training.report import write_report
 from gan_color.training.stages import build_step, plan
 from gan_color.training.steps import DiscriminatorStep, Updater
@@ -37,12 +37,8 @@ class Run:
         kind = precision.choose(config.run.precision, self.device)
         self.precision = precision.Precision(kind, self.device)
         self.resumed = resumed
-        self.last_checkpoint: Path | None = resumed.folder if resumed else None
-        # Where the run stands: images count within the stage, total_images over all.
-        self.stage: Stage = config.stages[0]
-        self.stage_index, self.images, self.stage_images, self.total_images = 0, 0, 0, 0
+        self.record = Record(config)
         self.updaters: dict[str, Updater] = {}
-        self.latest_figures: dict[str, float] = {}
 
         self.data = find_data(config)
         torch.manual_seed(config.run.seed)
@@ -57,8 +53,6 @@ class Run:
             self.generator.compile()
             if self.discriminator is not None:
                 self.discriminator.compile()
-        self.csv = tracking.CsvLog(self.folder / "log.csv")
-        self.tracker = tracking.Tracker()
 
     def _create_generator(self) -> Colorizer:
         options = dict(self.config.model)
@@ -83,10 +77,11 @@ class Run:
         return discriminator
 
     def _restore(self, found: checkpoint.Found) -> None:
-        state = found.state
-        self.stage_index, self.images = state["stage_index"], state["images"]
-        self.total_images, self.latest_figures = state["total_images"], state["figures"]
-        if self.stage_index >= len(self.config.stages):
+        state, record = found.state, self.record
+        record.stage_index, record.images = state["stage_index"], state["images"]
+        record.total_images, record.figures = state["total_images"], state["figures"]
+        record.last_checkpoint = found.folder
+        if record.stage_index >= len(self.config.stages):
             raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
         try:
             self.generator.load_state_dict(checkpoint.load(found, "model"))
@@ -105,22 +100,22 @@ class Run:
         if distributed.rank() == 0:
             report_data(self.data, self.folder)
             run_id = self.resumed.state["wandb"] if self.resumed else None
-            self.tracker = tracking.create(self.config, run_id)
-            self.csv.cut(self.total_images)
+            self.record.tracker = tracking.create(self.config, run_id)
+            self.record.csv.cut(self.record.total_images)
 
     def fit(self) -> None:
         """Train what is left of every stage."""
-        for index in range(self.stage_index, len(self.config.stages)):
-            if index != self.stage_index:
-                self.images = 0
-            self.stage_index, self.stage = index, self.config.stages[index]
-            epochs, batches = plan(self.stage, self.config.run.epoch_images)
-            self.stage_images = epochs * batches * self.stage.batch
-            if self.images < self.stage_images:
-                self._fit_stage(epochs, batches)
+        record = self.record
+        for index in range(record.stage_index, len(self.config.stages)):
+            if index != record.stage_index:
+                record.images = 0
+            record.stage_index, record.stage = index, self.config.stages[index]
+            epochs, batches = plan(record.stage, self.config.run.epoch_images)
+            record.stage_images = epochs * batches * record.stage.batch
+            if record.images < record.stage_images:
+                self._fit_stage(record.stage, epochs, batches)
 
-    def _fit_stage(self, epochs: int, batches: int) -> None:
-        stage = self.stage
+    def _fit_stage(self, stage: Stage, epochs: int, batches: int) -> None:
         judge = Judge(
             self.data.valid,
             stage.size,
@@ -129,14 +124,14 @@ class Run:
             self.precision,
         )
         hooks = [
-            callbacks.Track(self, stage.batch),
-            callbacks.Report(self, judge),
-            callbacks.Checkpoints(self),
+            callbacks.Track(self.record, stage.batch, fp16=self.precision.kind == "fp16"),
+            callbacks.Report(self.record, judge, self.average),
+            callbacks.Checkpoints(self.save_checkpoint),
         ]
         learner = self.learner(stage, batches, hooks)
-        if self.images:
+        if self.record.images:
             self._restore_updaters()
-        start_epoch = self.images // (batches * stage.batch)
+        start_epoch = self.record.images // (batches * stage.batch)
         learner.fit_stage(epochs, stage.pct_start, start_epoch)
 
     def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
@@ -161,7 +156,7 @@ class Run:
         )
         hooks = [callbacks.SeedEpoch(sampler), *hooks]
         if not isinstance(step, DiscriminatorStep):
-            hooks.append(callbacks.Averaging(self, stage.batch))
+            hooks.append(callbacks.Averaging(self.average, self.generator, stage.batch))
         if isinstance(stage, AdversarialStage):
             follower = self.updaters["discriminator"].optimizer
             hooks.append(callbacks.FollowRate(follower, stage.discriminator_lr))
@@ -176,25 +171,6 @@ class Run:
         for name, updater in self.updaters.items():
             checkpoint.load_optimizer(updater.optimizer, name, tensors)
             updater.load_state(self.resumed.state["scalers"][name])
-
-    def log(self, values: dict[str, float]) -> None:
-        """A row for log.csv and the tracker. Only the first rank calls this."""
-        row = {
-            "stage": self.stage.name,
-            "images": self.images,
-            "total_images": self.total_images,
-            **{name: round(value, 8) for name, value in values.items()},
-        }
-        self.csv.add(row)
-        self.tracker.log(row)
-
-    def save_preview(self, sheet: Image.Image) -> None:
-        """Keep a preview sheet, named by when it was made."""
-        folder = self.folder / "previews"
-        folder.mkdir(exist_ok=True)
-        name = f"{self.stage_index}-{self.stage.name}-{self.images:07d}.jpg"
-        sheet.save(folder / name, quality=92, subsampling=0)
-        self.tracker.preview(sheet, self.total_images)
 
     def save_checkpoint(self) -> None:
         """Write a checkpoint and drop old ones; every rank waits until it is there."""
@@ -212,20 +188,21 @@ class Run:
             }
             if self.discriminator is not None:
                 tensors["discriminator"] = self.discriminator.state_dict()
+            record = self.record
             state = {
-                "stage": self.stage.name,
-                "stage_index": self.stage_index,
-                "images": self.images,
-                "total_images": self.total_images,
+                "stage": record.stage.name,
+                "stage_index": record.stage_index,
+                "images": record.images,
+                "total_images": record.total_images,
                 "average_images": self.average.images,
                 "scalers": {name: updater.state() for name, updater in self.updaters.items()},
-                "figures": self.latest_figures,
-                "wandb": self.tracker.run_id,
+                "figures": record.figures,
+                "wandb": record.tracker.run_id,
             }
-            folder = self.folder / "checkpoints" / f"{self.stage.name}-{self.images:07d}"
+            folder = self.folder / "checkpoints" / f"{record.stage.name}-{record.images:07d}"
             checkpoint.save(folder, tensors, state)
             checkpoint.prune(self.folder / "checkpoints", self.config.run.keep)
-            self.last_checkpoint = folder
+            record.last_checkpoint = folder
         distributed.barrier()
 
     def finish(self) -> Path:
@@ -233,18 +210,18 @@ class Run:
         path = self.folder / "model.safetensors"
         if distributed.rank() == 0:
             kept = {"name", "kind", "images", "size", "batch"}
-            record = {
+            training = {
                 "run": self.config.run.name,
                 "stages": [s.model_dump(mode="json", include=kept) for s in self.config.stages],
-                "images": self.total_images,
+                "images": self.record.total_images,
                 "data_licence": self.config.data.licence,
                 "pictures": self.data.summary["train"],
                 "sources": self.data.summary["sources"],
-                "figures": self.latest_figures,
+                "figures": self.record.figures,
             }
-            save_model(path, self.config.model["name"], self.average.model, record)
-            self.tracker.model(path, record)
-            self.tracker.finish()
+            save_model(path, self.config.model["name"], self.average.model, training)
+            self.record.tracker.model(path, training)
+            self.record.tracker.finish()
             write_report(self.folder)
         distributed.barrier()
         return path

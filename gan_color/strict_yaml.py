@@ -1,0 +1,81 @@
+"""YAML without its traps: nothing is executed, no key stands twice; and overriding one key."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gan_color.errors import GanColorError
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """safe_load that refuses a key given twice, where YAML would let the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping from a file; GanColorError for anything else."""
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise GanColorError(f"config: found no file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GanColorError(f"config: cannot read {str(path)!r}: {error}") from None
+    except yaml.YAMLError as error:
+        detail = " ".join(str(error).split())
+        raise GanColorError(f"config: {path} is not valid YAML: {detail}") from None
+    if not isinstance(data, dict):
+        raise GanColorError(
+            f"config: {path} holds {type(data).__name__}, expected a mapping of run, model, data, "
+            "stages"
+        )
+    return data
+
+
+def apply_override(data: dict[str, Any], override: str) -> None:
+    """Set one key in place: "run.seed=3", "stages.gan.lr=1e-5" (by name) or "stages.0.lr=...".
+
+    The value is read as YAML. GanColorError where the path cannot be followed.
+    """
+    path, separator, text = override.partition("=")
+    if not separator or not path.strip():
+        raise GanColorError(f"--set: found {override!r}, expected KEY.KEY=VALUE")
+    try:
+        value = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError:
+        raise GanColorError(f"--set: {text!r} is not a YAML value") from None
+    *parents, last = path.strip().split(".")
+    place: Any = data
+    for key in parents:
+        if isinstance(place, dict):
+            if place.get(key) is None:
+                place[key] = {}
+            place = place[key]
+        else:
+            place = place[_list_index(place, key, path)] if isinstance(place, list) else None
+        if not isinstance(place, dict | list):
+            raise GanColorError(f"--set: {path!r} leads into a value at {key!r}, not a mapping")
+    if isinstance(place, list):
+        place[_list_index(place, last, path)] = value
+    else:
+        place[last] = value
+
+
+def _list_index(items: list[Any], key: str, path: str) -> int:
+    names = [item.get("name") for item in items if isinstance(item, dict)]
+    if key in names:
+        return names.index(key)
+    if key.isdecimal() and int(key) < len(items):
+        return int(key)
+    known = ", ".join(str(name) for name in names if name) or f"0 to {len(items) - 1}"
+    raise GanColorError(f"--set: {path!r}: found {key!r} in a list, expected one of {known}")

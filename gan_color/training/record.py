@@ -1,0 +1,47 @@
+"""Where a run stands, and what it writes as it goes: log, previews, tracker."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from gan_color.config import Config, Stage
+from gan_color.training.tracking import CsvLog, Tracker
+
+
+class Record:
+    """Position and logs of a run: `images` within the stage, `total_images` over all."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.folder = config, config.folder
+        self.stage: Stage = config.stages[0]
+        self.stage_index, self.images, self.stage_images, self.total_images = 0, 0, 0, 0
+        self.figures: dict[str, float] = {}
+        self.last_checkpoint: Path | None = None
+        self.csv = CsvLog(self.folder / "log.csv")
+        self.tracker = Tracker()
+
+    def advance(self, images: int) -> None:
+        """Count images that were trained on."""
+        self.images += images
+        self.total_images += images
+
+    def log(self, values: dict[str, float]) -> None:
+        """A row for log.csv and the tracker. Only the first rank calls this."""
+        row = {
+            "stage": self.stage.name,
+            "images": self.images,
+            "total_images": self.total_images,
+            **{name: round(value, 8) for name, value in values.items()},
+        }
+        self.csv.add(row)
+        self.tracker.log(row)
+
+    def judged(self, figures: dict[str, float], sheet: Image.Image) -> None:
+        """Log figures of the EMA generator, and keep a preview sheet named by when it was made."""
+        self.figures = figures
+        self.log(figures)
+        folder = self.folder / "previews"
+        folder.mkdir(exist_ok=True)
+        name = f"{self.stage_index}-{self.stage.name}-{self.images:07d}.jpg"
+        sheet.save(folder / name, quality=92, subsampling=0)
+        self.tracker.preview(sheet, self.total_images)
