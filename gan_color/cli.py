@@ -96,11 +96,12 @@ def colorize(
     from rich.progress import track
 
     from gan_color.console import console
+    from gan_color.device import choose_device
     from gan_color.export import load_model
     from gan_color.pipeline import colorize_jobs, plan_jobs
 
     jobs = plan_jobs(photos, output)
-    colorizer = load_model(model).to(_device(device))
+    colorizer = load_model(model).to(choose_device(device))
     failed = 0
     results = colorize_jobs(colorizer, jobs, render)
     for job, problem in track(results, "colouring", total=len(jobs), console=console):
@@ -110,19 +111,6 @@ def colorize(
     console.print(f"coloured {len(jobs) - failed} of {len(jobs)} photos into {output}")
     if failed:
         raise typer.Exit(2)
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise GanColorError(f"device: {name!r} cannot be used here: {reason}") from None
 
 
 @app.command()
@@ -174,11 +162,12 @@ def evaluate(
     """
     import yaml
 
+    from gan_color.device import choose_device
     from gan_color.evaluate import evaluate as measure
     from gan_color.export import load_model
     from gan_color.metrics import BackboneFeatures
 
-    place = _device(device)
+    place = choose_device(device)
     colorizer = load_model(model).to(place)
     features = None
     if frechet is not None:
@@ -254,8 +243,9 @@ def bench(
     gan-color bench --preset small --size 128 --size 256 --data datasets/samples/train
     """
     from gan_color import bench as benches
+    from gan_color.device import choose_device
 
-    place = _device(device)
+    place = choose_device(device)
     rows = [benches.machine(place)]
     for side in sorted(size or [128, 256]):
         rows.append(benches.bench_step(preset, side, batch, place, precision, width=width))

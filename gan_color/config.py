@@ -86,6 +86,7 @@ class DataConfig(Strict):
     drop_grey: bool = True
     balance: Share = Field(0.0, description="0: files alike; 1: sources or classes alike")
     balance_by: Literal["source", "class"] = "source"
+    source_weights: dict[str, Weight] = Field({}, description="multiplies a source's draws")
     source_pattern: str | None = Field(
         None, description="regex; group 1 of a file name: its source"
     )

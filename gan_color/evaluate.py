@@ -51,6 +51,9 @@ def evaluate(
     if size % model.stride and size < model.stride:
         raise GanColorError(f"size: found {size}, expected at least {model.stride}")
     device = next(model.parameters()).device
+    for module in (model, features):
+        if module is not None:
+            module.to(memory_format=torch.channels_last)  # faster convolutions, the same figures
     channels = features.channels if features is not None else None
     answers = {"model": _Means(channels), "grey": _Means(channels), "truth": _Means(channels)}
     unreadable: list[str] = []

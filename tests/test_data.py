@@ -206,6 +206,16 @@ def test_folder_weights_set_the_share_of_the_draws():
         draw_probabilities(files, DataConfig(samples=True), folders)
 
 
+def test_source_weights_multiply_the_draws_of_a_source():
+    files = files_of(50, 50)
+    folders = tuple(FolderConfig(path=str(i)) for i in range(2))
+    data = DataConfig(samples=True, source_weights={"1": 3})
+    assert np.allclose(shares(files, draw_probabilities(files, data, folders)), [0.25, 0.75])
+    unknown = DataConfig(samples=True, source_weights={"2": 3})
+    with pytest.raises(GanColorError, match="found 2, expected sources of the data: 0, 1"):
+        draw_probabilities(files, unknown, folders)
+
+
 def test_equal_probabilities_draw_no_file_twice_before_all_once():
     sampler = KeySampler(np.full(10, 0.1), 5, 4, (0,))
     counts = np.bincount([i for batch in sampler for i, _ in batch], minlength=10)

@@ -1,5 +1,6 @@
 """Photo in, photo out."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_orientation_is_applied_and_metadata_kept(tmp_path: Path, coffee: Image.
     assert out.getexif()[0x010E] == "my grandmother"
     assert 0x0112 not in out.getexif()
     assert out.info["dpi"] == (300, 300)
-    profile = ImageCms.ImageCmsProfile(__import__("io").BytesIO(out.info["icc_profile"]))
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(out.info["icc_profile"]))
     assert "sRGB" in ImageCms.getProfileDescription(profile)
 
 

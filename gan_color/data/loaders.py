@@ -21,8 +21,9 @@ def draw_probabilities(
     """How likely each file is drawn; sums to 1.
 
     `data.balance` b in 0..1 raises small groups: a group of n files gets a share proportional to
-    n ** (1 - b), so 0 keeps the files equal and 1 makes the groups equal. Folder weights, where
-    given, then set each folder's share of the draws.
+    n ** (1 - b), so 0 keeps the files equal and 1 makes the groups equal. `data.source_weights`
+    multiplies the draws of the sources it names; folder weights, where given, then set each
+    folder's share of all draws. Raises GanColorError for a source that no file has.
     """
     groups: list[object]
     if data.balance_by == "class":
@@ -31,14 +32,21 @@ def draw_probabilities(
         groups = [(file.folder, file.source) for file in files]
     counts = Counter(groups)
     p = np.array([counts[group] ** -data.balance for group in groups])
+    unknown = set(data.source_weights) - {file.source for file in files}
+    if unknown:
+        raise GanColorError(
+            f"data.source_weights: found {', '.join(sorted(unknown))}, expected sources of the "
+            f"data: {', '.join(sorted({file.source for file in files}))}"
+        )
+    p *= np.array([data.source_weights.get(file.source, 1.0) for file in files])
     weights = [folder.weight for folder in folders]
     if any(weight is not None for weight in weights):
         given = np.array([1.0 if weight is None else weight for weight in weights])
         folder_of = np.array([file.folder for file in files])
         totals = np.bincount(folder_of, weights=p, minlength=len(folders))
-        p *= given[folder_of] / totals[folder_of]
+        p *= (given / np.where(totals > 0, totals, 1.0))[folder_of]
     if not p.sum() > 0:
-        raise GanColorError("data.folders: every weight is 0, expected one above 0")
+        raise GanColorError("data: every weight is 0, expected one above 0")
     normalised: NDArray[np.float64] = p / p.sum()
     return normalised
 

@@ -142,8 +142,10 @@ class Track(Callback):
             f"set clip, or try run.precision=fp32, then --resume {record.config.folder}"
         )
 
-    def after_fit(self) -> None:
-        self.progress.stop()
+    def close(self) -> None:
+        """Give the terminal back, also when the stage ended with an error."""
+        if hasattr(self, "progress"):
+            self.progress.stop()
 
 
 class Report(Callback):

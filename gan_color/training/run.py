@@ -13,6 +13,7 @@ from gan_color.config import AdversarialStage, Config, Stage, SupervisedStage, l
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
+from gan_color.device import choose_device
 from gan_color.errors import GanColorError
 from gan_color.export import save_model
 from gan_color.models.base import Colorizer
@@ -33,7 +34,7 @@ class Run:
 
     def __init__(self, config: Config, resumed: checkpoint.Found | None) -> None:
         self.config, self.folder = config, config.folder
-        self.device = distributed.local_device(config.run.device)
+        self.device = choose_device(config.run.device)
         kind = precision.choose(config.run.precision, self.device)
         self.precision = precision.Precision(kind, self.device)
         self.resumed = resumed
@@ -123,8 +124,9 @@ class Run:
             self.config.run.judged,
             self.precision,
         )
+        track = callbacks.Track(self.record, stage.batch, fp16=self.precision.kind == "fp16")
         hooks = [
-            callbacks.Track(self.record, stage.batch, fp16=self.precision.kind == "fp16"),
+            track,
             callbacks.Report(self.record, judge, self.average),
             callbacks.Checkpoints(self.save_checkpoint),
         ]
@@ -132,7 +134,10 @@ class Run:
         if self.record.images:
             self._restore_updaters()
         start_epoch = self.record.images // (batches * stage.batch)
-        learner.fit_stage(epochs, stage.pct_start, start_epoch)
+        try:
+            learner.fit_stage(epochs, stage.pct_start, start_epoch)
+        finally:
+            track.close()
 
     def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
         """The stage's learner over epochs of `batches`, with fresh optimisers."""
@@ -245,7 +250,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path
     `resume` goes on from the newest whole checkpoint; without it a folder that holds a run is
     refused unless `overwrite`. Raises GanColorError.
     """
-    device = distributed.local_device(config.run.device)
+    device = choose_device(config.run.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.start(device)
