@@ -58,6 +58,23 @@ def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
     assert stored[0].stat().st_size > 10_000
 
 
+def test_a_server_that_cannot_be_reached_is_no_reason_to_stop(tiny: Config, monkeypatch, capsys):
+    import wandb
+
+    mapping = tiny.model_dump(mode="json")
+    apply_override(mapping, "tracking.wandb=online")
+
+    class Unreachable(tracking.Tracker):
+        def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
+            if mode == "online":
+                raise wandb.errors.CommError("no route to host")
+
+    monkeypatch.setattr(tracking, "WandbTracker", Unreachable)
+    monkeypatch.setattr(tracking, "wandb_has_key", lambda: True)
+    assert isinstance(tracking.create(parse(mapping), None), Unreachable)
+    assert "no route to host" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("key", [None, "x" * 40])
 def test_online_without_a_key_goes_offline_and_says_so(tiny: Config, monkeypatch, capsys, key):
     mapping = tiny.model_dump(mode="json")
@@ -65,8 +82,8 @@ def test_online_without_a_key_goes_offline_and_says_so(tiny: Config, monkeypatch
     modes = []
 
     class Recorded(tracking.Tracker):
-        def __init__(self, config: Config, run_id: str | None) -> None:
-            modes.append(config.tracking.wandb)
+        def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
+            modes.append(mode)
 
     monkeypatch.setattr(tracking, "WandbTracker", Recorded)
     monkeypatch.setattr(tracking, "wandb_has_key", lambda: key is not None)

@@ -1,9 +1,8 @@
 """Where a run reports to: always log.csv, and Weights & Biases where configured."""
 
 import csv
-import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -80,7 +79,9 @@ class Tracker:
 class WandbTracker(Tracker):
     """Weights & Biases; the x-axis is images, and stages are groups ("gan/adversarial")."""
 
-    def __init__(self, config: Config, run_id: str | None) -> None:
+    def __init__(
+        self, config: Config, mode: Literal["online", "offline"], run_id: str | None
+    ) -> None:
         import wandb
 
         self.wandb = wandb
@@ -89,7 +90,7 @@ class WandbTracker(Tracker):
             name=config.run.name,
             dir=str(config.folder),
             config=config.model_dump(mode="json"),
-            mode=config.tracking.wandb,
+            mode=mode,
             tags=list(config.tracking.tags),
             id=run_id,
             resume="allow",
@@ -120,26 +121,36 @@ class WandbTracker(Tracker):
 
 
 def wandb_has_key() -> bool:
-    """True where W&B would not have to ask for a login."""
+    """True where W&B finds credentials without asking for them."""
     import wandb
 
-    return bool(wandb.api.api_key)
+    return wandb.login(prompt=False, verify=False)
 
 
 def create(config: Config, run_id: str | None) -> Tracker:
-    """The tracker a configuration asks for. Online without a key: a sentence, and offline."""
-    if config.tracking.wandb == "disabled":
+    """The tracker a configuration asks for.
+
+    Online without a key, or without the server: a sentence, and offline.
+    """
+    mode = config.tracking.wandb
+    if mode == "disabled":
         return Tracker()
-    if config.tracking.wandb == "online" and not wandb_has_key():
-        console.print(
-            "W&B: no API key found, so this run is tracked offline; "
-            "run `wandb login`, then `wandb sync` the folder it names"
-        )
-        tracking = config.tracking.model_copy(update={"wandb": "offline"})
-        config = config.model_copy(update={"tracking": tracking})
-    return WandbTracker(config, run_id)
+    if mode == "online":
+        if not wandb_has_key():
+            _say_offline("found no API key; run `wandb login`")
+        else:
+            import wandb
+
+            try:
+                return WandbTracker(config, mode, run_id)
+            except wandb.errors.Error as error:
+                _say_offline(f"could not start online ({error})")
+    return WandbTracker(config, "offline", run_id)
 
 
-def finite(values: dict[str, float]) -> bool:
-    """True where every value is a number."""
-    return all(math.isfinite(value) for value in values.values())
+def _say_offline(reason: str) -> None:
+    console.print(
+        f"W&B: {' '.join(reason.split())}: this run is tracked offline; `wandb sync` sends the "
+        "folder it names",
+        markup=False,
+    )
