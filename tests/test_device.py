@@ -35,9 +35,9 @@ def test_the_cpu_takes_bf16_where_it_has_the_units(flags, kind, tmp_path: Path, 
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"flags : {flags}\n")
     has_units = precision.cpu_has_bf16_units(cpuinfo)
+    assert not precision.cpu_has_bf16_units(tmp_path / "missing")
     monkeypatch.setattr(precision, "cpu_has_bf16_units", lambda: has_units)
     assert precision.choose("auto", torch.device("cpu")) == kind
-    assert not precision.cpu_has_bf16_units(tmp_path / "missing")
 
 
 @pytest.mark.parametrize(("capability", "kind"), [((7, 5), "fp16"), ((8, 0), "bf16")])
