@@ -196,6 +196,13 @@ def test_a_run_in_the_way_is_refused_and_replaced_only_when_told(tiny: Config):
     run.train(config, overwrite=True)
 
 
+def test_a_start_that_failed_is_not_in_the_way(tiny: Config):
+    with pytest.raises(GanColorError, match="found no folder"):
+        run.train(changed(tiny, "data.folders=[/nowhere]"))
+    assert (tiny.folder / "config.yml").exists()
+    assert run.train(tiny).exists()
+
+
 def test_resuming_without_a_run_is_refused(tmp_path: Path):
     with pytest.raises(GanColorError, match=r"found no config\.yml"):
         run.resume_config(tmp_path)

@@ -269,7 +269,8 @@ def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Fo
     folder = config.folder
     if distributed.rank() == 0:
         if not resume and (folder / "config.yml").exists():
-            if not overwrite:
+            # A start that failed before its first checkpoint has left nothing to lose.
+            if checkpoint.find(folder / "checkpoints") and not overwrite:
                 raise GanColorError(
                     f"run: {folder} holds a run already; go on with --resume {folder}, "
                     "choose another run.name, or replace it with --overwrite"
