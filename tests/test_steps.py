@@ -153,6 +153,23 @@ def test_accumulating_equals_the_large_batch(parts: int):
             assert torch.isclose(value, pieces.losses[name], atol=1e-5), name
 
 
+@pytest.mark.parametrize("kind", [SupervisedStep, DiscriminatorStep])
+def test_accumulating_equals_the_large_batch_for_a_network_alone(kind: type):
+    found = []
+    for parts in (1, 2):
+        g, d = generator("none"), discriminator()
+        if kind is SupervisedStep:
+            trained = g
+            step = SupervisedStep(g, updater(g), FP32, accumulate=parts)
+        else:
+            trained = d
+            step = DiscriminatorStep(g, d, updater(d), FP32, accumulate=parts)
+        trained.eval()  # no batch statistics, no power iteration
+        step(batch())
+        found.append(weights(trained))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
+
+
 def test_a_batch_that_does_not_divide_is_refused():
     from gan_color.errors import GanColorError
 
