@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint format lock clean
+.PHONY: demo test lint format lock clean
 .DELETE_ON_ERROR:
 
 # Stands for "the locked packages and this project are installed in .venv".
@@ -22,9 +22,6 @@ demo: $(STAMP)
 	$(BIN)/gan-color demo
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
-
-test-all: lint
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)
