@@ -43,7 +43,7 @@ def test_the_lock_has_hashes_and_names_no_index():
     assert entries > 50
     blocks = re.split(r"^(?=[a-z0-9._-]+==)", LOCK, flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in block for block in blocks)
-    assert not re.search(r"://|index-url|find-links", LOCK)
+    assert not re.search(r"://|--(extra-)?index|--find", LOCK)
 
 
 def test_the_fixed_packages_are_dependencies():

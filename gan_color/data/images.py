@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -205,8 +205,3 @@ def split_by_digest(
     for file in files:
         (valid if int(file.digest[:8], 16) < edge else train).append(file)
     return train, valid
-
-
-def describe(file: ImageFile) -> dict[str, object]:
-    """A JSON-able row."""
-    return {**asdict(file), "path": str(file.path)}
