@@ -126,7 +126,22 @@ def test_evaluate_prints_and_writes_its_figures(trained, sample_folders, tmp_pat
     path = tmp_path / "deep" / "figures.json"
     model = trained / "model.safetensors"
     data = sample_folders[1]
-    assert run("evaluate", "--model", model, "--data", data, "--json", path, "--size", 64) == 0
+    assert (
+        run(
+            "evaluate",
+            "--model",
+            model,
+            "--data",
+            data,
+            "--json",
+            path,
+            "--inception",
+            "off",
+            "--alexnet",
+            "off",
+        )
+        == 0
+    )
     figures = json.loads(path.read_text())
     assert figures["n"] == 14
     assert {"psnr", "delta_e2000", "colorfulness", "colorfulness_truth", "frechet"} <= set(figures)

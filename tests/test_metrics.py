@@ -1,13 +1,12 @@
-"""Figures against closed forms and independent computations."""
+"""Figures of single pictures against closed forms and independent computations."""
 
 import numpy as np
 import pytest
 import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from gan_color import metrics
-from gan_color.errors import GanColorError
 
 
 def pictures(seed: int) -> torch.Tensor:
@@ -21,63 +20,63 @@ def test_psnr_agrees_with_scikit_image():
     assert np.allclose(metrics.psnr(a, b).numpy(), expected, atol=1e-4)
 
 
+def test_ssim_agrees_with_scikit_image():
+    a = pictures(0)
+    b = (a.float() * 0.5 + pictures(1).float() * 0.5).byte()
+    expected = [
+        structural_similarity(
+            x.numpy(),
+            y.numpy(),
+            channel_axis=0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
+        )
+        for x, y in zip(a, b, strict=True)
+    ]
+    assert np.allclose(metrics.ssim(a, b).numpy(), expected, atol=1e-4)
+    assert len(metrics.ssim(a[:1], b[:1])) == 1
+
+
 def test_delta_e2000_agrees_with_scikit_image_in_float64():
     a, b = pictures(0), pictures(1)
     first, second = (rgb2lab(x.permute(0, 2, 3, 1).numpy() / 255.0) for x in (a, b))
-    expected = deltaE_ciede2000(first, second).mean(axis=(1, 2))
-    assert np.allclose(metrics.delta_e2000(a, b).numpy(), expected, atol=1e-3)
+    expected = deltaE_ciede2000(first, second).reshape(2, -1)
+    found = metrics.delta_e2000(a, b)
+    assert np.allclose(found.mean.numpy(), expected.mean(axis=1), atol=1e-3)
+    assert np.allclose(found.median.numpy(), np.median(expected, axis=1), atol=1e-3)
+    assert np.allclose(found.p95.numpy(), np.percentile(expected, 95, axis=1), atol=1e-3)
 
 
-def test_equal_pictures_have_no_colour_difference_and_infinite_psnr():
+def test_equal_pictures_are_equal_to_every_figure():
     a = pictures(0)
-    assert torch.all(metrics.delta_e2000(a, a) == 0)
+    assert all(torch.all(figure == 0) for figure in metrics.delta_e2000(a, a))
     assert torch.isinf(metrics.psnr(a, a)).all()
+    assert torch.allclose(metrics.ssim(a, a), torch.ones(2))
 
 
 def test_delta_e_of_a_known_pair():
     # Sharma et al. 2005 give 100 for black against white by the formula's lightness term.
     black = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
-    assert float(metrics.delta_e2000(black, black + 255)) == pytest.approx(100, abs=0.01)
+    assert float(metrics.delta_e2000(black, black + 255).mean) == pytest.approx(100, abs=0.01)
 
 
-def statistics(values: np.ndarray) -> metrics.FeatureStatistics:
-    found = metrics.FeatureStatistics(values.shape[1])
-    for part in np.array_split(values, 3):
-        found.add(torch.from_numpy(part))
-    return found
+def test_both_forms_of_colourfulness_agree_with_numpy():
+    a = pictures(0)
+    absolute, signed = [], []
+    for r, g, b in a.numpy().astype(float):
+        rg, yb = r - g, 0.5 * (r + g) - b
+        for values, (x, y) in ((signed, (rg, yb)), (absolute, (abs(rg), abs(yb)))):
+            spread = np.hypot(x.std(ddof=1), y.std(ddof=1))
+            values.append(spread + 0.3 * np.hypot(x.mean(), y.mean()))
+    assert np.allclose(metrics.colorfulness(a).numpy(), absolute, rtol=1e-5)
+    assert np.allclose(metrics.colorfulness_signed(a).numpy(), signed, rtol=1e-5)
+    assert abs(np.mean(signed) - np.mean(absolute)) > 1  # the two forms are not the same figure
 
 
-def test_feature_statistics_agree_with_numpy():
-    values = np.random.default_rng(0).normal(size=(50, 4)) * 3 + 1
-    found = statistics(values)
-    assert np.allclose(found.mean, values.mean(axis=0))
-    assert np.allclose(found.covariance, np.cov(values.T))
-
-
-def test_frechet_distance_of_diagonal_gaussians_is_the_closed_form():
-    generator = np.random.default_rng(0)
-    a = generator.normal(size=(400, 3))
-    a = (a - a.mean(0)) / a.std(0, ddof=1)
-    b = a * np.array([2.0, 3.0, 1.0]) + np.array([1.0, 0.0, 2.0])
-    root = np.linalg.cholesky(np.cov(a.T))
-    white = a @ np.linalg.inv(root).T  # covariance exactly 1
-    scaled = white * np.array([2.0, 3.0, 1.0]) + np.array([1.0, 0.0, 2.0])
-    found = metrics.frechet_distance(statistics(white), statistics(scaled))
-    assert found == pytest.approx(1 + 4 + (2 - 1) ** 2 + (3 - 1) ** 2, rel=1e-6)
-    assert metrics.frechet_distance(statistics(a), statistics(a)) == pytest.approx(0, abs=1e-6)
-    assert metrics.frechet_distance(statistics(a), statistics(b)) > 1
-
-
-def test_frechet_distance_survives_fewer_pictures_than_channels():
-    generator = np.random.default_rng(0)
-    a, b = generator.normal(size=(5, 20)), generator.normal(size=(5, 20)) + 1
-    same = metrics.frechet_distance(statistics(a), statistics(a))
-    assert same == pytest.approx(0, abs=1e-5)
-    assert metrics.frechet_distance(statistics(a), statistics(b)) > 1
-
-
-def test_frechet_refuses_random_features():
-    with pytest.raises(GanColorError, match="random features"):
-        metrics.BackboneFeatures("resnet18", "none")
-    with pytest.raises(GanColorError, match=r"missing\.safetensors"):
-        metrics.BackboneFeatures("resnet18", "missing.safetensors")
+def test_near_grey_counts_pixels_of_little_chroma():
+    picture = torch.full((1, 3, 2, 2), 120, dtype=torch.uint8)
+    assert float(metrics.near_grey(picture)) == 1.0
+    picture[0, 0, 0, 0] = 200
+    assert float(metrics.near_grey(picture)) == 0.75

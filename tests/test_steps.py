@@ -7,11 +7,10 @@ import torch
 import torch.multiprocessing as mp
 from torch import nn
 
-from gan_color import models
+from gan_color import distributed, models
 from gan_color.config import AdversarialStage
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
-from gan_color.training import distributed
 from gan_color.training.average import Average
 from gan_color.training.precision import Precision
 from gan_color.training.stages import build_step, generator_groups

@@ -29,7 +29,12 @@ class Average:
         keep = 0.5 ** (images / half_life)
         mine = [p.detach() for p in self.model.parameters()]
         theirs = [p.detach() for p in generator.parameters()]
+        # BatchNorm's statistics belong to the weights they were measured with, so they are
+        # averaged with them; counters and power-iteration vectors are taken over.
+        for (name, own), other in zip(self.model.named_buffers(), generator.buffers(), strict=True):
+            if name.endswith(("running_mean", "running_var")):
+                mine.append(own)
+                theirs.append(other)
+            else:
+                own.copy_(other)
         torch._foreach_lerp_(mine, theirs, 1 - keep)
-        # Statistics and power-iteration vectors are states, not weights: they are taken over.
-        for own, other in zip(self.model.buffers(), generator.buffers(), strict=True):
-            own.copy_(other)

@@ -12,11 +12,11 @@ import torch
 from fastai.callback.core import Callback, CancelValidException
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from gan_color import distributed
 from gan_color.console import console
 from gan_color.data.loaders import KeySampler
 from gan_color.errors import GanColorError
 from gan_color.models.base import Colorizer
-from gan_color.training import distributed
 from gan_color.training.average import Average
 from gan_color.training.judge import Judge
 from gan_color.training.record import Record

@@ -5,7 +5,6 @@ and renamed, so that a run killed at any instant leaves only whole ones to be fo
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gan_color.errors import GanColorError
+from gan_color.files import sync
 
 STATE_FILE = "state.json"
 Tensors = dict[str, Tensor]
@@ -27,24 +27,6 @@ class Found:
 
     folder: Path
     state: dict[str, Any]
-
-
-def sync(path: Path) -> None:
-    """Flush a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
 
 
 def save(folder: Path, tensors: dict[str, Tensors], state: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_color import distributed
 from gan_color.config import Config, FolderConfig
 from gan_color.console import console
 from gan_color.data.dataset import evaluation_crop, scan
@@ -16,9 +17,9 @@ from gan_color.data.images import ImageFile, Index, ScanCache, split_by_digest
 from gan_color.data.loaders import KeySampler, draw_probabilities
 from gan_color.data.samples import build as build_samples
 from gan_color.errors import GanColorError
+from gan_color.files import write_text
 from gan_color.gamut import BIN_COUNT, bin_histogram, smooth_prior
 from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
-from gan_color.training import checkpoint, distributed
 
 SAMPLES = Path("datasets/samples")
 PRIOR_PICTURES = 2000  # of 64 x 64: 8 million pixels, plenty for 313 bins
@@ -82,7 +83,7 @@ def find_data(config: Config) -> Data:
 
 def report_data(data: Data, folder: Path) -> None:
     """Write data.json, and say on the screen what was found."""
-    checkpoint.write_text(folder / "data.json", json.dumps(data.summary, indent=1))
+    write_text(folder / "data.json", json.dumps(data.summary, indent=1))
     grey, bad = data.summary["grey"], data.summary["bad"]
     fate = "left out" if data.summary["grey_dropped"] else "kept"
     console.print(
@@ -113,5 +114,5 @@ def measure_prior(data: Data, config: Config, keep: bool) -> Tensor:
             histogram += times * bin_histogram(scale(rgb_to_lab(rgb8_to_float(crop)))[1])
     prior = smooth_prior(histogram)
     if distributed.rank() == 0:
-        checkpoint.write_text(path, json.dumps(prior.tolist()))
+        write_text(path, json.dumps(prior.tolist()))
     return prior

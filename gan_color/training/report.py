@@ -1,14 +1,12 @@
 """report.html: what a run did, on one page that needs no other file."""
 
-import base64
 import html
-import io
 import itertools
 import json
 from pathlib import Path
-from typing import Any
 
-from gan_color.training.checkpoint import write_text
+from gan_color import html_page
+from gan_color.files import write_text
 from gan_color.training.tracking import CsvLog
 
 CURVES = (
@@ -19,26 +17,6 @@ CURVES = (
     ("learning rate", ("lr",)),
 )
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem;
-       color: #1c1c1c; background: #fff; }
-img { max-width: 100%; height: auto; } figure { margin: 1rem 0; } figcaption { color: #555; }
-table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: right;
-        border-bottom: 1px solid #ddd; } th { text-align: left; }
-pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 13px; }
-@media (prefers-color-scheme: dark) { body { color: #e8e8e8; background: #161616; }
-  pre { background: #222; } figcaption { color: #aaa; } td, th { border-color: #444; } }
-"""
-
-
-def _picture(data: bytes, kind: str, caption: str) -> str:
-    encoded = base64.b64encode(data).decode()
-    text = html.escape(caption)
-    return (
-        f'<figure><img src="data:image/{kind};base64,{encoded}" alt="{text}">'
-        f"<figcaption>{text}</figcaption></figure>"
-    )
-
 
 def _series(rows: list[dict[str, str]], name: str) -> tuple[list[float], list[float]]:
     points = [(float(r["total_images"]), float(r[name])) for r in rows if r.get(name)]
@@ -47,7 +25,6 @@ def _series(rows: list[dict[str, str]], name: str) -> tuple[list[float], list[fl
 
 def draw_curves(rows: list[dict[str, str]]) -> bytes:
     """The curves of log.csv as one PNG; stage boundaries are dashed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 2.3 * len(CURVES)), layout="constrained")
@@ -66,17 +43,7 @@ def draw_curves(rows: list[dict[str, str]]) -> bytes:
         if axes.has_data() and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8)
     axes.set_xlabel("images")
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
-
-
-def _table(values: dict[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
-        for name, value in values.items()
-    )
-    return f"<table>{rows}</table>"
+    return html_page.png(figure)
 
 
 def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
@@ -85,35 +52,29 @@ def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
     parts = [f"<h1>{html.escape(folder.name)}</h1>"]
     for caption, path in (pictures or {}).items():
         kind = "png" if path.suffix.lower() == ".png" else "jpeg"
-        parts.append(_picture(path.read_bytes(), kind, caption))
+        parts.append(html_page.picture(path.read_bytes(), kind, caption))
     judged = [row for row in rows if row.get("psnr")]
     if judged:
         names = ("stage", "total_images", "psnr", "colorfulness", "colorfulness_truth")
-        parts += ["<h2>Last judgement</h2>", _table({n: judged[-1][n] for n in names})]
+        parts += ["<h2>Last judgement</h2>", html_page.table({n: judged[-1][n] for n in names})]
     previews = sorted((folder / "previews").glob("*.jpg"))
     if previews:
         caption = f"grey | coloured (EMA) | true: {previews[-1].stem}"
-        parts += ["<h2>Preview</h2>", _picture(previews[-1].read_bytes(), "jpeg", caption)]
+        parts += ["<h2>Preview</h2>", html_page.picture(previews[-1].read_bytes(), "jpeg", caption)]
     if rows:
-        parts += ["<h2>Curves</h2>", _picture(draw_curves(rows), "png", "log.csv")]
+        parts += ["<h2>Curves</h2>", html_page.picture(draw_curves(rows), "png", "log.csv")]
     data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     shown = {k: v for k, v in data.items() if k not in ("bad", "sources", "classes")}
-    parts += ["<h2>Data</h2>", _table({**shown, "unreadable": len(data["bad"])})]
+    parts += ["<h2>Data</h2>", html_page.table({**shown, "unreadable": len(data["bad"])})]
     config = html.escape((folder / "config.yml").read_text(encoding="utf-8"))
     parts += ["<h2>Configuration</h2>", f"<pre>{config}</pre>"]
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(folder.name)}</title><style>{STYLE}</style>{''.join(parts)}</html>"
-    )
     path = folder / "report.html"
-    write_text(path, page)
+    write_text(path, html_page.page(folder.name, parts))
     return path
 
 
 def draw_lr_find(rates: list[float], losses: list[float], suggestion: float) -> bytes:
     """Loss over learning rate as a PNG, the suggestion marked."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -124,6 +85,4 @@ def draw_lr_find(rates: list[float], losses: list[float], suggestion: float) -> 
     axes.set_xlabel("learning rate")
     axes.set_ylabel("smoothed loss")
     axes.legend()
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    return html_page.png(figure)

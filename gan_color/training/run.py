@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import yaml
 
-from gan_color import models
+from gan_color import distributed, models
 from gan_color.config import AdversarialStage, Config, Stage, SupervisedStage, load
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
@@ -16,9 +16,10 @@ from gan_color.data.loaders import KeySampler, draw_probabilities, training_load
 from gan_color.device import choose_device
 from gan_color.errors import GanColorError
 from gan_color.export import save_model
+from gan_color.files import write_text
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
-from gan_color.training import callbacks, checkpoint, distributed, precision, tracking
+from gan_color.training import callbacks, checkpoint, precision, tracking
 from gan_color.training.average import Average
 from gan_color.training.judge import Judge
 from gan_color.training.learner import ColorLearner
@@ -278,7 +279,7 @@ def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Fo
             shutil.rmtree(folder)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-        checkpoint.write_text(folder / "config.yml", text)
+        write_text(folder / "config.yml", text)
     distributed.barrier()
     found = checkpoint.find(folder / "checkpoints") if resume else []
     if found and distributed.rank() == 0:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from gan_color import distributed
 from gan_color.config import AdversarialStage
 from gan_color.losses import (
     Objective,
@@ -22,7 +23,6 @@ from gan_color.losses import (
 )
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
-from gan_color.training import distributed
 from gan_color.training.precision import Precision
 
 Losses = dict[str, Tensor]

@@ -1,0 +1,40 @@
+"""gan-color bench."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_color.cli.app import DeviceOption, app
+
+
+@app.command()
+def bench(
+    preset: Annotated[str, typer.Option(help="Of the U-Net: small, base or large.")] = "small",
+    size: Annotated[list[int] | None, typer.Option(help="Side in pixels; repeatable.")] = None,
+    batch: Annotated[int, typer.Option(help="Images a step.", min=1)] = 4,
+    width: Annotated[int, typer.Option(help="Of the discriminators' first layer.", min=1)] = 64,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    data: Annotated[Path | None, typer.Option(help="Also time a loader on this folder.")] = None,
+    device: DeviceOption = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Time an adversarial step, and a loader, on this machine.
+
+    gan-color bench --preset small --size 128 --size 256 --data datasets/samples/train
+    """
+    from gan_color import bench as benches
+    from gan_color.device import choose_device
+
+    place = choose_device(device)
+    rows = [benches.machine(place)]
+    for side in sorted(size or [128, 256]):
+        rows.append(benches.bench_step(preset, side, batch, place, precision, width=width))
+    if data is not None:
+        rows += [benches.bench_loader(data, side) for side in sorted(size or [128, 256])]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))

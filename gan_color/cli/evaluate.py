@@ -1,0 +1,189 @@
+"""gan-color evaluate."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gan_color.cli.app import DeviceOption, app
+from gan_color.errors import GanColorError
+
+if TYPE_CHECKING:
+    from gan_color.evaluation import Result
+    from gan_color.evaluation.measure import Judges
+
+OFF = "off"
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of colour photographs.")],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option("--model", "-m", help="A model.safetensors file; repeatable."),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(help="Measured beside: truth, grey, saturated, hue-shifted, none."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="imagenet5k-crop, stretch256 or native.")
+    ] = "imagenet5k-crop",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with pictures and plots here.")
+    ] = None,
+    inception: Annotated[
+        str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
+    ] = None,
+    alexnet: Annotated[
+        str | None, typer.Option(help="LPIPS' weights: a path, or 'off'.", metavar="PATH")
+    ] = None,
+    frechet: Annotated[
+        str | None,
+        typer.Option(help="Also take distances in this timm backbone's features (not FID)."),
+    ] = None,
+    frechet_weights: Annotated[
+        str, typer.Option(help="'pretrained', or a .safetensors file's path.")
+    ] = "pretrained",
+    frechet_args: Annotated[
+        str, typer.Option(help="Arguments of the backbone, as YAML: '{bn_eps: 0.001}'.")
+    ] = "{}",
+    frechet_drop: Annotated[
+        list[str] | None, typer.Option(help="A submodule that the weights file lacks.")
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure models on a folder of colour photographs, beside the all-grey answer.
+
+    gan-color evaluate --model runs/demo/model.safetensors --data datasets/samples/valid
+    gan-color evaluate --model a.safetensors --model b.safetensors --data val/ \\
+        --json figures.json --html figures.html --inception weights-inception-2015-12-05.pth
+    gan-color evaluate --reference truth --reference saturated --data val/
+    torchrun --nproc-per-node 4 -m gan_color evaluate --model a.safetensors --data val/ --json f
+    """
+    from gan_color import distributed
+    from gan_color.device import choose_device
+    from gan_color.evaluation import evaluate as measure
+    from gan_color.evaluation.answers import load_answers
+    from gan_color.evaluation.answers import reference as reference_answer
+    from gan_color.evaluation.page import write_page
+    from gan_color.evaluation.protocols import Protocol
+    from gan_color.files import write_text
+
+    place = choose_device(device)
+    chosen = Protocol(protocol)
+    references = reference if reference is not None else (["grey"] if model else [])
+    answers = load_answers(list(model or ()), chosen, place)
+    answers += [reference_answer(name) for name in dict.fromkeys(references) if name != "none"]
+    if not answers:
+        raise GanColorError("evaluate: expected --model FILE or --reference NAME")
+    drop = tuple(frechet_drop or ())
+    judges = _judges(inception, alexnet, frechet, frechet_weights, frechet_args, drop)
+    distributed.start(place)
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            work = json_file.absolute().parent if json_file else Path(temporary)
+            if distributed.ranks() > 1 and json_file is None:
+                raise GanColorError("evaluate: several processes meet beside a file: give --json")
+            results, summary = measure(answers, data, chosen, judges, place, work)
+            if summary is None:
+                return
+            if json_file is not None:
+                records = [result.figures for result in results]
+                write_text(json_file, json.dumps(_shaped(records, len(model or ())), indent=1))
+            if html_file is not None:
+                write_page(html_file, results, summary, chosen)
+            _print(results)
+            summary.discard()
+    finally:
+        distributed.stop()
+
+
+def _shaped(records: list[dict[str, object]], models: int) -> object:
+    """One model's record with its references inside it; of several answers, a list."""
+    if models == 1:
+        references = {str(record["answer"]): record for record in records[1:]}
+        return {**records[0], "references": references}
+    return records
+
+
+def _judges(
+    inception: str | None,
+    alexnet: str | None,
+    frechet: str | None,
+    frechet_weights: str,
+    frechet_args: str,
+    frechet_drop: tuple[str, ...],
+) -> "Judges":
+    """The networks that can be had. One that was asked for must be there; else a reason is kept."""
+    import yaml
+
+    from gan_color.evaluation.measure import Judges
+    from gan_color.evaluation.spaces import BackboneSpace, InceptionSpace, Lpips, load_inception
+
+    judges = Judges()
+    if inception == OFF:
+        judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), "--inception off")
+    else:
+        try:
+            network = load_inception(Path(inception) if inception else None)
+            judges.spaces.append(InceptionSpace(network, "tensorflow"))
+            judges.spaces.append(InceptionSpace(network, "clean"))
+        except GanColorError as error:
+            if inception:
+                raise
+            judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), str(error))
+    if alexnet == OFF:
+        judges.missing["lpips"] = "--alexnet off"
+    else:
+        try:
+            judges.lpips = Lpips(Path(alexnet) if alexnet else None)
+        except GanColorError as error:
+            if alexnet:
+                raise
+            judges.missing["lpips"] = str(error)
+    if frechet is None:
+        judges.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
+    else:
+        try:
+            arguments = yaml.safe_load(frechet_args)
+        except yaml.YAMLError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise GanColorError(f"--frechet-args: found {frechet_args!r}, expected a YAML mapping")
+        judges.spaces.append(
+            BackboneSpace(frechet, frechet_weights, arguments=arguments, drop=frechet_drop)
+        )
+    return judges
+
+
+def _print(results: "list[Result]") -> None:
+    from gan_color.evaluation.page import ROWS, cell
+
+    first = results[0].figures
+    for line in first["unreadable"]:
+        typer.echo(f"skipped {line}", err=True)
+    typer.echo(f"{first['n']} pictures, protocol {first['protocol']}; 95 % intervals in brackets")
+    typer.echo(f"colourfulness of the truth: {cell(first, 'colorfulness_truth', 3)}")
+    names = [result.answer.name for result in results]
+    typer.echo(f"{'':<26}" + "".join(f"{name:>30}" for name in names))
+    for key, title, digits in ROWS:
+        cells = [cell(result.figures, key, digits) for result in results]
+        if any(text != "–" for text in cells):
+            typer.echo(f"{title:<26}" + "".join(f"{text:>30}" for text in cells))
+    reasons: dict[str, list[str]] = {}
+    for result in results:
+        for key, reason in result.figures.items():
+            if key.endswith("_reason") and not reason.startswith("infinite"):
+                names = reasons.setdefault(reason, [])
+                if key.removesuffix("_reason") not in names:
+                    names.append(key.removesuffix("_reason"))
+    for reason, keys in reasons.items():
+        typer.echo(f"without {', '.join(keys)}: {reason}", err=True)
+    if "warning" in first:
+        typer.echo(f"note: {first['warning']}", err=True)

@@ -1,0 +1,86 @@
+"""gan-color train and lr-find."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_color.cli.app import ConfigOption, SetOption, app
+from gan_color.errors import GanColorError
+
+
+@app.command()
+def train(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run's folder.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing run.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Check and print the configuration.")] = False,
+) -> None:
+    """Run the stages of a configuration.
+
+    gan-color train --config configs/demo.yml
+    gan-color train --config configs/unet_small.yml --set run.seed=1 --set stages.gan.lr=5e-5
+    gan-color train --resume runs/unet_small
+    torchrun --nproc-per-node 4 train_gan.py --config configs/unet_small.yml
+    """
+    from gan_color.config import load
+
+    if (config is None) == (resume is None):
+        raise GanColorError("train: expected one of --config FILE and --resume FOLDER")
+    settings = tuple(overrides or ())
+    if resume is not None:
+        from gan_color.training.run import resume_config
+
+        parsed = resume_config(resume, settings)
+    else:
+        assert config is not None
+        parsed = load(config, settings)
+    if dry_run:
+        _print_plan(parsed)
+        return
+    from gan_color.console import console
+    from gan_color.training.run import train as train_run
+
+    path = train_run(parsed, resume=resume is not None, overwrite=overwrite)
+    console.print(f"model: {path}\nreport: {parsed.folder / 'report.html'}")
+
+
+def _print_plan(config: Any) -> None:
+    import yaml
+
+    from gan_color.training.stages import plan
+
+    typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
+    for stage in config.stages:
+        epochs, batches = plan(stage, config.run.epoch_images)
+        typer.echo(
+            f"# {stage.name}: {epochs} epochs of {batches} batches of {stage.batch} at "
+            f"{stage.size} px = {epochs * batches * stage.batch:,} images"
+        )
+
+
+@app.command("lr-find")
+def lr_find(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    stage: Annotated[
+        str | None, typer.Option(help="A supervised stage; the first if none.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Updates of the test.", min=40)] = 100,
+    low: Annotated[float, typer.Option(help="First learning rate.")] = 1e-6,
+    high: Annotated[float, typer.Option(help="Last learning rate.")] = 1.0,
+) -> None:
+    """Suggest a learning rate for a supervised stage, by a range test.
+
+    gan-color lr-find --config configs/demo.yml
+    """
+    from gan_color.config import load
+    from gan_color.training.lr_find import find_lr
+
+    if config is None:
+        raise GanColorError("lr-find: expected --config FILE")
+    if not 0 < low < high:
+        raise GanColorError(f"lr-find: found low {low} and high {high}, expected 0 < low < high")
+    suggestion, plot = find_lr(load(config, tuple(overrides or ())), stage, steps, low, high)
+    typer.echo(f"suggested lr: {suggestion:.2e}; plot: {plot}")

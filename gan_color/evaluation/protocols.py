@@ -1,0 +1,56 @@
+"""How a photograph becomes what is measured. Numbers compare only within one protocol.
+
+==================  ==============================================================================
+imagenet5k-crop     centre square, resized to 256 x 256 (CT2's and DDColor's val5k)
+stretch256          resized to 256 x 256 whatever its shape (val50k, COCO-Stuff, ADE20K in DDColor)
+native              the photograph as it is, coloured by the pipeline that people use
+==================  ==============================================================================
+
+Resizing is Pillow's bicubic filter, antialiased; a picture that has its size already is untouched.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gan_color.data.images import open_image, to_srgb
+from gan_color.errors import GanColorError
+
+NAMES = ("imagenet5k-crop", "stretch256", "native")
+SIZE = 256
+RESIZE = f"Pillow {PIL.__version__} bicubic, antialiased"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One of NAMES; `size` is the side of the pictures, 256 but in tests."""
+
+    name: str = "imagenet5k-crop"
+    size: int = SIZE
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise GanColorError(
+                f"--protocol: found {self.name!r}, expected one of {', '.join(NAMES)}"
+            )
+
+    @property
+    def fixed(self) -> bool:
+        """True where every picture has the same size, so that they form batches."""
+        return self.name != "native"
+
+    def read(self, path: Path) -> Tensor:
+        """A file as uint8 sRGB [3, H, W]; raises BadImageError."""
+        image = to_srgb(open_image(path))
+        if self.name == "imagenet5k-crop":
+            side = min(image.size)
+            left, top = (image.width - side) // 2, (image.height - side) // 2
+            image = image.crop((left, top, left + side, top + side))
+        if self.fixed and image.size != (self.size, self.size):
+            image = image.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()

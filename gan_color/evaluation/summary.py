@@ -1,0 +1,151 @@
+"""From what was kept of every picture to figures of the set, each with its 95 % interval."""
+
+import shutil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import jensenshannon
+
+from gan_color.evaluation.distances import (
+    Interval,
+    frechet_with_interval,
+    half_samples,
+    kernel_with_interval,
+)
+from gan_color.evaluation.measure import ALONE, PAIRED, TRUTH, Judges, row_of
+from gan_color.evaluation.store import Array, Store
+
+RESAMPLES = 1000
+SEED = 0
+PSNR_LIMIT = 100.0  # dB that an equal picture counts as, in a mean with others
+NO_JUDGE = "no network was given that judges it"
+FEWEST = 4  # pictures a distance between sets is computed for
+DISTANCES = ("fid", "fid_clean", "kid", "frechet", "kernel")
+Column = NDArray[np.float64]
+
+
+def bootstrap(columns: dict[str, Column], figure: Any = None) -> dict[str, Interval]:
+    """Percentile intervals (95 %, 1,000 resamples of the pictures) of the columns' means.
+
+    All columns are resampled alike; `figure` maps {name: mean} to further {name: value}.
+    """
+    names = list(columns)
+    table = np.stack([columns[name] for name in names], axis=1)
+    generator = np.random.default_rng(SEED)
+    found: dict[str, list[float]] = {}
+    for _ in range(RESAMPLES):
+        rows = generator.integers(len(table), size=len(table))
+        means = dict(zip(names, table[rows].mean(axis=0).tolist(), strict=True))
+        if figure is not None:
+            means |= figure(means)
+        for name, value in means.items():
+            found.setdefault(name, []).append(value)
+    return {
+        name: (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
+        for name, values in found.items()
+    }
+
+
+class Summary:
+    """Figures of the answers of one finished store."""
+
+    def __init__(self, store: Store, chunks: int, judges: Judges) -> None:
+        self.store, self.chunks, self.judges = store, chunks, judges
+        self.files, self.unreadable = store.names(chunks)
+        self.truth = store.gather(f"{TRUTH}/figures", chunks)
+        self.truth_bins = store.gather(f"{TRUTH}/bins", chunks)
+        self.truth_features = {
+            space.key: store.gather(f"{TRUTH}/{space.key}", chunks) for space in judges.spaces
+        }
+
+    def figures(self, answer: str) -> dict[str, Any]:
+        """Every figure of an answer; `NAME_ci` beside it, or null and `NAME_reason`."""
+        table = self.truth if answer == TRUTH else self._gather(f"{answer}/figures")
+        found: dict[str, Any] = {}
+        self._means(table, found)
+        self._histograms(answer, found)
+        self._distances(answer, found)
+        for name, reason in self.judges.missing.items():
+            _absent(found, name, reason)
+        for name in DISTANCES:
+            if name not in found:
+                _absent(found, name, NO_JUDGE)
+        return found
+
+    def discard(self) -> None:
+        """Remove what was measured from the disk; nothing here can be asked afterwards."""
+        shutil.rmtree(self.store.folder)
+
+    def _gather(self, name: str) -> Array:
+        return self.store.gather(name, self.chunks)
+
+    def per_picture(self, answer: str) -> Array:
+        """[N, len(COLUMNS)]"""
+        return self.truth if answer == TRUTH else self._gather(f"{answer}/figures")
+
+    def density(self, answer: str) -> Array:
+        """Pixels of all pictures on the ab plane (gan_color.evaluation.measure)."""
+        density: Array = self.store.add_up(f"{answer}/density", self.chunks)[0]
+        return density
+
+    def _means(self, table: Array, found: dict[str, Any]) -> None:
+        columns: dict[str, Column] = {}
+        for name in (*PAIRED, *ALONE):
+            column = row_of(table, name)
+            if np.isnan(column).any():
+                if name not in self.judges.missing:
+                    without = name == "lpips" and self.judges.lpips is None
+                    _absent(found, name, NO_JUDGE if without else "a picture is too small for it")
+                continue
+            columns[name] = column
+        infinite = np.isinf(columns["psnr"])
+        columns["psnr"] = columns["psnr"].clip(max=PSNR_LIMIT)
+        for name in ("colorfulness", "near_grey"):
+            columns[f"{name}_truth"] = row_of(self.truth, name)
+        difference = columns["colorfulness"] - columns["colorfulness_truth"]
+        columns["delta_colorfulness_per_picture"] = np.abs(difference)
+
+        def of_means(means: dict[str, float]) -> dict[str, float]:
+            gap = abs(means["colorfulness"] - means["colorfulness_truth"])
+            return {"delta_colorfulness": gap}
+
+        means = {name: float(column.mean()) for name, column in columns.items()}
+        means |= of_means(means)
+        intervals = bootstrap(columns, of_means)
+        for name, value in means.items():
+            found[name], found[f"{name}_ci"] = value, list(intervals[name])
+        if infinite.all():
+            _absent(found, "psnr", "infinite: every picture equals the truth")
+
+    def _histograms(self, answer: str, found: dict[str, Any]) -> None:
+        bins = self.truth_bins if answer == TRUTH else self._gather(f"{answer}/bins")
+
+        def distance(rows: Any) -> float:
+            first, second = (x[rows].sum(axis=0, dtype=np.float64) for x in (bins, self.truth_bins))
+            return float(jensenshannon(first, second, base=2))
+
+        name = "ab_histogram_distance"
+        found[name] = distance(slice(None))
+        low, high = half_samples(distance, found[name], len(bins), SEED)
+        found[f"{name}_ci"] = [max(0.0, low), high]
+
+    def _distances(self, answer: str, found: dict[str, Any]) -> None:
+        for space in self.judges.spaces:
+            truth = self.truth_features[space.key]
+            mine = truth if answer == TRUTH else self._gather(f"{answer}/{space.key}")
+            for name, measure in (
+                (space.frechet_key, frechet_with_interval),
+                (space.kernel_key, kernel_with_interval),
+            ):
+                if not name:
+                    continue
+                if len(truth) < FEWEST:
+                    _absent(found, name, f"{len(truth)} pictures, at least {FEWEST} are needed")
+                    continue
+                found[name], interval = measure(mine, truth, SEED)
+                found[f"{name}_ci"] = list(interval)
+
+
+def _absent(found: dict[str, Any], name: str, reason: str) -> None:
+    found[name], found[f"{name}_ci"], found[f"{name}_reason"] = None, None, reason
