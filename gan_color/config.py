@@ -5,26 +5,19 @@ was found, what is allowed, and the closest known key.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gan_color.config_base import Count, Positive, Share, Strict, Weight
+from gan_color.config_stages import (
+    AdversarialStage,
+    DiscriminatorStage,
+    Stage,
+)
 from gan_color.errors import GanColorError
-from gan_color.losses import Objective
 from gan_color.strict_yaml import apply_override, read_yaml
 from gan_color.validation import explain
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors; nothing changes after validation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(gt=0)]
 
 
 class RunConfig(Strict):
@@ -111,16 +104,6 @@ class DiscriminatorConfig(Strict):
     attention: bool = False
 
 
-class PerceptualConfig(Strict):
-    """Perceptual loss: vgg16_bn (torchvision) or any timm backbone."""
-
-    weight: Weight
-    backbone: str = "vgg16_bn"
-    weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
-    args: dict[str, bool | int | float | str] = {}
-    drop: tuple[str, ...] = ()
-
-
 class TrackingConfig(Strict):
     """Weights & Biases. log.csv, previews and report.html are written in any case."""
 
@@ -129,67 +112,12 @@ class TrackingConfig(Strict):
     tags: tuple[str, ...] = ()
 
 
-class _Stage(Strict):
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    images: Count
-    size: Annotated[int, Field(ge=16, le=2048)]
-    batch: Count = Field(description="images per update, over all ranks and accumulated parts")
-    accumulate: Count = Field(1, description="parts a batch is computed in, to save memory")
-    lr: Positive
-    pct_start: Share = Field(0.25, description="share of the stage the rate rises for (one cycle)")
-    betas: tuple[Share, Share] = (0.9, 0.99)
-    weight_decay: Weight = 0.01
-    clip: Weight = Field(1.0, description="largest gradient norm; 0: none")
+class Scheduled(NamedTuple):
+    """A stage as it is run: in which cycle, and of which adversarial stage the cycle is."""
 
-    @model_validator(mode="after")
-    def _parts_are_equal(self) -> Self:
-        if self.batch % self.accumulate:
-            raise ValueError(
-                f"accumulate: found {self.accumulate}, expected a divisor of batch = {self.batch}"
-            )
-        return self
-
-
-class _GeneratorStage(_Stage):
-    freeze_encoder: bool = False
-    freeze_norm: bool = Field(False, description="BatchNorm keeps its running statistics")
-    encoder_lr: Share = Field(1.0, description="rate of the first layers, as a share of lr")
-    perceptual: PerceptualConfig | None = None
-    colorfulness: Weight = Field(0.0, description="weight of the colourfulness loss")
-
-
-class SupervisedStage(_GeneratorStage):
-    """The generator alone, on its own losses."""
-
-    kind: Literal["supervised"]
-
-
-class _Adversarial(_Stage):
-    objective: Objective = "lsgan"
-
-
-class DiscriminatorStage(_Adversarial):
-    """The discriminators alone, on the generator's own fakes."""
-
-    kind: Literal["discriminator"]
-
-
-class AdversarialStage(_GeneratorStage, _Adversarial):
-    """Generator against discriminators."""
-
-    kind: Literal["adversarial"]
-    betas: tuple[Share, Share] = (0.5, 0.999)
-    gan: Weight = Field(1.0, description="weight of the adversarial loss")
-    feature_matching: Weight = 10.0
-    discriminator_lr: Positive = Field(2.0, description="the discriminators' rate over lr (TTUR)")
-    catch_up: Weight = Field(
-        0.0, description="the generator waits while the discriminator loss is above this; 0: never"
-    )
-
-
-Stage = Annotated[
-    SupervisedStage | DiscriminatorStage | AdversarialStage, Field(discriminator="kind")
-]
+    stage: Stage
+    cycle: int
+    of: str
 
 
 class Config(Strict):
@@ -224,9 +152,19 @@ class Config(Strict):
     def _stages_fit(self) -> Self:
         from gan_color import models
 
-        names = [stage.name for stage in self.stages]
+        names = [scheduled.stage.name for scheduled in self.schedule]
         if len(set(names)) < len(names):
             raise ValueError(f"stages: found the names {', '.join(names)}, expected each once")
+        for before, stage in zip((None, *self.stages), self.stages, strict=False):
+            if (
+                isinstance(stage, AdversarialStage)
+                and stage.repeat > 1
+                and not isinstance(before, DiscriminatorStage)
+            ):
+                raise ValueError(
+                    f"stages.{stage.name}.repeat: found {stage.repeat}, expected 1 where no "
+                    "discriminator stage comes right before: a cycle is both"
+                )
         adversarial = [s.name for s in self.stages if isinstance(s, AdversarialStage)]
         if adversarial and not models.model_class(self.model["name"]).regression:
             raise ValueError(
@@ -234,6 +172,19 @@ class Config(Strict):
                 "but that model classifies colours; expected a regression model, or no such stage"
             )
         return self
+
+    @property
+    def schedule(self) -> tuple[Scheduled, ...]:
+        """The stages as they are run: DeOldify's cycles (`repeat`) written out, named _2, _3 ..."""
+        written: list[Scheduled] = []
+        for i, stage in enumerate(self.stages):
+            written.append(Scheduled(stage, 1, stage.name))
+            if isinstance(stage, AdversarialStage):
+                for cycle in range(2, stage.repeat + 1):
+                    for each in (self.stages[i - 1], stage):
+                        named = each.model_copy(update={"name": f"{each.name}_{cycle}"})
+                        written.append(Scheduled(named, cycle, stage.name))
+        return tuple(written)
 
     @property
     def folder(self) -> Path:

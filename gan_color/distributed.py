@@ -62,6 +62,16 @@ def average_value(value: Tensor) -> Tensor:
     return value
 
 
+def agree(value: bool) -> bool:
+    """The first rank's value, on every rank."""
+    if ranks() > 1:
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        flag = torch.tensor(int(value), device=device)
+        dist.broadcast(flag, src=0)
+        value = bool(flag)
+    return value
+
+
 def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
     """Give every rank the first rank's parameters and buffers."""
     if ranks() == 1:

@@ -60,7 +60,8 @@ def colorfulness_signed(picture: Tensor) -> Tensor:
 def near_grey(picture: Tensor) -> Tensor:
     """Share of pixels, 0..1, whose chroma C*ab is below 5."""
     ab = rgb_to_lab(rgb8_to_float(picture))[:, 1:]
-    return (ab.norm(dim=1) < NEAR_GREY).float().flatten(1).mean(dim=1)
+    share: Tensor = (ab.norm(dim=1) < NEAR_GREY).float().flatten(1).mean(dim=1)
+    return share
 
 
 class DeltaE(NamedTuple):

@@ -8,7 +8,7 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from gan_color.config import PerceptualConfig
+from gan_color.config_stages import PerceptualConfig
 from gan_color.errors import GanColorError
 from gan_color.training.perceptual import create_perceptual
 

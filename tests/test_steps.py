@@ -8,7 +8,7 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from gan_color import distributed, models
-from gan_color.config import AdversarialStage
+from gan_color.config_stages import AdversarialStage
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training.average import Average

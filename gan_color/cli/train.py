@@ -52,7 +52,7 @@ def _print_plan(config: Any) -> None:
     from gan_color.training.stages import plan
 
     typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
-    for stage in config.stages:
+    for stage, _, _ in config.schedule:
         epochs, batches = plan(stage, config.run.epoch_images)
         typer.echo(
             f"# {stage.name}: {epochs} epochs of {batches} batches of {stage.batch} at "

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from fastai.callback.core import Callback, CancelValidException
+from fastai.callback.core import Callback, CancelFitException, CancelValidException
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gan_color import distributed
@@ -20,6 +20,7 @@ from gan_color.models.base import Colorizer
 from gan_color.training.average import Average
 from gan_color.training.judge import Judge
 from gan_color.training.record import Record
+from gan_color.training.stage_watch import StageWatch
 
 
 class SeedEpoch(Callback):
@@ -164,6 +165,31 @@ class Report(Callback):
             shown = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
             progress = f"{record.images:,}/{record.stage_images:,} images"
             console.print(f"{record.stage.name}: {progress}: {shown}")
+
+
+class Inflection(Callback):
+    """After each epoch of a watched stage: judges the EMA generator."""
+
+    order = 35  # after the preview, before the checkpoint, which carries the judgements
+
+    def __init__(self, watching: StageWatch) -> None:
+        self.watching = watching
+
+    def after_train(self) -> None:
+        self.watching.judge()
+
+
+class StopStage(Callback):
+    """Ends a watched stage when its rule says so."""
+
+    order = 50  # after the checkpoint
+
+    def __init__(self, watching: StageWatch) -> None:
+        self.watching = watching
+
+    def after_train(self) -> None:
+        if self.watching.should_stop():
+            raise CancelFitException
 
 
 class Checkpoints(Callback):

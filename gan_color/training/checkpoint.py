@@ -69,13 +69,24 @@ def find(checkpoints: Path) -> list[Found]:
     return sorted(whole, key=lambda f: (f.state["stage_index"], f.state["images"]))
 
 
+def read(folder: Path) -> Found:
+    """The whole checkpoint in a folder; raises GanColorError where there is none."""
+    found = _read(folder)
+    if found is None:
+        raise GanColorError(f"checkpoint: {folder} is missing or not whole")
+    return found
+
+
 def load(found: Found, name: str) -> Tensors:
     """One of the checkpoint's tensor files."""
     return load_file(found.folder / f"{name}.safetensors")
 
 
-def prune(checkpoints: Path, keep: int) -> None:
-    """Drop all but the newest `keep` of the running stage; each earlier stage keeps its last."""
+def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:
+    """Drop all but the newest `keep` of the running stage; each earlier stage keeps its last.
+
+    Folders named in `spare` stay in any case.
+    """
     found = find(checkpoints)
     by_stage: dict[int, list[Found]] = {}
     for checkpoint in found:
@@ -83,7 +94,8 @@ def prune(checkpoints: Path, keep: int) -> None:
     newest = max(by_stage, default=0)
     for index, members in by_stage.items():
         for old in members[: -(keep if index == newest else 1)]:
-            shutil.rmtree(old.folder)
+            if old.folder.name not in spare:
+                shutil.rmtree(old.folder)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> Tensors:

@@ -7,7 +7,8 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import ParamScheduler, SchedExp, valley
 from fastai.torch_core import tensor
 
-from gan_color.config import Config, SupervisedStage
+from gan_color.config import Config
+from gan_color.config_stages import SupervisedStage
 from gan_color.errors import GanColorError
 from gan_color.training.report import draw_lr_find
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gan_color.config import PerceptualConfig
+from gan_color.config_stages import PerceptualConfig
 from gan_color.errors import GanColorError
 from gan_color.losses import PerceptualLoss
 from gan_color.models.encoder import Encoder, load_weights

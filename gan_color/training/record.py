@@ -4,7 +4,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan_color.config import Config, Stage
+from gan_color.config import Config
+from gan_color.config_stages import Stage
+from gan_color.training.inflection import Judgement
 from gan_color.training.tracking import CsvLog, Tracker
 
 
@@ -13,12 +15,23 @@ class Record:
 
     def __init__(self, config: Config) -> None:
         self.config, self.folder = config, config.folder
-        self.stage: Stage = config.stages[0]
+        self.stage: Stage = config.schedule[0].stage
         self.stage_index, self.images, self.stage_images, self.total_images = 0, 0, 0, 0
         self.figures: dict[str, float] = {}
         self.last_checkpoint: Path | None = None
+        # True once the inflection rule has ended the running stage and gone back to its best.
+        self.stage_ended = False
+        self.judgements: list[Judgement] = []
+        self.chosen: dict[str, Judgement] = {}  # what watched stages went back to
+        self.spared: set[str] = set()  # checkpoints that must not be pruned
+        self.finished_cycles: set[str] = set()  # adversarial stages whose cycles are over
         self.csv = CsvLog(self.folder / "log.csv")
         self.tracker = Tracker()
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The folder a checkpoint taken now is called."""
+        return f"{self.stage.name}-{self.images:07d}"
 
     def advance(self, images: int) -> None:
         """Count images that were trained on."""

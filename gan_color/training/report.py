@@ -4,6 +4,7 @@ import html
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 from gan_color import html_page
 from gan_color.files import write_text
@@ -46,6 +47,56 @@ def draw_curves(rows: list[dict[str, str]]) -> bytes:
     return html_page.png(figure)
 
 
+def _inflection(content: dict[str, Any]) -> list[str]:
+    """The inflection curve, and the judgement the run went back to."""
+    chosen = content["chosen"]
+    shown = ("stage", "images", "score", "frechet", "colorfulness_ratio", "skin_hue", "skin_chroma")
+    return [
+        "<h2>Inflection point</h2>",
+        html_page.picture(
+            draw_inflection(content), "png", "inflection point: the chosen one in red"
+        ),
+        html_page.table({name: chosen[name] for name in shown}),
+    ]
+
+
+def draw_inflection(content: dict[str, Any]) -> bytes:
+    """Score, Frechet distance, colourfulness, skin, and accuracies over images, as a PNG."""
+    from matplotlib.figure import Figure
+
+    judgements, chosen = content["judgements"], content["chosen"]
+    rule = content["rule"]
+    panels: tuple[tuple[str, tuple[str, ...], tuple[float, ...]], ...] = (
+        ("score", ("score",), ()),
+        ("Frechet distance to the truth", ("frechet",), ()),
+        ("colourfulness, of the truth's", ("colorfulness_ratio",), (1.0,)),
+        (
+            "skin: degrees towards orange, chroma above the truth's (limits dotted)",
+            ("skin_hue", "skin_chroma"),
+            (rule["skin_hue"], rule["skin_chroma"]),
+        ),
+        (
+            "discriminators' accuracy on fresh fakes",
+            tuple(name for name in judgements[0] if name.startswith("fresh_accuracy")),
+            (0.5,),
+        ),
+    )
+    figure = Figure(figsize=(9, 2.2 * len(panels)), layout="constrained")
+    x = [judgement["total_images"] for judgement in judgements]
+    for i, (title, names, limits) in enumerate(panels):
+        axes = figure.add_subplot(len(panels), 1, i + 1)
+        for name in names:
+            axes.plot(x, [judgement[name] for judgement in judgements], marker=".", label=name)
+        for limit in limits:
+            axes.axhline(limit, color="grey", linestyle=":", linewidth=0.8)
+        axes.axvline(chosen["total_images"], color="tab:red")
+        axes.set_title(title, fontsize=10)
+        if len(names) > 1:
+            axes.legend(fontsize=8)
+    axes.set_xlabel("images")
+    return html_page.png(figure)
+
+
 def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
     """Write a run's report.html from its files; `pictures` {caption: JPEG or PNG} come first."""
     rows = CsvLog(folder / "log.csv").rows()
@@ -63,6 +114,9 @@ def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
         parts += ["<h2>Preview</h2>", html_page.picture(previews[-1].read_bytes(), "jpeg", caption)]
     if rows:
         parts += ["<h2>Curves</h2>", html_page.picture(draw_curves(rows), "png", "log.csv")]
+    watched = folder / "inflection.json"
+    if watched.is_file():
+        parts += _inflection(json.loads(watched.read_text(encoding="utf-8")))
     data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     shown = {k: v for k, v in data.items() if k not in ("bad", "sources", "classes")}
     parts += ["<h2>Data</h2>", html_page.table({**shown, "unreadable": len(data["bad"])})]

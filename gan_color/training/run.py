@@ -9,7 +9,8 @@ import torch
 import yaml
 
 from gan_color import distributed, models
-from gan_color.config import AdversarialStage, Config, Stage, SupervisedStage, load
+from gan_color.config import Config, Scheduled, load
+from gan_color.config_stages import AdversarialStage, Stage, SupervisedStage
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
@@ -26,6 +27,7 @@ from gan_color.training.learner import ColorLearner
 from gan_color.training.prepare import find_data, measure_prior, report_data
 from gan_color.training.record import Record
 from gan_color.training.report import write_report
+from gan_color.training.stage_watch import StageWatch
 from gan_color.training.stages import build_step, plan
 from gan_color.training.steps import DiscriminatorStep, Updater
 
@@ -83,19 +85,25 @@ class Run:
         record.stage_index, record.images = state["stage_index"], state["images"]
         record.total_images, record.figures = state["total_images"], state["figures"]
         record.last_checkpoint = found.folder
-        if record.stage_index >= len(self.config.stages):
+        record.stage_ended, record.judgements = state["stage_ended"], state["judgements"]
+        record.chosen, record.spared = state["chosen"], set(state["spared"])
+        record.finished_cycles = set(state["finished_cycles"])
+        if record.stage_index >= len(self.config.schedule):
             raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
         try:
-            self.generator.load_state_dict(checkpoint.load(found, "model"))
-            self.average.model.load_state_dict(checkpoint.load(found, "average"))
-            if self.discriminator is not None:
-                self.discriminator.load_state_dict(checkpoint.load(found, "discriminator"))
+            self._load_networks(found)
         except RuntimeError as error:
             detail = " ".join(str(error).split())[:300]
             raise GanColorError(
                 f"resume: {found.folder} does not fit the model of config.yml: {detail}"
             ) from None
-        self.average.images = state["average_images"]
+
+    def _load_networks(self, found: checkpoint.Found) -> None:
+        self.generator.load_state_dict(checkpoint.load(found, "model"))
+        self.average.model.load_state_dict(checkpoint.load(found, "average"))
+        if self.discriminator is not None:
+            self.discriminator.load_state_dict(checkpoint.load(found, "discriminator"))
+        self.average.images = found.state["average_images"]
 
     def start(self) -> None:
         """Open the logs. The first rank writes; the others compute."""
@@ -108,16 +116,20 @@ class Run:
     def fit(self) -> None:
         """Train what is left of every stage."""
         record = self.record
-        for index in range(record.stage_index, len(self.config.stages)):
+        for index in range(record.stage_index, len(self.config.schedule)):
+            scheduled = self.config.schedule[index]
+            if scheduled.cycle > 1 and scheduled.of in record.finished_cycles:
+                continue
             if index != record.stage_index:
-                record.images = 0
-            record.stage_index, record.stage = index, self.config.stages[index]
+                record.images, record.stage_ended = 0, False
+            record.stage_index, record.stage = index, scheduled.stage
             epochs, batches = plan(record.stage, self.config.run.epoch_images)
             record.stage_images = epochs * batches * record.stage.batch
-            if record.images < record.stage_images:
-                self._fit_stage(record.stage, epochs, batches)
+            if record.images < record.stage_images and not record.stage_ended:
+                self._fit_stage(scheduled, epochs, batches)
 
-    def _fit_stage(self, stage: Stage, epochs: int, batches: int) -> None:
+    def _fit_stage(self, scheduled: Scheduled, epochs: int, batches: int) -> None:
+        stage = scheduled.stage
         judge = Judge(
             self.data.valid,
             stage.size,
@@ -131,14 +143,60 @@ class Run:
             callbacks.Report(self.record, judge, self.average),
             callbacks.Checkpoints(self.save_checkpoint),
         ]
+        watching = self._watch(scheduled)
+        if watching:
+            hooks += [callbacks.Inflection(watching), callbacks.StopStage(watching)]
         learner = self.learner(stage, batches, hooks)
         if self.record.images:
             self._restore_updaters()
+        if watching:
+            watching.begin()
+            if not self.record.images:
+                self.save_checkpoint()  # a place to go back to
         start_epoch = self.record.images // (batches * stage.batch)
         try:
             learner.fit_stage(epochs, stage.pct_start, start_epoch)
         finally:
             track.close()
+        if watching:
+            self._end_watched(watching)
+
+    def _watch(self, scheduled: Scheduled) -> StageWatch | None:
+        stage = scheduled.stage
+        if not isinstance(stage, AdversarialStage) or stage.inflection is None:
+            return None
+        assert self.discriminator is not None
+        return StageWatch(
+            self.config,
+            scheduled,
+            self.data.valid,
+            self.record,
+            self.average,
+            self.discriminator,
+            self.precision,
+        )
+
+    def _end_watched(self, watching: StageWatch) -> None:
+        """Go back to the best snapshot, and keep it as the stage's last checkpoint."""
+        record = self.record
+        if not watching.gained():
+            record.finished_cycles.add(watching.scheduled.of)
+        if distributed.rank() == 0:
+            best = watching.best()
+            found = checkpoint.read(self.folder / "checkpoints" / best["checkpoint"])
+            self._load_networks(found)
+            watching.write(ended=True)
+            record.chosen[watching.scheduled.of] = best
+            record.tracker.summary({f"{watching.scheduled.of}/inflection": best})
+            console.print(
+                f"{record.stage.name}: inflection point: back to {best['stage']} "
+                f"{best['images']:,} of {record.images:,} images"
+            )
+        for module in (self.generator, self.discriminator, self.average.model):
+            if module is not None:
+                distributed.broadcast(module)
+        record.stage_ended = True
+        self.save_checkpoint()
 
     def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
         """The stage's learner over epochs of `batches`, with fresh optimisers."""
@@ -146,7 +204,7 @@ class Run:
             draw_probabilities(self.data.train, self.config.data, self.data.folders),
             batches,
             stage.batch,
-            (self.config.run.seed, self.config.stages.index(stage)),
+            (self.config.run.seed, [s.stage for s in self.config.schedule].index(stage)),
             distributed.rank(),
             distributed.ranks(),
         )
@@ -203,11 +261,16 @@ class Run:
                 "average_images": self.average.images,
                 "scalers": {name: updater.state() for name, updater in self.updaters.items()},
                 "figures": record.figures,
+                "stage_ended": record.stage_ended,
+                "judgements": record.judgements,
+                "chosen": record.chosen,
+                "spared": sorted(record.spared),
+                "finished_cycles": sorted(record.finished_cycles),
                 "wandb": record.tracker.run_id,
             }
-            folder = self.folder / "checkpoints" / f"{record.stage.name}-{record.images:07d}"
+            folder = self.folder / "checkpoints" / record.checkpoint_name
             checkpoint.save(folder, tensors, state)
-            checkpoint.prune(self.folder / "checkpoints", self.config.run.keep)
+            checkpoint.prune(folder.parent, self.config.run.keep, record.spared)
             record.last_checkpoint = folder
         distributed.barrier()
 
@@ -218,12 +281,15 @@ class Run:
             kept = {"name", "kind", "images", "size", "batch"}
             training = {
                 "run": self.config.run.name,
-                "stages": [s.model_dump(mode="json", include=kept) for s in self.config.stages],
+                "stages": [
+                    s.stage.model_dump(mode="json", include=kept) for s in self.config.schedule
+                ],
                 "images": self.record.total_images,
                 "data_licence": self.config.data.licence,
                 "pictures": self.data.summary["train"],
                 "sources": self.data.summary["sources"],
                 "figures": self.record.figures,
+                "chosen": self.record.chosen,
             }
             save_model(path, self.config.model["name"], self.average.model, training)
             self.record.tracker.model(path, training)

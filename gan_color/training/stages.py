@@ -5,7 +5,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan_color.config import AdversarialStage, DiscriminatorStage, Stage, SupervisedStage
+from gan_color.config_stages import (
+    AdversarialStage,
+    DiscriminatorStage,
+    Stage,
+    SupervisedStage,
+)
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training.perceptual import create_perceptual
@@ -21,7 +26,11 @@ from gan_color.training.steps import (
 
 
 def plan(stage: Stage, epoch_images: int) -> tuple[int, int]:
-    """(epochs, batches per epoch) of a stage: whole batches, about `epoch_images` an epoch."""
+    """(epochs, batches per epoch) of a stage: whole batches, about `epoch_images` an epoch, or as
+    many as its inflection point is looked for after.
+    """
+    if isinstance(stage, AdversarialStage) and stage.inflection:
+        epoch_images = stage.inflection.every
     epochs = max(1, round(stage.images / epoch_images))
     return epochs, max(1, round(stage.images / epochs / stage.batch))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_color import distributed
-from gan_color.config import AdversarialStage
+from gan_color.config_stages import AdversarialStage
 from gan_color.losses import (
     Objective,
     PerceptualLoss,

@@ -72,6 +72,9 @@ class Tracker:
     def model(self, path: Path, metadata: dict[str, Any]) -> None:
         """The exported model."""
 
+    def summary(self, values: dict[str, Any]) -> None:
+        """Final figures, beside the curves."""
+
     def finish(self) -> None:
         """Say goodbye; nothing may follow."""
 
@@ -115,6 +118,9 @@ class WandbTracker(Tracker):
         artifact = self.wandb.Artifact(f"{self.run.name}-model", "model", metadata=metadata)
         artifact.add_file(str(path))
         self.run.log_artifact(artifact)
+
+    def summary(self, values: dict[str, Any]) -> None:
+        self.run.summary.update(values)
 
     def finish(self) -> None:
         self.run.finish()

@@ -1,0 +1,108 @@
+"""The configuration of stages: what is trained, for how long, and when to stop."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gan_color.config_base import Count, Positive, Share, Strict, Weight
+from gan_color.losses import Objective
+
+
+class PerceptualConfig(Strict):
+    """Perceptual loss: vgg16_bn (torchvision) or any timm backbone."""
+
+    weight: Weight
+    backbone: str = "vgg16_bn"
+    weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
+    args: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
+    drop: tuple[str, ...] = ()
+
+
+class SpaceConfig(Strict):
+    """A feature space for Frechet distances: a timm backbone's pooled features at one stride."""
+
+    backbone: str
+    weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
+    args: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
+    drop: tuple[str, ...] = ()
+    stride: Count = 16
+
+
+class InflectionConfig(Strict):
+    """When an adversarial stage has given what it can: gan_color.training.inflection."""
+
+    every: Count = Field(description="images between judgements; a checkpoint each")
+    pictures: Count = Field(128, description="validation pictures judged")
+    size: Annotated[int, Field(ge=32, le=1024)] | None = Field(None, description="null: stage's")
+    patience: Count = Field(4, description="judgements without gain before the stage stops")
+    minimum_gain: Weight = Field(0.01, description="of the score, which starts near 2")
+    colorfulness_weight: Weight = Field(1.0, description="of |1 - CF / truth's CF| in the score")
+    skin_chroma: Positive = Field(6.0, description="most that skin's chroma may exceed the truth's")
+    skin_hue: Positive = Field(8.0, description="most degrees that skin may turn towards orange")
+    stop: bool = Field(True, description="false: train to the end, then roll back")
+    space: SpaceConfig | None = Field(None, description="null: the model's own pretrained encoder")
+
+
+class _Stage(Strict):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    images: Count
+    size: Annotated[int, Field(ge=16, le=2048)]
+    batch: Count = Field(description="images per update, over all ranks and accumulated parts")
+    accumulate: Count = Field(1, description="parts a batch is computed in, to save memory")
+    lr: Positive
+    pct_start: Share = Field(0.25, description="share of the stage the rate rises for (one cycle)")
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    weight_decay: Weight = 0.01
+    clip: Weight = Field(1.0, description="largest gradient norm; 0: none")
+
+    @model_validator(mode="after")
+    def _parts_are_equal(self) -> Self:
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"accumulate: found {self.accumulate}, expected a divisor of batch = {self.batch}"
+            )
+        return self
+
+
+class _GeneratorStage(_Stage):
+    freeze_encoder: bool = False
+    freeze_norm: bool = Field(False, description="BatchNorm keeps its running statistics")
+    encoder_lr: Share = Field(1.0, description="rate of the first layers, as a share of lr")
+    perceptual: PerceptualConfig | None = None
+    colorfulness: Weight = Field(0.0, description="weight of the colourfulness loss")
+
+
+class SupervisedStage(_GeneratorStage):
+    """The generator alone, on its own losses."""
+
+    kind: Literal["supervised"]
+
+
+class _Adversarial(_Stage):
+    objective: Objective = "lsgan"
+
+
+class DiscriminatorStage(_Adversarial):
+    """The discriminators alone, on the generator's own fakes."""
+
+    kind: Literal["discriminator"]
+
+
+class AdversarialStage(_GeneratorStage, _Adversarial):
+    """Generator against discriminators."""
+
+    kind: Literal["adversarial"]
+    betas: tuple[Share, Share] = (0.5, 0.999)
+    gan: Weight = Field(1.0, description="weight of the adversarial loss")
+    feature_matching: Weight = 10.0
+    discriminator_lr: Positive = Field(2.0, description="the discriminators' rate over lr (TTUR)")
+    inflection: InflectionConfig | None = Field(None, description="null: train to the end")
+    repeat: Count = Field(1, description="cycles of the discriminator stage before it and this one")
+    catch_up: Weight = Field(
+        0.0, description="the generator waits while the discriminator loss is above this; 0: never"
+    )
+
+
+Stage = Annotated[
+    SupervisedStage | DiscriminatorStage | AdversarialStage, Field(discriminator="kind")
+]
