@@ -23,8 +23,11 @@ from gan_color.validation import explain
 class RunConfig(Strict):
     """Where and how a run happens. Changing these changes speed, not results (but for seed)."""
 
-    name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(
+        "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="auto: by time or W&B's id"
+    )
     dir: Path = Path("runs")
+    start: Path | None = Field(None, description="a model file whose weights are trained further")
     seed: int = Field(0, ge=0)
     device: str = Field("auto", description="auto | cpu | cuda | cuda:1 | mps")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -108,6 +111,8 @@ class TrackingConfig(Strict):
     """Weights & Biases. log.csv, previews and report.html are written in any case."""
 
     wandb: Literal["disabled", "offline", "online"] = "disabled"
+    tensorboard: bool = Field(False, description="event files; needs the extra 'tensorboard'")
+    checkpoints: bool = Field(False, description="each stage's last one becomes a W&B artifact")
     project: str = "gan_color"
     tags: tuple[str, ...] = ()
 

@@ -68,6 +68,9 @@ class _GeneratorStage(_Stage):
     freeze_encoder: bool = False
     freeze_norm: bool = Field(False, description="BatchNorm keeps its running statistics")
     encoder_lr: Share = Field(1.0, description="rate of the first layers, as a share of lr")
+    average_half_life: Positive | None = Field(
+        None, description="of the EMA in this stage, in images; null: run.average_half_life"
+    )
     perceptual: PerceptualConfig | None = None
     colorfulness: Weight = Field(0.0, description="weight of the colourfulness loss")
 

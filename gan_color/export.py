@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch.nn.utils import parametrize
 
 from gan_color import models
 from gan_color.errors import GanColorError
@@ -16,6 +18,7 @@ from gan_color.models.base import Colorizer
 
 HEADER_KEY = "gan_color"
 FORMAT = 1
+POWER_ITERATIONS = 30
 
 
 def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) -> None:
@@ -62,6 +65,46 @@ def read_header(path: Path) -> dict[str, Any]:
     if found != FORMAT:
         raise GanColorError(f"model: {path} is of format {found}, expected {FORMAT}")
     return header
+
+
+def start_from(model: Colorizer, name: str, path: Path) -> None:
+    """Give a model that is to be trained the weights of a model file, folded ones included.
+
+    Raises GanColorError where the file holds another kind of model, or another shape of it.
+    """
+    header = read_header(path)
+    if header["name"] != name:
+        raise GanColorError(f"run.start: {path} holds a {header['name']!r}, expected a {name!r}")
+    stored = load_file(path)
+    normed = [
+        (prefix, module)
+        for prefix, module in model.named_modules()
+        if parametrize.is_parametrized(module, "weight")
+    ]
+    # Keys of the file are those of the folded model: rename, and let the singular vectors be.
+    state = dict(model.state_dict())
+    needed = {key for key in state if ".parametrizations." not in key}
+    for prefix, _ in normed:
+        needed.add(f"{prefix}.weight")
+    unknown, missing = sorted(set(stored) - needed), sorted(needed - set(stored))
+    for prefix, _ in normed:
+        if f"{prefix}.weight" in stored:
+            original = f"{prefix}.parametrizations.weight.original"
+            state[original] = stored.pop(f"{prefix}.weight")
+    try:
+        if unknown or missing:
+            raise RuntimeError(f"it has {unknown[:3]} too many and lacks {missing[:3]}")
+        model.load_state_dict(state | stored)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise GanColorError(
+            f"run.start: {path} does not fit the model of this configuration: {detail}"
+        ) from None
+    with torch.no_grad():
+        for _, module in normed:
+            module.train()
+            for _ in range(POWER_ITERATIONS):
+                module.weight  # noqa: B018  (a step of power iteration each: new singular vectors)
 
 
 def load_model(path: Path) -> Colorizer:

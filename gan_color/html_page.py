@@ -10,7 +10,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto
        color: #1c1c1c; background: #fff; }
 img { max-width: 100%; height: auto; } figure { margin: 1rem 0; } figcaption { color: #555; }
 table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: right;
-        border-bottom: 1px solid #ddd; } th { text-align: left; }
+        border-bottom: 1px solid #ddd; } tr > th:first-child, td.text { text-align: left; }
+small { display: block; color: #777; white-space: nowrap; }
 pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 13px; }
 @media (prefers-color-scheme: dark) { body { color: #e8e8e8; background: #161616; }
   pre { background: #222; } figcaption { color: #aaa; } td, th { border-color: #444; } }
@@ -30,19 +31,24 @@ def picture(data: bytes, kind: str, caption: str) -> str:
 def table(values: dict[str, Any]) -> str:
     """Two columns: names and values."""
     rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
+        f'<tr><th>{html.escape(name)}</th><td class="text">{html.escape(str(value))}</td></tr>'
         for name, value in values.items()
     )
     return f"<table>{rows}</table>"
+
+
+def _cell(text: str) -> str:
+    """A cell; an interval in brackets goes below its figure, in small print."""
+    figure, bracket, interval = html.escape(text).partition(" [")
+    small = f"<small>[{interval}</small>" if bracket else ""
+    return f"<td>{figure}{small}</td>"
 
 
 def grid(header: list[str], rows: list[list[str]]) -> str:
     """A table with a header line; the first cell of a row is its name."""
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "".join(
-        f"<tr><th>{html.escape(row[0])}</th>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
+        f"<tr><th>{html.escape(row[0])}</th>" + "".join(_cell(cell) for cell in row[1:]) + "</tr>"
         for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"

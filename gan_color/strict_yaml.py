@@ -1,5 +1,6 @@
 """YAML without its traps: nothing is executed, no key stands twice; and overriding one key."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,11 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         place[_list_index(place, last, path)] = value
     else:
         place[last] = value
+
+
+def overrides_of(path: Path) -> list[str]:
+    """The overrides "KEY=VALUE" that a YAML or JSON file of one mapping KEY: VALUE stands for."""
+    return [f"{key}={json.dumps(value)}" for key, value in read_yaml(path).items()]
 
 
 def _list_index(items: list[Any], key: str, path: str) -> int:

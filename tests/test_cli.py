@@ -1,6 +1,7 @@
 """The command line, as a person types it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from conftest import REPOSITORY, tiny_mapping
 from PIL import Image
 
 from gan_color.cli import main
+from gan_color.training.csv_log import CsvLog
 
 
 def run(*arguments: object) -> int:
@@ -197,3 +199,45 @@ def test_train_gan_is_the_train_command():
     )
     assert found.returncode == 2
     assert found.stderr == "gan-color: config: found no file 'missing.yml'\n"
+
+
+def test_runs_are_listed_and_compared(trained, tmp_path, capsys):
+    assert run("runs", trained.parent) == 0
+    out = capsys.readouterr().out
+    line = next(line for line in out.splitlines() if line.startswith("tiny"))
+    assert line.split()[1:4] == ["finished", "gan", "72"]
+    psnr = max(float(row["psnr"]) for row in CsvLog(trained / "log.csv").rows() if row["psnr"])
+    assert f"{psnr:.3f}" in line
+    assert run("runs", tmp_path) == 2
+    assert "found no run in" in one_line(capsys)
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    (other / "model.safetensors").unlink()
+    text = (other / "config.yml").read_text()
+    (other / "config.yml").write_text(text.replace("seed: 0", "seed: 7"))
+    page = tmp_path / "deep" / "compare.html"
+    assert run("compare-runs", trained, other, "-o", page) == 0
+    html = page.read_text()
+    assert "<th>run.seed</th><td>0</td><td>7</td>" in html
+    assert html.count("run.precision") == 0  # equal keys are left out
+    assert "resumable" in html
+    assert "data:image/png" in html
+    assert run("compare-runs", trained, tmp_path, "-o", page) == 2
+    assert "found no config.yml" in one_line(capsys)
+
+
+def test_a_file_of_overrides_and_a_name_made_up(tmp_path, monkeypatch, capsys):
+    config = REPOSITORY / "configs" / "tiny.yml"
+    overrides = tmp_path / "o.json"
+    overrides.write_text(json.dumps({"stages.gan.lr": 1e-05, "run.name": "auto"}))
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
+    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 0
+    found = yaml.safe_load(capsys.readouterr().out)
+    assert found["stages"][2]["lr"] == 1e-05
+    assert found["run"]["name"] == "tiny-abc123"
+    monkeypatch.delenv("WANDB_RUN_ID")
+    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["run"]["name"].startswith("tiny-20")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 2
+    assert "expected a name of your own" in one_line(capsys)

@@ -22,10 +22,10 @@ from gan_color.evaluation.spaces import BackboneSpace
 from gan_color.lab import rgb8_to_float, rgb_to_lab
 from gan_color.models.base import Colorizer, ModelOptions
 from gan_color.models.discriminator import MultiscaleDiscriminator
-from gan_color.training import run, stage_watch
+from gan_color.training import run, stage_watch, study
+from gan_color.training.csv_log import CsvLog
 from gan_color.training.inflection import Verdict, Watch, decide, skin_like, sky_like
 from gan_color.training.precision import Precision
-from gan_color.training.tracking import CsvLog
 
 # --- The rule ----------------------------------------------------------------------------------
 
@@ -315,3 +315,36 @@ def test_cycles_need_a_discriminator_stage(tiny: Config):
 
 def test_colourfulness_of_the_set_is_the_metrics(watch: Watch):
     assert watch.truth_colorfulness == float(metrics.colorfulness(watch.truth).mean())
+
+
+def test_a_study_finds_the_rules_pick_and_the_best(sample_folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(study, "RESAMPLES", 5)
+    weights = weights_file(tmp_path)
+    mapping = watched(sample_folders, tmp_path, weights, stop=False, pictures=2)
+    mapping["run"]["keep"] = 99
+    valid = tmp_path / "valid"
+    valid.mkdir()
+    source = Image.open(next(sample_folders[1].glob("*"))).convert("RGB")
+    for i in range(24):
+        source.crop((i, i, i + 60, i + 60)).save(valid / f"{i:02}.png")
+    mapping["data"]["valid"] = [str(valid)]
+    config = parse(mapping)
+    run.train(config)
+    found = study.study_run(config.folder)
+    assert found["snapshots"] == len(found["scores"]) == 6
+    assert found["pictures"] == 22
+    assert found["best_score"] == pytest.approx(min(found["scores"]), abs=1e-4)
+    assert found["picked_score"] >= found["best_score"]
+    assert found["before_score"] == pytest.approx(found["scores"][0], abs=1e-4)
+    content = json.loads((config.folder / "inflection.json").read_text())
+    stopping = InflectionConfig(**content["rule"]).model_copy(update={"stop": True})
+    picked = study.replay(content["judgements"], stopping)
+    assert found["picked"] == content["judgements"][picked]["images"]
+    with pytest.raises(GanColorError, match=r"found no inflection\.json"):
+        study.study_run(tmp_path)
+
+
+def test_a_replay_stops_where_the_run_would_have():
+    late = curve(1.0, 0.8, 0.9, 0.9, 0.1)  # a better one comes after patience has run out
+    assert study.replay(late, rule()) == 1
+    assert decide(late, rule()).best == 4

@@ -9,7 +9,7 @@ from test_encoder import weights_file
 
 from gan_color import models
 from gan_color.errors import GanColorError
-from gan_color.export import load_model, read_header, save_model
+from gan_color.export import load_model, read_header, save_model, start_from
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.unet import UNet
 
@@ -225,3 +225,35 @@ def test_the_header_asks_for_no_pretrained_weights(tmp_path: Path):
     weights.unlink()
     assert read_header(tmp_path / "m.safetensors")["options"]["encoder_weights"] == "none"
     assert load_model(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("norm", ["both", "spectral", "batch"])
+def test_a_model_file_is_a_place_to_start_from(tmp_path: Path, norm: str):
+    """Folded spectral norms are unfolded again: the same colours, and training goes on."""
+    trained = small_unet(norm=norm)
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    trained.train()(batch().L)  # moves statistics and singular vectors
+    for _ in range(30):
+        trained(batch().L)
+    trained.eval()
+    save_model(tmp_path / "m.safetensors", "unet", trained, {})
+    started = small_unet(norm=norm)
+    start_from(started, "unet", tmp_path / "m.safetensors")
+    L = batch((96, 64)).L
+    assert torch.allclose(started.colorize(L), trained.colorize(L), atol=1e-4)
+    output = started.train()(L)
+    losses = started.losses(output, batch((96, 64)))
+    torch.stack(list(losses.values())).sum().backward()
+
+
+def test_starting_from_another_model_is_refused(tmp_path: Path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, "unet", small_unet(), {})
+    with pytest.raises(GanColorError, match=r"run\.start: .* does not fit"):
+        start_from(small_unet(widths=[16, 12, 8, 8, 4]), "unet", path)
+    with pytest.raises(GanColorError, match=r"run\.start: .* does not fit"):
+        start_from(small_unet(convolutions=2), "unet", path)
+    with pytest.raises(GanColorError, match="holds a 'unet', expected a 'zhang16'"):
+        start_from(small_unet(), "zhang16", path)

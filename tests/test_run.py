@@ -18,7 +18,7 @@ from gan_color.errors import GanColorError
 from gan_color.export import load_model, read_header
 from gan_color.strict_yaml import apply_override
 from gan_color.training import checkpoint, run
-from gan_color.training.tracking import CsvLog
+from gan_color.training.csv_log import CsvLog
 
 
 def changed(config: Config, *overrides: str) -> Config:
@@ -48,7 +48,7 @@ def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
 
     previews = sorted((folder / "previews").iterdir())
     assert len(previews) == 6
-    assert Image.open(previews[0]).size == (3 * 32, 2 * 32)
+    assert Image.open(previews[0]).size == (4 * 32, 2 * 32)
     report = (folder / "report.html").read_text()
     assert report.count("data:image/") == 2
     assert "http" not in report
@@ -68,6 +68,19 @@ def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, mon
     assert len(seen) == 4
     assert all(d == pytest.approx(3 * g) for g, d in seen)
     assert len({g for g, _ in seen}) > 1  # one cycle moved it
+
+
+def test_a_stage_may_have_a_half_life_of_its_own(tiny: Config, monkeypatch):
+    seen = []
+    original = run.callbacks.Averaging.after_batch
+
+    def watched(self) -> None:
+        seen.append(self.average.half_life)
+        original(self)
+
+    monkeypatch.setattr(run.callbacks.Averaging, "after_batch", watched)
+    run.train(changed(tiny, "stages.gan.average_half_life=3"))
+    assert seen == [10] * 4 + [3] * 4
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(tiny: Config):

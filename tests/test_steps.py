@@ -234,6 +234,21 @@ def test_the_average_follows_with_its_half_life():
     assert not any(p.requires_grad for p in average.model.parameters())
 
 
+def test_the_statistics_of_the_norms_are_averaged_with_the_weights():
+    g = generator()
+    average = Average(g, half_life=10)
+    average.images = 10_000
+    name = next(n for n, _ in g.named_buffers() if n.endswith("running_mean"))
+    u = next(n for n, _ in g.named_buffers() if n.endswith("._u"))
+    before = average.model.get_buffer(name).clone()
+    with torch.no_grad():
+        g.get_buffer(name).add_(2.0)
+        g.get_buffer(u).neg_()
+    average.update(g, 10)
+    assert torch.allclose(average.model.get_buffer(name), before + 1.0)
+    assert torch.equal(average.model.get_buffer(u), g.get_buffer(u))
+
+
 def test_bf16_steps_stay_close_to_fp32():
     results = {}
     for kind in ("fp32", "bf16"):

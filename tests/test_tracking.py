@@ -1,13 +1,20 @@
 """Where a run reports to."""
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
+import torch
+import wandb
+import yaml
+from conftest import REPOSITORY
 
-from gan_color.config import Config, parse
-from gan_color.strict_yaml import apply_override
-from gan_color.training import run, tracking
-from gan_color.training.tracking import CsvLog
+from gan_color.config import Config, load, parse
+from gan_color.errors import GanColorError
+from gan_color.strict_yaml import apply_override, overrides_of
+from gan_color.training import run, tracking, wandb_tracker
+from gan_color.training.csv_log import CsvLog
 
 
 def test_columns_are_added_as_they_come(tmp_path: Path):
@@ -32,46 +39,107 @@ def test_what_was_logged_after_a_checkpoint_is_cut(tmp_path: Path):
     assert len(again.rows()) == 3
 
 
+def watched(monkeypatch, cls: type) -> dict[str, list]:
+    """What a tracker is told, by the name of the method."""
+    seen: dict[str, list] = {}
+    for name in ("log", "previews", "dataset", "checkpoint", "model", "summary"):
+        original = getattr(cls, name)
+
+        def told(self, *args, _name: str = name, _original=original) -> None:
+            seen.setdefault(_name, []).append(args)
+            _original(self, *args)
+
+        monkeypatch.setattr(cls, name, told)
+    return seen
+
+
 def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
-    """The whole of a run goes to W&B's local files, and resuming keeps the run's id."""
+    """The whole of a run goes to W&B's local files."""
     monkeypatch.setenv("WANDB_SILENT", "true")
     mapping = tiny.model_dump(mode="json")
     apply_override(mapping, "tracking.wandb=offline")
-    seen: dict[str, list] = {"log": [], "artifact": []}
-    original = tracking.WandbTracker
-
-    class Watched(original):
-        def log(self, row: dict) -> None:
-            seen["log"].append(row)
-            super().log(row)
-
-        def model(self, path: Path, metadata: dict) -> None:
-            seen["artifact"].append(path)
-            super().model(path, metadata)
-
-    monkeypatch.setattr(tracking, "WandbTracker", Watched)
+    apply_override(mapping, "tracking.checkpoints=true")
+    seen = watched(monkeypatch, wandb_tracker.WandbTracker)
     run.train(parse(mapping))
     assert len(seen["log"]) == len(CsvLog(tiny.folder / "log.csv").rows())
-    assert seen["artifact"] == [tiny.folder / "model.safetensors"]
+    assert [path for path, _ in seen["model"]] == [tiny.folder / "model.safetensors"]
+    assert [stage for _, stage in seen["checkpoint"]] == ["pretrain", "discriminator", "gan"]
+    rows, _ = seen["previews"][0]
+    assert list(rows) == ["grey", "EMA", "raw", "truth"]
+    assert all(pictures.shape == (2, 3, 32, 32) for pictures in rows.values())
+    assert not torch.equal(rows["EMA"], rows["raw"])
+    manifest = (tiny.folder / "manifest.csv").read_text().splitlines()
+    assert seen["dataset"][0][0] == tiny.folder / "manifest.csv"
+    assert manifest[0] == "split,path,digest,source,label"
+    kinds = [line.split(",")[0] for line in manifest[1:]]
+    assert kinds.count("valid") == 14
+    assert kinds.count("train") == len(kinds) - 14 > 14
     stored = list((tiny.folder / "wandb").glob("offline-run-*/*.wandb"))
     assert len(stored) == 1
     assert stored[0].stat().st_size > 10_000
 
 
-def test_a_server_that_cannot_be_reached_is_no_reason_to_stop(tiny: Config, monkeypatch, capsys):
-    import wandb
+def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    mapping = tiny.model_dump(mode="json")
+    apply_override(mapping, "tracking.wandb=offline")
+    ids = []
+    original = wandb_tracker.WandbTracker.__init__
+
+    def kept(self, config, mode, run_id) -> None:
+        original(self, config, mode, run_id)
+        ids.append((run_id, self.run_id))
+
+    monkeypatch.setattr(wandb_tracker.WandbTracker, "__init__", kept)
+    run.train(parse(mapping))
+    run.train(run.resume_config(tiny.folder), resume=True)
+    (first_wanted, first), (again_wanted, again) = ids
+    assert first_wanted is None
+    assert again_wanted == again == first
+
+
+def test_tensorboard_gets_the_same_figures(tiny: Config):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     mapping = tiny.model_dump(mode="json")
+    apply_override(mapping, "tracking.tensorboard=true")
+    run.train(parse(mapping))
+    events = EventAccumulator(str(tiny.folder / "tensorboard"))
+    events.Reload()
+    rows = [row for row in CsvLog(tiny.folder / "log.csv").rows() if row["psnr"]]
+    found = [
+        (event.step, event.value)
+        for stage in ("pretrain", "discriminator", "gan")
+        for event in events.Scalars(f"{stage}/psnr")
+    ]
+    expected = [(int(row["total_images"]), float(row["psnr"])) for row in rows]
+    assert found == [(step, pytest.approx(value, rel=1e-5)) for step, value in expected]
+    assert events.Tags()["images"]
+
+
+def test_a_missing_tensorboard_is_one_sentence(tiny: Config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_color.training.tensorboard_tracker", None)
+    mapping = tiny.model_dump(mode="json")
+    apply_override(mapping, "tracking.tensorboard=true")
+    with pytest.raises(GanColorError, match=r"gan-color\[tensorboard\]"):
+        tracking.create(parse(mapping), None)
+
+
+def test_a_server_that_cannot_be_reached_is_no_reason_to_stop(tiny: Config, monkeypatch, capsys):
+    mapping = tiny.model_dump(mode="json")
     apply_override(mapping, "tracking.wandb=online")
+    modes = []
 
     class Unreachable(tracking.Tracker):
         def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
+            modes.append(mode)
             if mode == "online":
                 raise wandb.errors.CommError("no route to host")
 
-    monkeypatch.setattr(tracking, "WandbTracker", Unreachable)
-    monkeypatch.setattr(tracking, "wandb_has_key", lambda: True)
-    assert isinstance(tracking.create(parse(mapping), None), Unreachable)
+    monkeypatch.setattr(wandb_tracker, "WandbTracker", Unreachable)
+    monkeypatch.setattr(wandb_tracker, "has_key", lambda: True)
+    tracking.create(parse(mapping), None)
+    assert modes == ["online", "offline"]
     assert "no route to host" in capsys.readouterr().err
 
 
@@ -85,8 +153,21 @@ def test_online_without_a_key_goes_offline_and_says_so(tiny: Config, monkeypatch
         def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
             modes.append(mode)
 
-    monkeypatch.setattr(tracking, "WandbTracker", Recorded)
-    monkeypatch.setattr(tracking, "wandb_has_key", lambda: key is not None)
+    monkeypatch.setattr(wandb_tracker, "WandbTracker", Recorded)
+    monkeypatch.setattr(wandb_tracker, "has_key", lambda: key is not None)
     tracking.create(parse(mapping), None)
     assert modes == ["online" if key else "offline"]
     assert ("no API key" in capsys.readouterr().err) == (key is None)
+
+
+def test_the_sweep_names_keys_that_exist(tmp_path: Path):
+    """Every parameter of the sweep file is a key of the configuration it sweeps."""
+    sweep = yaml.safe_load((REPOSITORY / "configs" / "sweep.yml").read_text())
+    command = sweep["command"]
+    config = REPOSITORY / command[command.index("--config") + 1]
+    values = {k: (v.get("values") or [v.get("min")])[0] for k, v in sweep["parameters"].items()}
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps(values))
+    chosen = load(config, tuple(overrides_of(path)))
+    assert chosen.stages[-1].lr == values[f"stages.{chosen.stages[-1].name}.lr"]
+    assert sweep["metric"]["name"].partition("/")[0] in {s.name for s in chosen.stages}

@@ -17,22 +17,32 @@ def bench(
     width: Annotated[int, typer.Option(help="Of the discriminators' first layer.", min=1)] = 64,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     data: Annotated[Path | None, typer.Option(help="Also time a loader on this folder.")] = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(help="Time evaluations of this folder only, ours and a plain loop's."),
+    ] = None,
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Time an adversarial step, and a loader, on this machine.
 
     gan-color bench --preset small --size 128 --size 256 --data datasets/samples/train
+    gan-color bench --evaluation datasets/samples/valid
     """
     from gan_color import bench as benches
     from gan_color.device import choose_device
 
     place = choose_device(device)
     rows = [benches.machine(place)]
-    for side in sorted(size or [128, 256]):
+    if evaluation is not None:
+        from gan_color.bench_evaluation import bench_evaluation
+
+        rows += bench_evaluation(evaluation)
+    sides = [] if evaluation else sorted(size or [128, 256])
+    for side in sides:
         rows.append(benches.bench_step(preset, side, batch, place, precision, width=width))
     if data is not None:
-        rows += [benches.bench_loader(data, side) for side in sorted(size or [128, 256])]
+        rows += [benches.bench_loader(data, side) for side in sides]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

@@ -163,7 +163,7 @@ def _judges(
 
 
 def _print(results: "list[Result]") -> None:
-    from gan_color.evaluation.page import ROWS, cell
+    from gan_color.evaluation.page import ABSENT, ROWS, cell, reasons
 
     first = results[0].figures
     for line in first["unreadable"]:
@@ -174,16 +174,9 @@ def _print(results: "list[Result]") -> None:
     typer.echo(f"{'':<26}" + "".join(f"{name:>30}" for name in names))
     for key, title, digits in ROWS:
         cells = [cell(result.figures, key, digits) for result in results]
-        if any(text != "–" for text in cells):
+        if any(text != ABSENT for text in cells):
             typer.echo(f"{title:<26}" + "".join(f"{text:>30}" for text in cells))
-    reasons: dict[str, list[str]] = {}
-    for result in results:
-        for key, reason in result.figures.items():
-            if key.endswith("_reason") and not reason.startswith("infinite"):
-                names = reasons.setdefault(reason, [])
-                if key.removesuffix("_reason") not in names:
-                    names.append(key.removesuffix("_reason"))
-    for reason, keys in reasons.items():
+    for reason, keys in reasons(results).items():
         typer.echo(f"without {', '.join(keys)}: {reason}", err=True)
     if "warning" in first:
         typer.echo(f"note: {first['warning']}", err=True)

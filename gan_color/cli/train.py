@@ -1,5 +1,7 @@
 """gan-color train and lr-find."""
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,11 +10,16 @@ import typer
 from gan_color.cli.app import ConfigOption, SetOption, app
 from gan_color.errors import GanColorError
 
+AUTO = "auto"
+
 
 @app.command()
 def train(
     config: ConfigOption = None,
     overrides: SetOption = None,
+    set_file: Annotated[
+        Path | None, typer.Option(help="A YAML or JSON file of KEY: VALUE overrides.")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run's folder.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Check and print the configuration.")] = False,
@@ -25,10 +32,13 @@ def train(
     torchrun --nproc-per-node 4 train_gan.py --config configs/unet_small.yml
     """
     from gan_color.config import load
+    from gan_color.strict_yaml import overrides_of
 
     if (config is None) == (resume is None):
         raise GanColorError("train: expected one of --config FILE and --resume FOLDER")
     settings = tuple(overrides or ())
+    if set_file is not None:
+        settings = (*overrides_of(set_file), *settings)
     if resume is not None:
         from gan_color.training.run import resume_config
 
@@ -36,6 +46,8 @@ def train(
     else:
         assert config is not None
         parsed = load(config, settings)
+        if parsed.run.name == AUTO:
+            parsed = load(config, (*settings, f"run.name={_name(config)}"))
     if dry_run:
         _print_plan(parsed)
         return
@@ -44,6 +56,18 @@ def train(
 
     path = train_run(parsed, resume=resume is not None, overwrite=overwrite)
     console.print(f"model: {path}\nreport: {parsed.folder / 'report.html'}")
+
+
+def _name(config: Path) -> str:
+    """A name no other run has: by W&B's id of it, or by the time."""
+    if "WANDB_RUN_ID" in os.environ:
+        return f"{config.stem}-{os.environ['WANDB_RUN_ID']}"
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise GanColorError(
+            "run.name: found 'auto', expected a name of your own under torchrun: its processes "
+            "would each make up another"
+        )
+    return f"{config.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _print_plan(config: Any) -> None:

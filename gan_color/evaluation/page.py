@@ -15,7 +15,7 @@ from gan_color.evaluation import Result
 from gan_color.evaluation.answers import reference
 from gan_color.evaluation.measure import DENSITY_STEP, TRUTH, row_of
 from gan_color.evaluation.protocols import Protocol
-from gan_color.evaluation.summary import Summary
+from gan_color.evaluation.summary import INFINITE, Summary
 from gan_color.files import write_text
 from gan_color.lab import AB_SCALE
 from gan_color.metrics import NEAR_GREY
@@ -23,6 +23,7 @@ from gan_color.metrics import NEAR_GREY
 SHOWN = 4  # worst, and median, pictures of an answer
 SIDE = 256  # pixels a picture is shown at
 HUE_CELLS, CHROMA_STEP = 36, 5.0
+ABSENT = "–"
 ROWS = (
     ("psnr", "PSNR (dB)", 3),
     ("ssim", "SSIM", 4),
@@ -48,9 +49,21 @@ def cell(figures: dict[str, Any], key: str, digits: int) -> str:
     """A figure with its interval, or why there is none."""
     if figures.get(key) is None:
         reason: str = figures.get(f"{key}_reason", "not measured")
-        return "∞" if reason.startswith("infinite") else "–"
+        return "∞" if reason.startswith(INFINITE) else ABSENT
     low, high = figures[f"{key}_ci"]
     return f"{figures[key]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def reasons(results: list[Result]) -> dict[str, list[str]]:
+    """Why figures are missing: {reason: figures}."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        for key, reason in result.figures.items():
+            if key.endswith("_reason") and not reason.startswith(INFINITE):
+                names = found.setdefault(reason, [])
+                if key.removesuffix("_reason") not in names:
+                    names.append(key.removesuffix("_reason"))
+    return found
 
 
 def write_page(path: Path, results: list[Result], summary: Summary, protocol: Protocol) -> None:
@@ -68,17 +81,12 @@ def write_page(path: Path, results: list[Result], summary: Summary, protocol: Pr
     rows = [
         [title, *(cell(result.figures, key, digits) for result in results)]
         for key, title, digits in ROWS
-        if any(key in result.figures for result in results)
+        if any(cell(result.figures, key, digits) != ABSENT for result in results)
     ]
     parts.append(html_page.grid(["", *names], rows))
-    reasons = {
-        key.removesuffix("_reason"): reason
-        for result in results
-        for key, reason in result.figures.items()
-        if key.endswith("_reason")
-    }
-    if reasons:
-        parts += ["<h2>Not measured</h2>", html_page.table(reasons)]
+    missing = {", ".join(keys): reason for reason, keys in reasons(results).items()}
+    if missing:
+        parts += ["<h2>Not measured</h2>", html_page.table(missing)]
     spaces = {key: space for result in results for key, space in result.figures["spaces"].items()}
     if spaces:
         parts += ["<h2>Feature spaces</h2>", html_page.table(spaces)]

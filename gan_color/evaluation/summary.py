@@ -20,6 +20,7 @@ RESAMPLES = 1000
 SEED = 0
 PSNR_LIMIT = 100.0  # dB that an equal picture counts as, in a mean with others
 NO_JUDGE = "no network was given that judges it"
+INFINITE = "infinite"
 FEWEST = 4  # pictures a distance between sets is computed for
 DISTANCES = ("fid", "fid_clean", "kid", "frechet", "kernel")
 Column = NDArray[np.float64]
@@ -116,7 +117,7 @@ class Summary:
         for name, value in means.items():
             found[name], found[f"{name}_ci"] = value, list(intervals[name])
         if infinite.all():
-            _absent(found, "psnr", "infinite: every picture equals the truth")
+            _absent(found, "psnr", f"{INFINITE}: every picture equals the truth")
 
     def _histograms(self, answer: str, found: dict[str, Any]) -> None:
         bins = self.truth_bins if answer == TRUTH else self._gather(f"{answer}/bins")

@@ -10,11 +10,12 @@ from gan_color.models.base import Colorizer
 class Average:
     """A shadow generator that follows the trained one; its half-life is counted in images.
 
-    The half-life is at most 5 % of the images seen so far, so that the first, wild weights are
-    soon forgotten (StyleGAN2's ramp-up, https://arxiv.org/abs/1912.04958).
+    The half-life is at most 20 % of the images seen so far, so that the first, wild weights are
+    soon forgotten (the ramp-up of StyleGAN2, https://arxiv.org/abs/1912.04958, which has 5 %; runs
+    here are short, and the average is what they gain most by).
     """
 
-    RAMP = 0.05
+    RAMP = 0.2
 
     def __init__(self, generator: Colorizer, half_life: float) -> None:
         self.model = copy.deepcopy(generator).requires_grad_(False).eval()

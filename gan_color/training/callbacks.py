@@ -154,14 +154,17 @@ class Report(Callback):
 
     order = 30
 
-    def __init__(self, record: Record, judge: Judge, average: Average) -> None:
-        self.record, self.judge, self.average = record, judge, average
+    def __init__(
+        self, record: Record, judge: Judge, average: Average, generator: Colorizer
+    ) -> None:
+        self.record, self.judge = record, judge
+        self.average, self.generator = average, generator
 
     def after_train(self) -> None:
         if distributed.rank() == 0:
             record = self.record
             figures = self.judge.measure(self.average.model)
-            record.judged(figures, self.judge.sheet(self.average.model))
+            record.judged(figures, self.judge.previews(self.average.model, self.generator))
             shown = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
             progress = f"{record.images:,}/{record.stage_images:,} images"
             console.print(f"{record.stage.name}: {progress}: {shown}")

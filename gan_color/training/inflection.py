@@ -17,7 +17,9 @@ hue may not have turned towards orange by more than `skin_hue` degrees since bef
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_color import metrics
@@ -67,7 +69,8 @@ class Watch:
         count = min(pictures, len(files))
         # Spread over the sorted files, so that every folder and class is seen.
         chosen = [files[i * len(files) // count] for i in range(count)]
-        self.truth = torch.stack([evaluation_crop(file.path, size) for file in chosen])
+        self.files = [file.path for file in chosen]
+        self.truth = torch.stack([evaluation_crop(path, size) for path in self.files])
         self.space = space.to(p.device).to(memory_format=torch.channels_last)
         self.truth_moments = self._moments(self.truth)
         self.truth_colorfulness = float(metrics.colorfulness(self.truth).mean())
@@ -76,16 +79,21 @@ class Watch:
         self.skin_chroma = _mean(lab[:, 1:].norm(dim=1), self.skin)
         self.before: Tensor | None = None  # ab of the generator before the GAN
 
-    @torch.no_grad()
     def _moments(self, pictures: Tensor) -> Moments:
-        features = []
-        for part in pictures.split(BATCH):
-            with self.precision.autocast():
-                features.append(self.space(part.to(self.precision.device)).float().cpu())
-        return moments(torch.cat(features).numpy())
+        return moments(self.features(pictures))
 
     @torch.no_grad()
-    def _colour(self, generator: Colorizer) -> tuple[Tensor, Tensor]:
+    def features(self, pictures: Tensor) -> NDArray[np.float32]:
+        """[N, C] of uint8 pictures [N, 3, H, W], in the space of the distance."""
+        found = []
+        for part in pictures.split(BATCH):
+            with self.precision.autocast():
+                found.append(self.space(part.to(self.precision.device)).float().cpu())
+        features: NDArray[np.float32] = torch.cat(found).numpy()
+        return features
+
+    @torch.no_grad()
+    def colour(self, generator: Colorizer) -> tuple[Tensor, Tensor]:
         """(ab unscaled [N, 2, H, W], uint8 pictures), on the CPU."""
         colours, pictures = [], []
         for part in self.truth.split(BATCH):
@@ -98,7 +106,7 @@ class Watch:
 
     def remember(self, generator: Colorizer) -> None:
         """Take this generator for the one before the GAN, from which drift is measured."""
-        self.before = self._colour(generator)[0]
+        self.before = self.colour(generator)[0]
 
     def judge(
         self,
@@ -113,7 +121,7 @@ class Watch:
         towards red); skin_chroma, above the truth's. Null where no picture has such a region.
         """
         assert self.before is not None
-        ab, pictures = self._colour(generator)
+        ab, pictures = self.colour(generator)
         found: Judgement = {
             "frechet": frechet_distance(self._moments(pictures), self.truth_moments),
             "colorfulness_ratio": float(metrics.colorfulness(pictures).mean())

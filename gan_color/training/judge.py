@@ -46,10 +46,19 @@ class Judge:
             "colorfulness_truth": float(metrics.colorfulness(self.truth).mean()),
         }
 
-    def sheet(self, model: Colorizer) -> Image.Image:
-        """One row per shown picture: grey | coloured | true."""
+    def previews(self, average: Colorizer, raw: Colorizer) -> dict[str, Tensor]:
+        """The shown pictures in grey, by the EMA generator, by the raw one, and in truth."""
         truth = self.truth[self.shown]
         L, ab = scale(rgb_to_lab(rgb8_to_float(truth)))
-        grey = float_to_rgb8(to_rgb(L, torch.zeros_like(ab)))
-        rows = torch.cat((grey, self.colour(model, truth), truth), dim=3)  # [N, 3, H, 3 W]
-        return Image.fromarray(rows.permute(0, 2, 3, 1).reshape(-1, rows.shape[3], 3).numpy())
+        return {
+            "grey": float_to_rgb8(to_rgb(L, torch.zeros_like(ab))),
+            "EMA": self.colour(average, truth),
+            "raw": self.colour(raw, truth),
+            "truth": truth,
+        }
+
+
+def sheet_of(rows: dict[str, Tensor]) -> Image.Image:
+    """One line per picture, the answers [N, 3, H, W] side by side."""
+    lines = torch.cat(list(rows.values()), dim=3)  # [N, 3, H, answers x W]
+    return Image.fromarray(lines.permute(0, 2, 3, 1).reshape(-1, lines.shape[3], 3).numpy())

@@ -1,5 +1,7 @@
 """The data of a run: which pictures train, which validate, and what colours they have."""
 
+import csv
+import io
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from gan_color.files import write_text
 from gan_color.gamut import BIN_COUNT, bin_histogram, smooth_prior
 from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
 
+MANIFEST = "manifest.csv"
 SAMPLES = Path("datasets/samples")
 PRIOR_PICTURES = 2000  # of 64 x 64: 8 million pixels, plenty for 313 bins
 PRIOR_SIZE = 64
@@ -82,8 +85,14 @@ def find_data(config: Config) -> Data:
 
 
 def report_data(data: Data, folder: Path) -> None:
-    """Write data.json, and say on the screen what was found."""
+    """Write data.json and manifest.csv, and say on the screen what was found."""
     write_text(folder / "data.json", json.dumps(data.summary, indent=1))
+    manifest = io.StringIO()
+    writer = csv.writer(manifest, lineterminator="\n")
+    writer.writerow(("split", "path", "digest", "source", "label"))
+    for split, files in (("train", data.train), ("valid", data.valid)):
+        writer.writerows((split, f.path, f.digest, f.source, f.label) for f in files)
+    write_text(folder / MANIFEST, manifest.getvalue())
     grey, bad = data.summary["grey"], data.summary["bad"]
     fate = "left out" if data.summary["grey_dropped"] else "kept"
     console.print(

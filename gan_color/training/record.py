@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from PIL import Image
-
 from gan_color.config import Config
 from gan_color.config_stages import Stage
+from gan_color.training.csv_log import CsvLog
 from gan_color.training.inflection import Judgement
-from gan_color.training.tracking import CsvLog, Tracker
+from gan_color.training.judge import sheet_of
+from gan_color.training.tracking import Rows, Tracker
 
 
 class Record:
@@ -49,12 +49,12 @@ class Record:
         self.csv.add(row)
         self.tracker.log(row)
 
-    def judged(self, figures: dict[str, float], sheet: Image.Image) -> None:
+    def judged(self, figures: dict[str, float], rows: Rows) -> None:
         """Log figures of the EMA generator, and keep a preview sheet named by when it was made."""
         self.figures = figures
         self.log(figures)
         folder = self.folder / "previews"
         folder.mkdir(exist_ok=True)
         name = f"{self.stage_index}-{self.stage.name}-{self.images:07d}.jpg"
-        sheet.save(folder / name, quality=92, subsampling=0)
-        self.tracker.preview(sheet, self.total_images)
+        sheet_of(rows).save(folder / name, quality=92, subsampling=0)
+        self.tracker.previews(rows, self.total_images)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan_color import html_page
 from gan_color.files import write_text
-from gan_color.training.tracking import CsvLog
+from gan_color.training.csv_log import CsvLog
 
 CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
@@ -110,7 +110,7 @@ def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
         parts += ["<h2>Last judgement</h2>", html_page.table({n: judged[-1][n] for n in names})]
     previews = sorted((folder / "previews").glob("*.jpg"))
     if previews:
-        caption = f"grey | coloured (EMA) | true: {previews[-1].stem}"
+        caption = f"grey | EMA | raw | truth: {previews[-1].stem}"
         parts += ["<h2>Preview</h2>", html_page.picture(previews[-1].read_bytes(), "jpeg", caption)]
     if rows:
         parts += ["<h2>Curves</h2>", html_page.picture(draw_curves(rows), "png", "log.csv")]

@@ -10,13 +10,18 @@ import yaml
 
 from gan_color import distributed, models
 from gan_color.config import Config, Scheduled, load
-from gan_color.config_stages import AdversarialStage, Stage, SupervisedStage
+from gan_color.config_stages import (
+    AdversarialStage,
+    DiscriminatorStage,
+    Stage,
+    SupervisedStage,
+)
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
 from gan_color.device import choose_device
 from gan_color.errors import GanColorError
-from gan_color.export import save_model
+from gan_color.export import save_model, start_from
 from gan_color.files import write_text
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
@@ -24,12 +29,12 @@ from gan_color.training import callbacks, checkpoint, precision, tracking
 from gan_color.training.average import Average
 from gan_color.training.judge import Judge
 from gan_color.training.learner import ColorLearner
-from gan_color.training.prepare import find_data, measure_prior, report_data
+from gan_color.training.prepare import MANIFEST, find_data, measure_prior, report_data
 from gan_color.training.record import Record
 from gan_color.training.report import write_report
 from gan_color.training.stage_watch import StageWatch
 from gan_color.training.stages import build_step, plan
-from gan_color.training.steps import DiscriminatorStep, Updater
+from gan_color.training.steps import Updater
 
 
 class Run:
@@ -62,9 +67,12 @@ class Run:
         options = dict(self.config.model)
         name = options.pop("name")
         parsed = models.parse_options(name, options)
-        if self.resumed:
-            parsed = parsed.for_inference()  # the checkpoint has the weights
-        generator = models.model_class(name)(parsed).to(self.device)
+        if self.resumed or self.config.run.start:
+            parsed = parsed.for_inference()  # the weights come from a file
+        generator = models.model_class(name)(parsed)
+        if self.config.run.start and not self.resumed:
+            start_from(generator, name, self.config.run.start)
+        generator = generator.to(self.device)
         if self.config.run.channels_last:
             generator = generator.to(memory_format=torch.channels_last)
         distributed.broadcast(generator)
@@ -112,6 +120,7 @@ class Run:
             run_id = self.resumed.state["wandb"] if self.resumed else None
             self.record.tracker = tracking.create(self.config, run_id)
             self.record.csv.cut(self.record.total_images)
+            self.record.tracker.dataset(self.folder / MANIFEST, self.data.summary)
 
     def fit(self) -> None:
         """Train what is left of every stage."""
@@ -127,6 +136,8 @@ class Run:
             record.stage_images = epochs * batches * record.stage.batch
             if record.images < record.stage_images and not record.stage_ended:
                 self._fit_stage(scheduled, epochs, batches)
+                if self.config.tracking.checkpoints and record.last_checkpoint:
+                    record.tracker.checkpoint(record.last_checkpoint, record.stage.name)
 
     def _fit_stage(self, scheduled: Scheduled, epochs: int, batches: int) -> None:
         stage = scheduled.stage
@@ -140,7 +151,7 @@ class Run:
         track = callbacks.Track(self.record, stage.batch, fp16=self.precision.kind == "fp16")
         hooks = [
             track,
-            callbacks.Report(self.record, judge, self.average),
+            callbacks.Report(self.record, judge, self.average, self.generator),
             callbacks.Checkpoints(self.save_checkpoint),
         ]
         watching = self._watch(scheduled)
@@ -219,7 +230,9 @@ class Run:
             stage, self.generator, self.discriminator, self.precision, channels_last
         )
         hooks = [callbacks.SeedEpoch(sampler), *hooks]
-        if not isinstance(step, DiscriminatorStep):
+        if not isinstance(stage, DiscriminatorStage):
+            own = stage.average_half_life
+            self.average.half_life = own or self.config.run.average_half_life
             hooks.append(callbacks.Averaging(self.average, self.generator, stage.batch))
         if isinstance(stage, AdversarialStage):
             follower = self.updaters["discriminator"].optimizer

@@ -143,6 +143,7 @@ class StageWatch:
         """Write inflection.json: the rule, every judgement, and the chosen one."""
         path = self.record.folder / FILE
         content = {
+            "pictures": [str(path) for path in self.watch.files] if self.watch else [],
             "rule": self.rule.model_dump(mode="json"),
             "judgements": self.judgements,
             "chosen": self.best(),

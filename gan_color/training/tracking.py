@@ -1,61 +1,15 @@
-"""Where a run reports to: always log.csv, and Weights & Biases where configured."""
+"""Where a run reports to beside log.csv: Weights & Biases and TensorBoard, where configured."""
 
-import csv
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from PIL import Image
+from torch import Tensor
 
 from gan_color.config import Config
 from gan_color.console import console
+from gan_color.errors import GanColorError
 
-
-class CsvLog:
-    """log.csv: one row per report, columns added as they come; an empty cell means "not now"."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.columns: list[str] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                self.columns = next(csv.reader(file), [])
-
-    def rows(self) -> list[dict[str, str]]:
-        """Every row so far."""
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Append a row."""
-        new = [name for name in row if name not in self.columns]
-        if new:
-            rows = self.rows()
-            self.columns += new
-            self._rewrite(rows)
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.columns, restval="").writerow(row)
-
-    def cut(self, total_images: int) -> None:
-        """Drop what a killed run logged after its last checkpoint."""
-        kept = []
-        for row in self.rows():
-            try:
-                if int(row["total_images"]) <= total_images:
-                    kept.append(row)
-            except (KeyError, TypeError, ValueError):
-                continue  # a line that the kill left half-written
-        if self.columns:
-            self._rewrite(kept)
-
-    def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        temporary = self.path.with_name(f".{self.path.name}.part")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(self.path)
+Rows = dict[str, Tensor]  # {"grey", "EMA", "raw", "truth"}: uint8 [N, 3, H, W] each
 
 
 class Tracker:
@@ -66,8 +20,14 @@ class Tracker:
     def log(self, row: dict[str, Any]) -> None:
         """A row of numbers; "stage" and "total_images" say when."""
 
-    def preview(self, sheet: Image.Image, total_images: int) -> None:
-        """A sheet of pictures."""
+    def previews(self, rows: Rows, total_images: int) -> None:
+        """The same pictures, as each of the names answers them."""
+
+    def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
+        """What the run trains on."""
+
+    def checkpoint(self, folder: Path, stage: str) -> None:
+        """A stage's last checkpoint."""
 
     def model(self, path: Path, metadata: dict[str, Any]) -> None:
         """The exported model."""
@@ -79,79 +39,91 @@ class Tracker:
         """Say goodbye; nothing may follow."""
 
 
-class WandbTracker(Tracker):
-    """Weights & Biases; the x-axis is images, and stages are groups ("gan/adversarial")."""
+class Trackers(Tracker):
+    """Several trackers as one."""
 
-    def __init__(
-        self, config: Config, mode: Literal["online", "offline"], run_id: str | None
-    ) -> None:
-        import wandb
+    def __init__(self, members: list[Tracker]) -> None:
+        self.members = members
 
-        self.wandb = wandb
-        self.run = wandb.init(
-            project=config.tracking.project,
-            name=config.run.name,
-            dir=str(config.folder),
-            config=config.model_dump(mode="json"),
-            mode=mode,
-            tags=list(config.tracking.tags),
-            id=run_id,
-            resume="allow",
-        )
-        self.run_id = self.run.id
-        self.run.define_metric("images")
-        self.run.define_metric("*", step_metric="images")
+    @property
+    def run_id(self) -> str | None:  # type: ignore[override]
+        """Weights & Biases' id of the run, to go on with after a resume."""
+        return next((m.run_id for m in self.members if m.run_id), None)
 
     def log(self, row: dict[str, Any]) -> None:
-        stage = row["stage"]
-        values = {
-            f"{stage}/{name}": value
-            for name, value in row.items()
-            if isinstance(value, int | float) and name not in ("images", "total_images")
-        }
-        self.run.log({**values, "images": row["total_images"]})
+        for member in self.members:
+            member.log(row)
 
-    def preview(self, sheet: Image.Image, total_images: int) -> None:
-        self.run.log({"preview": self.wandb.Image(sheet), "images": total_images})
+    def previews(self, rows: Rows, total_images: int) -> None:
+        for member in self.members:
+            member.previews(rows, total_images)
+
+    def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
+        for member in self.members:
+            member.dataset(manifest, summary)
+
+    def checkpoint(self, folder: Path, stage: str) -> None:
+        for member in self.members:
+            member.checkpoint(folder, stage)
 
     def model(self, path: Path, metadata: dict[str, Any]) -> None:
-        artifact = self.wandb.Artifact(f"{self.run.name}-model", "model", metadata=metadata)
-        artifact.add_file(str(path))
-        self.run.log_artifact(artifact)
+        for member in self.members:
+            member.model(path, metadata)
 
     def summary(self, values: dict[str, Any]) -> None:
-        self.run.summary.update(values)
+        for member in self.members:
+            member.summary(values)
 
     def finish(self) -> None:
-        self.run.finish()
+        for member in self.members:
+            member.finish()
 
 
-def wandb_has_key() -> bool:
-    """True where W&B finds credentials without asking for them."""
-    import wandb
-
-    return wandb.login(prompt=False, verify=False)
+def numbers(row: dict[str, Any]) -> dict[str, float]:
+    """A row's figures by "stage/name", without its place in the run."""
+    return {
+        f"{row['stage']}/{name}": value
+        for name, value in row.items()
+        if isinstance(value, int | float) and name not in ("images", "total_images")
+    }
 
 
 def create(config: Config, run_id: str | None) -> Tracker:
-    """The tracker a configuration asks for.
+    """The trackers a configuration asks for.
 
-    Online without a key, or without the server: a sentence, and offline.
+    Weights & Biases online without a key, or without the server: a sentence, and offline.
     """
-    mode = config.tracking.wandb
-    if mode == "disabled":
-        return Tracker()
-    if mode == "online":
-        if not wandb_has_key():
+    members: list[Tracker] = []
+    if config.tracking.tensorboard:
+        members.append(_tensorboard(config))
+    if config.tracking.wandb != "disabled":
+        members.append(_wandb(config, run_id))
+    return Trackers(members)
+
+
+def _tensorboard(config: Config) -> Tracker:
+    try:
+        from gan_color.training.tensorboard_tracker import TensorboardTracker
+    except ImportError:
+        raise GanColorError(
+            "tracking.tensorboard: found no package tensorboard; expected it installed: "
+            "pip install 'gan-color[tensorboard]'"
+        ) from None
+    return TensorboardTracker(config.folder / "tensorboard")
+
+
+def _wandb(config: Config, run_id: str | None) -> Tracker:
+    from gan_color.training import wandb_tracker
+
+    if config.tracking.wandb == "online":
+        if not wandb_tracker.has_key():
             _say_offline("found no API key; run `wandb login`")
         else:
-            import wandb
-
             try:
-                return WandbTracker(config, mode, run_id)
-            except wandb.errors.Error as error:
+                return wandb_tracker.WandbTracker(config, "online", run_id)
+            except wandb_tracker.WandbError as error:
                 _say_offline(f"could not start online ({error})")
-    return WandbTracker(config, "offline", run_id)
+    return wandb_tracker.WandbTracker(config, "offline", run_id)
 
 
 def _say_offline(reason: str) -> None:

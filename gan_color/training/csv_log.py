@@ -1,0 +1,53 @@
+"""log.csv, which every run writes, whatever else tracks it."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+
+class CsvLog:
+    """log.csv: one row per report, columns added as they come; an empty cell means "not now"."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns: list[str] = []
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                self.columns = next(csv.reader(file), [])
+
+    def rows(self) -> list[dict[str, str]]:
+        """Every row so far."""
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append a row."""
+        new = [name for name in row if name not in self.columns]
+        if new:
+            rows = self.rows()
+            self.columns += new
+            self._rewrite(rows)
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.columns, restval="").writerow(row)
+
+    def cut(self, total_images: int) -> None:
+        """Drop what a killed run logged after its last checkpoint."""
+        kept = []
+        for row in self.rows():
+            try:
+                if int(row["total_images"]) <= total_images:
+                    kept.append(row)
+            except (KeyError, TypeError, ValueError):
+                continue  # a line that the kill left half-written
+        if self.columns:
+            self._rewrite(kept)
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
+        temporary = self.path.with_name(f".{self.path.name}.part")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(self.path)

@@ -1,0 +1,139 @@
+"""Runs on this disk: what each has reached, and several side by side."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gan_color import html_page
+from gan_color.errors import GanColorError
+from gan_color.files import write_text
+from gan_color.strict_yaml import read_yaml
+from gan_color.training import checkpoint
+from gan_color.training.csv_log import CsvLog
+from gan_color.training.stage_watch import FILE
+
+# What is compared: column of log.csv, title, which end is better.
+CURVES = (
+    ("psnr", "PSNR (dB), validation", max),
+    ("colorfulness", "colourfulness, validation", max),
+    ("watch_score", "inflection score", min),
+    ("watch_frechet", "Fréchet distance, watched", min),
+    ("pixel", "pixel loss", min),
+    ("adversarial", "adversarial loss", min),
+    ("feature_matching", "feature matching loss", min),
+    ("discriminator", "discriminator loss", min),
+    ("lr", "learning rate", max),
+)
+BEST = ("psnr", "colorfulness", "watch_score")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Where a run stands. `best` has BEST's figures, where the run has any."""
+
+    folder: Path
+    state: str  # "finished", "resumable" or "empty"
+    stage: str
+    images: int
+    best: dict[str, float]
+    chosen: dict[str, Any] | None  # what the inflection rule went back to
+
+
+def summarise(folder: Path) -> RunSummary:
+    """Read a run's folder; GanColorError where it holds none."""
+    if not (folder / "config.yml").is_file():
+        raise GanColorError(
+            f"runs: found no config.yml in {str(folder)!r}, expected a run's folder"
+        )
+    rows = CsvLog(folder / "log.csv").rows()
+    best = {}
+    for name, _, better in CURVES:
+        values = [float(row[name]) for row in rows if row.get(name)]
+        if name in BEST and values:
+            best[name] = better(values)
+    found = checkpoint.find(folder / "checkpoints")
+    state = "resumable" if found else "empty"
+    if (folder / "model.safetensors").is_file():
+        state = "finished"
+    chosen = None
+    if (folder / FILE).is_file():
+        chosen = json.loads((folder / FILE).read_text(encoding="utf-8"))["chosen"]
+    stage, images = "–", 0
+    if found:
+        stage, images = found[-1].state["stage"], found[-1].state["total_images"]
+    return RunSummary(folder, state, stage, images, best, chosen)
+
+
+def list_runs(folder: Path) -> list[RunSummary]:
+    """Every run directly below a folder, by name; GanColorError where there is none."""
+    found = sorted(p.parent for p in folder.glob("*/config.yml"))
+    if not found:
+        raise GanColorError(
+            f"runs: found no run in {str(folder)!r}, expected folders with config.yml"
+        )
+    return [summarise(path) for path in found]
+
+
+def compare(folders: list[Path], page: Path) -> None:
+    """Write a page with the runs' curves over images, their best figures, and how they differ."""
+    summaries = [summarise(folder) for folder in folders]
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    logs = {n: CsvLog(f / "log.csv").rows() for n, f in zip(names, folders, strict=True)}
+    header = ["run", "state", "stage", "images", *BEST]
+    lines = [
+        [name, s.state, s.stage, f"{s.images:,}"]
+        + [f"{s.best[key]:.3f}" if key in s.best else "–" for key in BEST]
+        for name, s in zip(names, summaries, strict=True)
+    ]
+    parts = [
+        "<h1>Runs</h1>",
+        html_page.grid(header, lines),
+        html_page.picture(_draw(logs), "png", "curves over images"),
+        "<h2>Where the configurations differ</h2>",
+        html_page.grid(["key", *names], _differences(folders)),
+    ]
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_text(page, html_page.page("Runs", parts))
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        items = {str(item.get("name", i)): item for i, item in enumerate(value)}.items()
+    else:
+        return {prefix: json.dumps(value)}
+    flat: dict[str, str] = {}
+    for key, item in items:
+        flat |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def _differences(folders: list[Path]) -> list[list[str]]:
+    flats = [_flat(read_yaml(folder / "config.yml")) for folder in folders]
+    keys = sorted(set().union(*flats) - {"run.name", "run.dir"})
+    rows = [[key, *(flat.get(key, "–") for flat in flats)] for key in keys]
+    return [row for row in rows if len(set(row[1:])) > 1]
+
+
+def _draw(logs: dict[str, list[dict[str, str]]]) -> bytes:
+    from matplotlib.figure import Figure
+
+    shown = [
+        (name, title)
+        for name, title, _ in CURVES
+        if any(row.get(name) for rows in logs.values() for row in rows)
+    ]
+    figure = Figure(figsize=(9, 2.4 * max(1, len(shown))), layout="constrained")
+    for i, (name, title) in enumerate(shown):
+        axes = figure.add_subplot(len(shown), 1, i + 1)
+        for run, rows in logs.items():
+            points = [(float(r["total_images"]), float(r[name])) for r in rows if r.get(name)]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=run, linewidth=1)
+        axes.set_title(title, fontsize=10)
+        axes.legend(fontsize=8)
+    return html_page.png(figure)
