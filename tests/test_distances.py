@@ -75,8 +75,10 @@ def test_kernel_distance_agrees_with_clean_fids():
     assert value == pytest.approx(theirs, rel=0.05)
     assert low < theirs < high
     assert low > 0  # a real shift is told from none
-    _, (low, high) = kernel_with_interval(vectors(0), vectors(2), seed=0)
-    assert low < 0 < high  # two draws of the same thing
+    # Two draws of the same thing, and the very same pictures.
+    for other in (vectors(2), vectors(0)):
+        _, (low, high) = kernel_with_interval(vectors(0), other, seed=0)
+        assert low < 0 < high
     with pytest.raises(GanColorError, match="found 3 pictures"):
         kernel_with_interval(first[:3], second[:3], seed=0)
 

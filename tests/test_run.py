@@ -156,14 +156,14 @@ def test_a_run_killed_again_and_again_ends_bit_identical(
     folder = tmp_path / "broken" / "tiny"
 
     # While the first checkpoint is written: nothing whole is there yet.
-    assert in_child(broken, die=("sync", 9)) == -signal.SIGKILL
+    assert in_child(broken, die=("sync", 5)) == -signal.SIGKILL
     assert checkpoint.find(folder / "checkpoints") == []
     assert list((folder / "checkpoints").glob(".*.part"))
     # In the second stage, between two checkpoints.
     assert in_child(broken, True, ("images", 42)) == -signal.SIGKILL
     assert checkpoint.find(folder / "checkpoints")[-1].state["total_images"] == 36
     # While a checkpoint of the third stage is written.
-    assert in_child(broken, True, ("sync", 21)) == -signal.SIGKILL
+    assert in_child(broken, True, ("sync", 17)) == -signal.SIGKILL
     assert checkpoint.find(folder / "checkpoints")[-1].state["total_images"] == 60
     assert in_child(broken, True) == 0
 

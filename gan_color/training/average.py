@@ -31,11 +31,13 @@ class Average:
         mine = [p.detach() for p in self.model.parameters()]
         theirs = [p.detach() for p in generator.parameters()]
         # BatchNorm's statistics belong to the weights they were measured with, so they are
-        # averaged with them; counters and power-iteration vectors are taken over.
-        for (name, own), other in zip(self.model.named_buffers(), generator.buffers(), strict=True):
+        # averaged with them; counters and power-iteration vectors are taken over. What only
+        # losses need, the average has none of.
+        buffers = dict(generator.named_buffers())
+        for name, own in self.model.named_buffers():
             if name.endswith(("running_mean", "running_var")):
                 mine.append(own)
-                theirs.append(other)
+                theirs.append(buffers[name])
             else:
-                own.copy_(other)
+                own.copy_(buffers[name])
         torch._foreach_lerp_(mine, theirs, 1 - keep)

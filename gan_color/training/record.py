@@ -1,9 +1,12 @@
 """Where a run stands, and what it writes as it goes: log, previews, tracker."""
 
 from pathlib import Path
+from typing import Any
 
 from gan_color.config import Config
 from gan_color.config_stages import Stage
+from gan_color.errors import GanColorError
+from gan_color.training import checkpoint
 from gan_color.training.csv_log import CsvLog
 from gan_color.training.inflection import Judgement
 from gan_color.training.judge import sheet_of
@@ -37,6 +40,34 @@ class Record:
         """Count images that were trained on."""
         self.images += images
         self.total_images += images
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it, JSON-able."""
+        return {
+            "stage": self.stage.name,
+            "stage_index": self.stage_index,
+            "images": self.images,
+            "total_images": self.total_images,
+            "figures": self.figures,
+            "stage_ended": self.stage_ended,
+            "judgements": self.judgements,
+            "chosen": self.chosen,
+            "spared": sorted(self.spared),
+            "finished_cycles": sorted(self.finished_cycles),
+            "wandb": self.tracker.run_id,
+        }
+
+    def restore(self, found: checkpoint.Found) -> None:
+        """Put back what `state` gave; GanColorError for a stage that the configuration lacks."""
+        state = found.state
+        if state["stage_index"] >= len(self.config.schedule):
+            raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
+        self.stage_index, self.images = state["stage_index"], state["images"]
+        self.total_images, self.figures = state["total_images"], state["figures"]
+        self.stage_ended, self.judgements = state["stage_ended"], state["judgements"]
+        self.chosen, self.spared = state["chosen"], set(state["spared"])
+        self.finished_cycles = set(state["finished_cycles"])
+        self.last_checkpoint = found.folder
 
     def log(self, values: dict[str, float]) -> None:
         """A row for log.csv and the tracker. Only the first rank calls this."""

@@ -8,27 +8,20 @@ from typing import Any
 import torch
 import yaml
 
-from gan_color import distributed, models
+from gan_color import distributed
 from gan_color.config import Config, Scheduled, load
-from gan_color.config_stages import (
-    AdversarialStage,
-    DiscriminatorStage,
-    Stage,
-    SupervisedStage,
-)
+from gan_color.config_stages import AdversarialStage, DiscriminatorStage, Stage
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
 from gan_color.device import choose_device
 from gan_color.errors import GanColorError
-from gan_color.export import save_model, start_from
+from gan_color.export import save_model
 from gan_color.files import write_text
-from gan_color.models.base import Colorizer
-from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training import callbacks, checkpoint, precision, tracking
-from gan_color.training.average import Average
 from gan_color.training.judge import Judge
 from gan_color.training.learner import ColorLearner
+from gan_color.training.networks import Networks
 from gan_color.training.prepare import MANIFEST, find_data, measure_prior, report_data
 from gan_color.training.record import Record
 from gan_color.training.report import write_report
@@ -51,67 +44,15 @@ class Run:
 
         self.data = find_data(config)
         torch.manual_seed(config.run.seed)
-        self.generator = self._create_generator()
-        self.discriminator = self._create_discriminator()
-        if self.generator.needs_prior:
-            self.generator.set_prior(measure_prior(self.data, config, keep=resumed is not None))
-        self.average = Average(self.generator, config.run.average_half_life)
+        self.networks = Networks(config, self.device, resumed is not None)
+        if self.networks.generator.needs_prior:
+            prior = measure_prior(self.data, config, keep=resumed is not None)
+            self.networks.generator.set_prior(prior)
         if resumed:
-            self._restore(resumed)
+            self.record.restore(resumed)
+            self.networks.load(resumed)
         if config.run.compile:
-            self.generator.compile()
-            if self.discriminator is not None:
-                self.discriminator.compile()
-
-    def _create_generator(self) -> Colorizer:
-        options = dict(self.config.model)
-        name = options.pop("name")
-        parsed = models.parse_options(name, options)
-        if self.resumed or self.config.run.start:
-            parsed = parsed.for_inference()  # the weights come from a file
-        generator = models.model_class(name)(parsed)
-        if self.config.run.start and not self.resumed:
-            start_from(generator, name, self.config.run.start)
-        generator = generator.to(self.device)
-        if self.config.run.channels_last:
-            generator = generator.to(memory_format=torch.channels_last)
-        distributed.broadcast(generator)
-        return generator
-
-    def _create_discriminator(self) -> MultiscaleDiscriminator | None:
-        if all(isinstance(stage, SupervisedStage) for stage in self.config.stages):
-            return None
-        discriminator = MultiscaleDiscriminator(**self.config.discriminator.model_dump())
-        discriminator = discriminator.to(self.device)
-        if self.config.run.channels_last:
-            discriminator = discriminator.to(memory_format=torch.channels_last)
-        distributed.broadcast(discriminator)
-        return discriminator
-
-    def _restore(self, found: checkpoint.Found) -> None:
-        state, record = found.state, self.record
-        record.stage_index, record.images = state["stage_index"], state["images"]
-        record.total_images, record.figures = state["total_images"], state["figures"]
-        record.last_checkpoint = found.folder
-        record.stage_ended, record.judgements = state["stage_ended"], state["judgements"]
-        record.chosen, record.spared = state["chosen"], set(state["spared"])
-        record.finished_cycles = set(state["finished_cycles"])
-        if record.stage_index >= len(self.config.schedule):
-            raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
-        try:
-            self._load_networks(found)
-        except RuntimeError as error:
-            detail = " ".join(str(error).split())[:300]
-            raise GanColorError(
-                f"resume: {found.folder} does not fit the model of config.yml: {detail}"
-            ) from None
-
-    def _load_networks(self, found: checkpoint.Found) -> None:
-        self.generator.load_state_dict(checkpoint.load(found, "model"))
-        self.average.model.load_state_dict(checkpoint.load(found, "average"))
-        if self.discriminator is not None:
-            self.discriminator.load_state_dict(checkpoint.load(found, "discriminator"))
-        self.average.images = found.state["average_images"]
+            self.networks.compile()
 
     def start(self) -> None:
         """Open the logs. The first rank writes; the others compute."""
@@ -151,7 +92,7 @@ class Run:
         track = callbacks.Track(self.record, stage.batch, fp16=self.precision.kind == "fp16")
         hooks = [
             track,
-            callbacks.Report(self.record, judge, self.average, self.generator),
+            callbacks.Report(self.record, judge, self.networks.average, self.networks.generator),
             callbacks.Checkpoints(self.save_checkpoint),
         ]
         watching = self._watch(scheduled)
@@ -176,15 +117,8 @@ class Run:
         stage = scheduled.stage
         if not isinstance(stage, AdversarialStage) or stage.inflection is None:
             return None
-        assert self.discriminator is not None
         return StageWatch(
-            self.config,
-            scheduled,
-            self.data.valid,
-            self.record,
-            self.average,
-            self.discriminator,
-            self.precision,
+            self.config, scheduled, self.data.valid, self.record, self.networks, self.precision
         )
 
     def _end_watched(self, watching: StageWatch) -> None:
@@ -195,7 +129,7 @@ class Run:
         if distributed.rank() == 0:
             best = watching.best()
             found = checkpoint.read(self.folder / "checkpoints" / best["checkpoint"])
-            self._load_networks(found)
+            self.networks.load(found)
             watching.write(ended=True)
             record.chosen[watching.scheduled.of] = best
             record.tracker.summary({f"{watching.scheduled.of}/inflection": best})
@@ -203,9 +137,7 @@ class Run:
                 f"{record.stage.name}: inflection point: back to {best['stage']} "
                 f"{best['images']:,} of {record.images:,} images"
             )
-        for module in (self.generator, self.discriminator, self.average.model):
-            if module is not None:
-                distributed.broadcast(module)
+        self.networks.share()
         record.stage_ended = True
         self.save_checkpoint()
 
@@ -227,13 +159,17 @@ class Run:
         )
         channels_last = self.config.run.channels_last
         step, self.updaters = build_step(
-            stage, self.generator, self.discriminator, self.precision, channels_last
+            stage,
+            self.networks.generator,
+            self.networks.discriminator,
+            self.precision,
+            channels_last,
         )
         hooks = [callbacks.SeedEpoch(sampler), *hooks]
         if not isinstance(stage, DiscriminatorStage):
-            own = stage.average_half_life
-            self.average.half_life = own or self.config.run.average_half_life
-            hooks.append(callbacks.Averaging(self.average, self.generator, stage.batch))
+            average = self.networks.average
+            average.half_life = stage.average_half_life or self.config.run.average_half_life
+            hooks.append(callbacks.Averaging(average, self.networks.generator, stage.batch))
         if isinstance(stage, AdversarialStage):
             follower = self.updaters["discriminator"].optimizer
             hooks.append(callbacks.FollowRate(follower, stage.discriminator_lr))
@@ -251,38 +187,19 @@ class Run:
 
     def save_checkpoint(self) -> None:
         """Write a checkpoint and drop old ones; every rank waits until it is there."""
-        distributed.broadcast(self.generator, buffers_only=True)
-        if self.discriminator is not None:
-            distributed.broadcast(self.discriminator, buffers_only=True)
+        self.networks.share(buffers_only=True)
         if distributed.rank() == 0:
+            record = self.record
             optimizers: checkpoint.Tensors = {}
             for name, updater in self.updaters.items():
                 optimizers |= checkpoint.optimizer_tensors(updater.optimizer, name)
-            tensors = {
-                "model": self.generator.state_dict(),
-                "average": self.average.model.state_dict(),
-                "optimizers": optimizers,
-            }
-            if self.discriminator is not None:
-                tensors["discriminator"] = self.discriminator.state_dict()
-            record = self.record
             state = {
-                "stage": record.stage.name,
-                "stage_index": record.stage_index,
-                "images": record.images,
-                "total_images": record.total_images,
-                "average_images": self.average.images,
+                **record.state(),
+                "average_images": self.networks.average.images,
                 "scalers": {name: updater.state() for name, updater in self.updaters.items()},
-                "figures": record.figures,
-                "stage_ended": record.stage_ended,
-                "judgements": record.judgements,
-                "chosen": record.chosen,
-                "spared": sorted(record.spared),
-                "finished_cycles": sorted(record.finished_cycles),
-                "wandb": record.tracker.run_id,
             }
             folder = self.folder / "checkpoints" / record.checkpoint_name
-            checkpoint.save(folder, tensors, state)
+            checkpoint.save(folder, {**self.networks.tensors(), "optimizers": optimizers}, state)
             checkpoint.prune(folder.parent, self.config.run.keep, record.spared)
             record.last_checkpoint = folder
         distributed.barrier()
@@ -304,7 +221,7 @@ class Run:
                 "figures": self.record.figures,
                 "chosen": self.record.chosen,
             }
-            save_model(path, self.config.model["name"], self.average.model, training)
+            save_model(path, self.config.model["name"], self.networks.average.model, training)
             self.record.tracker.model(path, training)
             self.record.tracker.finish()
             write_report(self.folder)

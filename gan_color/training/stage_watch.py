@@ -12,10 +12,9 @@ from gan_color.data.images import ImageFile
 from gan_color.errors import GanColorError
 from gan_color.evaluation.spaces import BackboneSpace
 from gan_color.files import write_text
-from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training import checkpoint
-from gan_color.training.average import Average
 from gan_color.training.inflection import Judgement, Verdict, Watch, allowed, decide, score
+from gan_color.training.networks import Networks
 from gan_color.training.precision import Precision
 from gan_color.training.record import Record
 
@@ -50,15 +49,16 @@ class StageWatch:
         scheduled: Scheduled,
         valid: list[ImageFile],
         record: Record,
-        average: Average,
-        discriminator: MultiscaleDiscriminator,
+        networks: Networks,
         precision: Precision,
     ) -> None:
         stage = scheduled.stage
         assert isinstance(stage, AdversarialStage)
         assert stage.inflection is not None
         self.stage, self.rule, self.scheduled = stage, stage.inflection, scheduled
-        self.record, self.average, self.discriminator = record, average, discriminator
+        assert networks.discriminator is not None
+        self.record, self.average = record, networks.average
+        self.discriminator = networks.discriminator
         self.watch: Watch | None = None
         if distributed.rank() == 0:
             space = find_space(config, stage)

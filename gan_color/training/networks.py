@@ -1,0 +1,81 @@
+"""The networks of a run: made from its configuration, saved, loaded and shared as one."""
+
+import torch
+from torch import nn
+
+from gan_color import distributed, models
+from gan_color.config import Config
+from gan_color.config_stages import SupervisedStage
+from gan_color.errors import GanColorError
+from gan_color.export import start_from
+from gan_color.models.base import Colorizer
+from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.training import checkpoint
+from gan_color.training.average import Average
+
+
+class Networks:
+    """Generator, its EMA, and discriminators where a stage has any.
+
+    `resumed` says that `load` will follow, so that no pretrained weights are looked for.
+    """
+
+    def __init__(self, config: Config, device: torch.device, resumed: bool) -> None:
+        self.generator = _create_generator(config, resumed)
+        self.discriminator: MultiscaleDiscriminator | None = None
+        if not all(isinstance(stage, SupervisedStage) for stage in config.stages):
+            self.discriminator = MultiscaleDiscriminator(**config.discriminator.model_dump())
+        for module in self._trained():
+            module.to(device)
+            if config.run.channels_last:
+                module.to(memory_format=torch.channels_last)
+            distributed.broadcast(module)
+        self.average = Average(self.generator, config.run.average_half_life)
+
+    def _trained(self) -> list[nn.Module]:
+        return [m for m in (self.generator, self.discriminator) if m is not None]
+
+    def compile(self) -> None:
+        """torch.compile what is trained, in place."""
+        for module in self._trained():
+            module.compile()
+
+    def tensors(self) -> dict[str, checkpoint.Tensors]:
+        """What a checkpoint keeps of them, by file."""
+        found = {"model": self.generator.state_dict(), "average": self.average.model.state_dict()}
+        if self.discriminator is not None:
+            found["discriminator"] = self.discriminator.state_dict()
+        return found
+
+    def load(self, found: checkpoint.Found) -> None:
+        """Take a checkpoint's weights; raises GanColorError where they do not fit."""
+        try:
+            self.generator.load_state_dict(checkpoint.load(found, "model"))
+            self.average.model.load_state_dict(checkpoint.load(found, "average"))
+            if self.discriminator is not None:
+                self.discriminator.load_state_dict(checkpoint.load(found, "discriminator"))
+        except RuntimeError as error:
+            detail = " ".join(str(error).split())[:300]
+            raise GanColorError(
+                f"resume: {found.folder} does not fit the model of config.yml: {detail}"
+            ) from None
+        self.average.images = found.state["average_images"]
+
+    def share(self, buffers_only: bool = False) -> None:
+        """Give every rank the first rank's networks."""
+        for module in self._trained():
+            distributed.broadcast(module, buffers_only)
+        if not buffers_only:
+            distributed.broadcast(self.average.model)
+
+
+def _create_generator(config: Config, resumed: bool) -> Colorizer:
+    options = dict(config.model)
+    name = options.pop("name")
+    parsed = models.parse_options(name, options)
+    if resumed or config.run.start:
+        parsed = parsed.for_inference()  # the weights come from a file
+    generator = models.model_class(name)(parsed)
+    if config.run.start and not resumed:
+        start_from(generator, name, config.run.start)
+    return generator
