@@ -1,5 +1,6 @@
 """The command line, as a person types it."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -124,45 +125,68 @@ def test_models_lists_name_paper_parameters_and_cost(capsys):
     assert "unet/large" in capsys.readouterr().out
 
 
+OFF = ("--inception", "off", "--alexnet", "off")
+
+
 def test_evaluate_prints_and_writes_its_figures(trained, sample_folders, tmp_path, capsys):
-    path = tmp_path / "deep" / "figures.json"
+    path, page = tmp_path / "deep" / "figures.json", tmp_path / "deep" / "page.html"
     model = trained / "model.safetensors"
     data = sample_folders[1]
-    assert (
-        run(
-            "evaluate",
-            "--model",
-            model,
-            "--data",
-            data,
-            "--json",
-            path,
-            "--inception",
-            "off",
-            "--alexnet",
-            "off",
-        )
-        == 0
-    )
+    assert run("evaluate", "-m", model, "-d", data, "--json", path, "--html", page, *OFF) == 0
     figures = json.loads(path.read_text())
+    keys = "n protocol psnr ssim lpips delta_e2000 colorfulness colorfulness_signed fid kid frechet"
+    for key in (*keys.split(), "colorfulness_truth"):
+        assert key in figures
+        assert f"{key}_ci" in figures or key in ("n", "protocol")
+        assert figures[key] is not None or figures[f"{key}_reason"]
     assert figures["n"] == 14
-    assert {"psnr", "delta_e2000", "colorfulness", "colorfulness_truth", "frechet"} <= set(figures)
-    assert "14 pictures" in capsys.readouterr().out
-    assert (
-        run(
-            "evaluate",
-            "-m",
-            model,
-            "-d",
-            data,
-            "--frechet",
-            "resnet18",
-            "--frechet-weights",
-            "none.safetensors",
-        )
-        == 2
-    )
-    assert "none.safetensors" in one_line(capsys)
+    assert figures["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert figures["references"]["grey"]["colorfulness"] < 0.01
+    out, err = capsys.readouterr()
+    assert "14 pictures" in out
+    assert out.index("colourfulness of the truth") < out.index("PSNR")
+    assert "--inception off" in err
+    assert page.read_text().count("data:image/jpeg") == 2 * 8
+    assert sorted(p.name for p in path.parent.iterdir()) == ["figures.json", "page.html"]
+
+
+def test_several_models_become_a_list(trained, sample_folders, tmp_path, capsys):
+    other = tmp_path / "other.safetensors"
+    shutil.copy(trained / "model.safetensors", other)
+    path = tmp_path / "f.json"
+    both = ("-m", trained / "model.safetensors", "-m", other)
+    options = ("--reference", "none", "--protocol", "stretch256", "--json", path)
+    assert run("evaluate", *both, "-d", sample_folders[1], *options, *OFF) == 0
+    first, second = json.loads(path.read_text())
+    assert (first["answer"], second["answer"]) == ("model", "other")
+    assert first["psnr"] == second["psnr"]
+    assert first["protocol"] == "stretch256"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--frechet", "resnet18", "--frechet-weights", "no.safetensors"), "no.safetensors"),
+        (("--frechet", "resnet18", "--frechet-args", "[1"), "expected a YAML mapping"),
+        (("--protocol", "val5k"), "found 'val5k', expected one of imagenet5k-crop"),
+        (("--reference", "sepia"), "found 'sepia', expected one of truth, grey"),
+        (("--inception", "no.pth"), "--inception: found no file 'no.pth'"),
+        (("--alexnet", "README.md"), "--alexnet: README.md has SHA-256"),
+    ],
+)
+def test_evaluate_says_what_is_wrong(
+    options, message, trained, sample_folders, capsys, monkeypatch
+):
+    monkeypatch.chdir(REPOSITORY)
+    off = [x for x in OFF if not {"--inception", "--alexnet"} & set(options)]
+    arguments = ("-m", trained / "model.safetensors", "-d", sample_folders[1], *off, *options)
+    assert run("evaluate", *arguments) == 2
+    assert message in one_line(capsys)
+
+
+def test_evaluate_needs_an_answer(sample_folders, capsys):
+    assert run("evaluate", "-d", sample_folders[1]) == 2
+    assert "expected --model FILE or --reference NAME" in one_line(capsys)
 
 
 def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, capsys):

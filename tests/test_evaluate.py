@@ -153,10 +153,12 @@ def test_native_measures_what_the_pipeline_gives(tmp_path: Path, coffee: Image.I
     folder.mkdir()
     coffee.crop((0, 0, 90, 60)).save(folder / "a.png")
     coffee.crop((50, 30, 130, 130)).save(folder / "b.png")
+    coffee.crop((0, 0, 31, 60)).save(folder / "small.png")
     native = Protocol("native")
     results, _ = evaluate([tint(protocol=native)], folder, native, Judges(), CPU, tmp_path)
     found = results[0].figures
     assert found["n"] == 2
+    assert "31 x 60 pixels, at least 32 a side" in found["unreadable"][0]
     assert found["size"] is None
     assert 5 < found["psnr"] < 40
 

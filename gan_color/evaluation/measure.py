@@ -53,8 +53,7 @@ def _figures(picture: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tens
     columns = {name: torch.full((count,), math.nan) for name in COLUMNS}
     if truth is not None:
         columns["psnr"] = metrics.psnr(picture, truth)
-        if min(picture.shape[-2:]) >= 11:
-            columns["ssim"] = metrics.ssim(picture, truth)
+        columns["ssim"] = metrics.ssim(picture, truth)
         error = metrics.delta_e2000(picture, truth)
         columns |= {
             "delta_e2000": error.mean,

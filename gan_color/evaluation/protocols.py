@@ -18,11 +18,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_color.data.images import open_image, to_srgb
+from gan_color.data.images import BadImageError, open_image, to_srgb
 from gan_color.errors import GanColorError
 
 NAMES = ("imagenet5k-crop", "stretch256", "native")
 SIZE = 256
+SMALLEST = 32  # pixels on a side, which every judging network can take
 RESIZE = f"Pillow {PIL.__version__} bicubic, antialiased"
 
 
@@ -51,6 +52,10 @@ class Protocol:
             side = min(image.size)
             left, top = (image.width - side) // 2, (image.height - side) // 2
             image = image.crop((left, top, left + side, top + side))
+        if min(image.size) < SMALLEST and not self.fixed:
+            raise BadImageError(
+                f"{image.width} x {image.height} pixels, at least {SMALLEST} a side are needed"
+            )
         if self.fixed and image.size != (self.size, self.size):
             image = image.resize((self.size, self.size), Image.Resampling.BICUBIC)
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class Store:
     def gather(self, name: str, chunks: int) -> Array:
         """An array's rows over all chunks, memory-mapped from one file."""
         rows = len(self.names(chunks)[0])
-        path = self.folder / f"{name.replace('/', '-')}.npy"
+        path = self.folder / f"{quote(name, safe='')}.npy"
         whole: Array | None = None
         row = 0
         for part in self._parts(name, chunks):

@@ -95,9 +95,7 @@ class Summary:
         for name in (*PAIRED, *ALONE):
             column = row_of(table, name)
             if np.isnan(column).any():
-                if name not in self.judges.missing:
-                    without = name == "lpips" and self.judges.lpips is None
-                    _absent(found, name, NO_JUDGE if without else "a picture is too small for it")
+                _absent(found, name, NO_JUDGE)
                 continue
             columns[name] = column
         infinite = np.isinf(columns["psnr"])
