@@ -10,11 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gan_color.config_base import Count, Positive, Share, Strict, Weight
-from gan_color.config_stages import (
-    AdversarialStage,
-    DiscriminatorStage,
-    Stage,
-)
+from gan_color.config_stages import AdversarialStage, DiscriminatorStage, Stage, SupervisedStage
 from gan_color.errors import GanColorError
 from gan_color.strict_yaml import apply_override, read_yaml
 from gan_color.validation import explain
@@ -160,6 +156,24 @@ class Config(Strict):
         names = [scheduled.stage.name for scheduled in self.schedule]
         if len(set(names)) < len(names):
             raise ValueError(f"stages: found the names {', '.join(names)}, expected each once")
+        for stage in self.stages:
+            if (
+                isinstance(stage, SupervisedStage)
+                and not stage.own
+                and stage.perceptual is None
+                and not stage.psnr
+                and not stage.colorfulness
+            ):
+                raise ValueError(
+                    f"stages.{stage.name}.own: found 0, expected above 0 where no other loss is on"
+                )
+        for i, (stage, _, _) in enumerate(self.schedule):
+            strangers = set(stage.mean_of) - set(names[:i])
+            if strangers:
+                raise ValueError(
+                    f"stages.{stage.name}.mean_of: found {', '.join(sorted(strangers))}, "
+                    f"expected stages before it ({', '.join(names[:i]) or 'there are none'})"
+                )
         for before, stage in zip((None, *self.stages), self.stages, strict=False):
             if (
                 isinstance(stage, AdversarialStage)

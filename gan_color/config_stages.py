@@ -54,6 +54,9 @@ class _Stage(Strict):
     betas: tuple[Share, Share] = (0.9, 0.99)
     weight_decay: Weight = 0.01
     clip: Weight = Field(1.0, description="largest gradient norm; 0: none")
+    mean_of: tuple[str, ...] = Field(
+        (), description="earlier stages; the generator starts as the mean of how they ended"
+    )
 
     @model_validator(mode="after")
     def _parts_are_equal(self) -> Self:
@@ -73,6 +76,8 @@ class _GeneratorStage(_Stage):
     )
     perceptual: PerceptualConfig | None = None
     colorfulness: Weight = Field(0.0, description="weight of the colourfulness loss")
+    psnr: Weight = Field(0.0, description="weight of the PSNR loss")
+    own: Weight = Field(1.0, description="weight of the model's own losses in this stage")
 
 
 class SupervisedStage(_GeneratorStage):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torch.nn.utils import parametrize
 
 from gan_color import models
@@ -27,16 +28,13 @@ def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) 
     `record` is what the training says of itself: stages, images, figures, licence of the data.
     """
     options = model.options.for_inference()
-    folded = models.model_class(name)(options)
-    folded.load_state_dict(model.state_dict())
-    folded.fold()
     header = {
         "format": FORMAT,
         "name": name,
         "options": options.model_dump(mode="json"),
         "record": record,
     }
-    tensors = {key: value.detach().cpu().contiguous() for key, value in folded.state_dict().items()}
+    tensors = folded_state(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
@@ -75,36 +73,45 @@ def start_from(model: Colorizer, name: str, path: Path) -> None:
     header = read_header(path)
     if header["name"] != name:
         raise GanColorError(f"run.start: {path} holds a {header['name']!r}, expected a {name!r}")
-    stored = load_file(path)
-    normed = [
-        (prefix, module)
-        for prefix, module in model.named_modules()
-        if parametrize.is_parametrized(module, "weight")
-    ]
-    # Keys of the file are those of the folded model: rename, and let the singular vectors be.
-    state = dict(model.state_dict())
-    needed = {key for key in state if ".parametrizations." not in key}
-    for prefix, _ in normed:
-        needed.add(f"{prefix}.weight")
-    unknown, missing = sorted(set(stored) - needed), sorted(needed - set(stored))
-    for prefix, _ in normed:
-        if f"{prefix}.weight" in stored:
-            original = f"{prefix}.parametrizations.weight.original"
-            state[original] = stored.pop(f"{prefix}.weight")
     try:
-        if unknown or missing:
-            raise RuntimeError(f"it has {unknown[:3]} too many and lacks {missing[:3]}")
-        model.load_state_dict(state | stored)
+        unfold(model, load_file(path))
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]
         raise GanColorError(
             f"run.start: {path} does not fit the model of this configuration: {detail}"
         ) from None
+
+
+def folded_state(model: Colorizer) -> dict[str, Tensor]:
+    """The tensors of a model file: spectral norm in plain weights. `model` is left as it is."""
+    folded = type(model)(model.options.for_inference())
+    folded.load_state_dict(model.state_dict())
+    return {
+        key: value.detach().cpu().contiguous() for key, value in folded.fold().state_dict().items()
+    }
+
+
+def unfold(model: Colorizer, stored: dict[str, Tensor]) -> None:
+    """Load folded tensors into a model whose norms are spectral; RuntimeError for a misfit."""
+    normed = [
+        (prefix, module)
+        for prefix, module in model.named_modules()
+        if parametrize.is_parametrized(module, "weight")
+    ]
+    state = dict(model.state_dict())
+    renamed = {f"{p}.weight": f"{p}.parametrizations.weight.original" for p, _ in normed}
+    needed = {key for key in state if ".parametrizations." not in key} | set(renamed)
+    unknown, missing = sorted(set(stored) - needed), sorted(needed - set(stored))
+    if unknown or missing:
+        raise RuntimeError(f"it has {unknown[:3]} too many and lacks {missing[:3]}")
+    model.load_state_dict(state | {renamed.get(key, key): v for key, v in stored.items()})
+    training = model.training
     with torch.no_grad():
         for _, module in normed:
             module.train()
             for _ in range(POWER_ITERATIONS):
                 module.weight  # noqa: B018  (a step of power iteration each: new singular vectors)
+    model.train(training)
 
 
 def load_model(path: Path) -> Colorizer:

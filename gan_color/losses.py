@@ -15,6 +15,7 @@ from gan_color.lab import lab_to_rgb, unscale
 
 Objective = Literal["lsgan", "hinge", "vanilla"]
 PixelKind = Literal["l1", "huber", "l2"]
+PSNR_FLOOR = 1e-4  # 40 dB: what is better already is not pursued
 # One list of feature maps per scale of the discriminator; the last map of each is its logits.
 ScaleFeatures = list[list[Tensor]]
 
@@ -111,6 +112,16 @@ def pixel_loss(
     return (error if weight is None else error * weight).mean()
 
 
+def psnr_loss(rgb: Tensor, truth: Tensor) -> Tensor:
+    """Mean over images of log(mean squared error) of sRGB [B, 3, H, W] in 0..1: -PSNR / 4.34 dB.
+
+    Chen et al. 2021, HINet, https://arxiv.org/abs/2105.06086. Where the mean squared error would
+    spend all its effort on the most colourful pictures, each counts by its relative gain here.
+    """
+    error = (rgb - truth).square().flatten(1).mean(dim=1)
+    return (error + PSNR_FLOOR).log().mean()
+
+
 def colorfulness(rgb: Tensor) -> Tensor:
     """Colourfulness [B] of sRGB [B, 3, H, W] in 0..1, as the colorization literature counts it.
 
@@ -125,9 +136,13 @@ def colorfulness(rgb: Tensor) -> Tensor:
     return spread + 0.3 * centre
 
 
-def colorfulness_loss(rgb: Tensor) -> Tensor:
-    """1 - colourfulness / 255, the mean over images: DDColor, equation 8, but not summed."""
-    return (1.0 - colorfulness(rgb) / 255.0).mean()
+def colorfulness_loss(rgb: Tensor, truth: Tensor) -> Tensor:
+    """By how much pictures [B, 3, H, W] are less colourful than the truth, / 255, mean over images.
+
+    After DDColor's equation 8, 1 - CF / 255, which rewards colour without end: with a loss that
+    flattens out it makes every picture garish. Here a picture as colourful as its truth is done.
+    """
+    return F.relu(colorfulness(truth) - colorfulness(rgb)).mean() / 255.0
 
 
 class PerceptualLoss(nn.Module):

@@ -111,10 +111,36 @@ def test_colorfulness_agrees_with_a_numpy_computation():
 def test_colorfulness_loss_pulls_a_dull_picture_towards_colour():
     grey = torch.full((1, 3, 8, 8), 0.5)
     vivid = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert losses.colorfulness_loss(vivid) < losses.colorfulness_loss(grey)
+    assert losses.colorfulness_loss(grey, vivid) > 0.1
     grey.requires_grad_()
-    losses.colorfulness_loss(grey).backward()
+    losses.colorfulness_loss(grey, vivid).backward()
     assert grey.grad.isfinite().all()
+
+
+def test_more_colour_than_the_truth_has_is_not_rewarded():
+    truth = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.3 + 0.4
+    garish = ((truth - 0.5) * 3 + 0.5).requires_grad_()
+    loss = losses.colorfulness_loss(garish, truth)
+    assert float(loss) == 0
+    assert float(losses.colorfulness_loss(truth, truth)) == 0
+
+
+def test_psnr_loss_is_the_mean_of_the_pictures_logarithms():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, 3, 8, 8, generator=generator)
+    noise = torch.randn(2, 3, 8, 8, generator=generator) * torch.tensor([0.05, 0.3]).view(
+        2, 1, 1, 1
+    )
+    found = losses.psnr_loss(truth + noise, truth)
+    psnr = -10 * torch.log10(noise.square().mean(dim=(1, 2, 3)) + losses.PSNR_FLOOR)
+    assert float(found) == pytest.approx(-float(psnr.mean()) / 10 * np.log(10), rel=1e-5)
+    # Halving the error of either picture gains as much.
+    gains = []
+    for i in range(2):
+        better = noise.clone()
+        better[i] /= 2
+        gains.append(float(found - losses.psnr_loss(truth + better, truth)))
+    assert gains[0] == pytest.approx(gains[1], rel=0.1)  # but for the floor
 
 
 class TwoMaps(nn.Module):

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from gan_color.config import Config, load, parse
 from gan_color.errors import GanColorError
-from gan_color.export import load_model, read_header
+from gan_color.export import folded_state, load_model, read_header
 from gan_color.strict_yaml import apply_override
 from gan_color.training import checkpoint, run
 from gan_color.training.csv_log import CsvLog
@@ -81,6 +81,37 @@ def test_a_stage_may_have_a_half_life_of_its_own(tiny: Config, monkeypatch):
     monkeypatch.setattr(run.callbacks.Averaging, "after_batch", watched)
     run.train(changed(tiny, "stages.gan.average_half_life=3"))
     assert seen == [10] * 4 + [3] * 4
+
+
+def test_a_stage_may_start_from_the_mean_of_others(tiny: Config):
+    mapping = tiny.model_dump(mode="json")
+    first = mapping["stages"][0]
+    mapping["stages"] = [
+        first,
+        {**first, "name": "more"},
+        {**mapping["stages"][1], "mean_of": ["pretrain", "more"]},
+    ]
+    config = parse(mapping)
+    run.train(config)
+    ends = {}
+    for found in checkpoint.find(config.folder / "checkpoints"):
+        resumed = run.Networks(config, torch.device("cpu"), resumed=True)
+        resumed.load(found)
+        ends[found.state["stage"]] = resumed
+    L = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    folded = [folded_state(ends[name].average.model) for name in ("pretrain", "more")]
+    mean = folded_state(ends["discriminator"].average.model)
+    for key in ("head.weight", "head.bias"):
+        assert torch.allclose(mean[key], (folded[0][key] + folded[1][key]) / 2, atol=1e-6)
+        assert not torch.allclose(mean[key], folded[1][key], atol=1e-6)
+    generator = ends["discriminator"].generator
+    average = ends["discriminator"].average.model
+    assert torch.allclose(generator.colorize(L), average.colorize(L), atol=1e-5)
+
+
+def test_a_mean_of_stages_to_come_is_refused(tiny: Config):
+    with pytest.raises(GanColorError, match=r"gan\.mean_of: found nope, expected stages before it"):
+        changed(tiny, "stages.gan.mean_of=[pretrain, nope]")
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(tiny: Config):

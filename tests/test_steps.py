@@ -14,7 +14,13 @@ from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training.average import Average
 from gan_color.training.precision import Precision
 from gan_color.training.stages import build_step, generator_groups
-from gan_color.training.steps import AdversarialStep, DiscriminatorStep, SupervisedStep, Updater
+from gan_color.training.steps import (
+    AdversarialStep,
+    DiscriminatorStep,
+    ImageTerms,
+    SupervisedStep,
+    Updater,
+)
 
 FP32 = Precision("fp32", torch.device("cpu"))
 
@@ -304,3 +310,16 @@ def test_two_ranks_equal_one_process(tmp_path):
     alone = _two_updates()
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert all(torch.allclose(a, b, atol=2e-6) for a, b in zip(first, alone, strict=True))
+
+
+def test_a_stage_weighs_the_models_own_losses_and_adds_its_own():
+    g, data = generator(), batch()
+    found = {}
+    for own in (0.0, 0.5, 1.0):
+        step = SupervisedStep(g, updater(g, lr=0.0), FP32, ImageTerms(psnr_weight=2.0), own=own)
+        step.train_mode()
+        found[own] = step(data)
+    assert "pixel" not in found[0.0]
+    assert float(found[0.5]["pixel"]) == pytest.approx(0.5 * float(found[1.0]["pixel"]), rel=0.02)
+    assert float(found[0.0]["total"]) == pytest.approx(float(found[0.0]["psnr_loss"]))
+    assert float(found[0.0]["psnr_loss"]) < 0

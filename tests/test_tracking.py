@@ -162,7 +162,7 @@ def test_online_without_a_key_goes_offline_and_says_so(tiny: Config, monkeypatch
 
 def test_the_sweep_names_keys_that_exist(tmp_path: Path):
     """Every parameter of the sweep file is a key of the configuration it sweeps."""
-    sweep = yaml.safe_load((REPOSITORY / "configs" / "sweep.yml").read_text())
+    sweep = yaml.safe_load((REPOSITORY / "configs" / "sweeps" / "unet_small.yml").read_text())
     command = sweep["command"]
     config = REPOSITORY / command[command.index("--config") + 1]
     values = {k: (v.get("values") or [v.get("min")])[0] for k, v in sweep["parameters"].items()}

@@ -25,6 +25,7 @@ from gan_color.training.networks import Networks
 from gan_color.training.prepare import MANIFEST, find_data, measure_prior, report_data
 from gan_color.training.record import Record
 from gan_color.training.report import write_report
+from gan_color.training.soup import start_from_mean
 from gan_color.training.stage_watch import StageWatch
 from gan_color.training.stages import build_step, plan
 from gan_color.training.steps import Updater
@@ -95,6 +96,8 @@ class Run:
             callbacks.Report(self.record, judge, self.networks.average, self.networks.generator),
             callbacks.Checkpoints(self.save_checkpoint),
         ]
+        if stage.mean_of and not self.record.images:
+            start_from_mean(self.networks, self.folder / "checkpoints", stage.mean_of)
         watching = self._watch(scheduled)
         if watching:
             hooks += [callbacks.Inflection(watching), callbacks.StopStage(watching)]

@@ -71,11 +71,11 @@ def _terms(
     stage: SupervisedStage | AdversarialStage, precision: Precision, channels_last: bool
 ) -> ImageTerms:
     if stage.perceptual is None:
-        return ImageTerms(colorfulness_weight=stage.colorfulness)
+        return ImageTerms(colorfulness_weight=stage.colorfulness, psnr_weight=stage.psnr)
     loss = create_perceptual(stage.perceptual).to(precision.device)
     if channels_last:
         loss = loss.to(memory_format=torch.channels_last)
-    return ImageTerms(loss, stage.perceptual.weight, stage.colorfulness)
+    return ImageTerms(loss, stage.perceptual.weight, stage.colorfulness, stage.psnr)
 
 
 def build_step(
@@ -113,6 +113,7 @@ def build_step(
             stage.accumulate,
             stage.freeze_encoder,
             stage.freeze_norm,
+            stage.own,
         )
         return step, updaters
     assert discriminator is not None

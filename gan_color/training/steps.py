@@ -19,6 +19,7 @@ from gan_color.losses import (
     discriminator_accuracy,
     discriminator_loss,
     feature_matching_loss,
+    psnr_loss,
     to_rgb,
 )
 from gan_color.models.base import Batch, Colorizer
@@ -84,22 +85,33 @@ class ImageTerms:
         perceptual: PerceptualLoss | None = None,
         perceptual_weight: float = 0.0,
         colorfulness_weight: float = 0.0,
+        psnr_weight: float = 0.0,
     ) -> None:
         self.perceptual = perceptual
         self.perceptual_weight = perceptual_weight
         self.colorfulness_weight = colorfulness_weight
+        self.psnr_weight = psnr_weight
 
     def __call__(self, ab: Tensor, batch: Batch) -> Losses:
         losses: Losses = {}
-        if self.perceptual is None and not self.colorfulness_weight:
+        if self.perceptual is None and not self.colorfulness_weight and not self.psnr_weight:
             return losses
-        picture = to_rgb(batch.L, ab)
+        picture, truth = to_rgb(batch.L, ab), to_rgb(batch.L, batch.ab)
         if self.perceptual is not None:
-            truth = to_rgb(batch.L, batch.ab)
             losses["perceptual"] = self.perceptual_weight * self.perceptual(picture, truth)
         if self.colorfulness_weight:
-            losses["colorfulness_loss"] = self.colorfulness_weight * colorfulness_loss(picture)
+            shortfall = colorfulness_loss(picture, truth)
+            losses["colorfulness_loss"] = self.colorfulness_weight * shortfall
+        if self.psnr_weight:
+            losses["psnr_loss"] = self.psnr_weight * psnr_loss(picture, truth)
         return losses
+
+
+def own_losses(model: Colorizer, output: Tensor, batch: Batch, weight: float) -> Losses:
+    """The model's own terms, times the stage's weight for them; none where that is 0."""
+    if not weight:
+        return {}
+    return {name: weight * value for name, value in model.losses(output, batch).items()}
 
 
 def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:
@@ -139,9 +151,10 @@ class SupervisedStep:
         accumulate: int = 1,
         freeze_encoder: bool = False,
         freeze_norm: bool = False,
+        own: float = 1.0,
     ) -> None:
         self.generator, self.updater, self.precision = generator, updater, precision
-        self.terms = terms or ImageTerms()
+        self.terms, self.own = terms or ImageTerms(), own
         self.accumulate = accumulate
         self.freeze_encoder, self.freeze_norm = freeze_encoder, freeze_norm
 
@@ -153,7 +166,7 @@ class SupervisedStep:
         for part in batch.split(self.accumulate):
             with self.precision.autocast():
                 output = self.generator(part.L)
-                losses = self.generator.losses(output, part)
+                losses = own_losses(self.generator, output, part, self.own)
                 losses |= self.terms(self.generator.decode(output), part)
                 total = torch.stack(list(losses.values())).sum()
             self.updater.backward(total / self.accumulate)
@@ -234,7 +247,8 @@ class AdversarialStep:
                 real = self.discriminator(part.L, part.ab)
                 detached = self.discriminator(part.L, ab.detach())
                 judged = discriminator_loss(self.stage.objective, real, detached)
-                losses = self.generator.losses(output, part) | self.terms(ab, part)
+                losses = own_losses(self.generator, output, part, self.stage.own)
+                losses |= self.terms(ab, part)
                 losses |= self._adversarial_terms(part.L, ab, real)
                 total = torch.stack(list(losses.values())).sum()
             self.generator_updater.backward(total / parts)
