@@ -22,6 +22,10 @@ class Average:
         self.half_life = half_life
         self.images = 0
 
+    def skip_ramp(self) -> None:
+        """Follow with the full half-life from the first image on."""
+        self.images = round(self.half_life / self.RAMP)
+
     @torch.no_grad()
     def update(self, generator: Colorizer, images: int) -> None:
         """Move towards the generator, after it trained on this many more images."""

@@ -31,6 +31,8 @@ class Networks:
                 module.to(memory_format=torch.channels_last)
             distributed.broadcast(module)
         self.average = Average(self.generator, config.run.average_half_life)
+        if config.run.start:
+            self.average.skip_ramp()  # the weights it starts with are not wild
 
     def _trained(self) -> list[nn.Module]:
         return [m for m in (self.generator, self.discriminator) if m is not None]
