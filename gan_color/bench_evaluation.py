@@ -25,6 +25,7 @@ class _Pooled(nn.Module):
     """A random resnet18's pooled features of uint8 sRGB [B, 3, H, W]."""
 
     key, name, channels = "backbone", "random", 512
+    weights_sha256 = "random"
     frechet_key, kernel_key = "frechet", "kernel"
     num_features = channels  # torchmetrics reads it
 
@@ -42,6 +43,8 @@ class _Pooled(nn.Module):
 
 
 class _Lpips(nn.Module):
+    weights_sha256 = "random"
+
     def __init__(self) -> None:
         from torchmetrics.functional.image.lpips import _NoTrainLpips
 
@@ -55,7 +58,7 @@ class _Lpips(nn.Module):
         return distance.flatten()
 
 
-def _ours(folder: Path, count: int) -> dict[str, float]:
+def _ours(folder: Path) -> dict[str, float]:
     from gan_color.evaluation import evaluate
     from gan_color.evaluation.answers import reference
     from gan_color.evaluation.measure import Judges
@@ -70,19 +73,20 @@ def _ours(folder: Path, count: int) -> dict[str, float]:
     return {key: found[key] for key in ("psnr", "ssim", "delta_e2000", "frechet")}
 
 
-def _plain(folder: Path, count: int) -> dict[str, float]:
+def _plain(folder: Path) -> dict[str, float]:
     from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
     from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 
+    paths = find_images(folder)
     space, lpips = _Pooled(), _Lpips()
     psnr = PeakSignalNoiseRatio(255.0, reduction="none", dim=(1, 2, 3))
     ssim = StructuralSimilarityIndexMeasure(data_range=255.0)
     fid = FrechetInceptionDistance(feature=space)
-    kid = KernelInceptionDistance(feature=space, subset_size=min(1000, count // 2))
+    kid = KernelInceptionDistance(feature=space, subset_size=min(1000, len(paths) // 2))
     colour, errors, perceptual = [], [], []
-    for path in find_images(folder):
+    for path in paths:
         image = Image.open(path).convert("RGB")
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -114,10 +118,10 @@ def _plain(folder: Path, count: int) -> dict[str, float]:
     }
 
 
-def _child(sender: Connection, ours: bool, folder: Path, count: int, threads: int) -> None:
+def _child(sender: Connection, ours: bool, folder: Path, threads: int) -> None:
     torch.set_num_threads(threads)
     started = time.perf_counter()
-    figures = (_ours if ours else _plain)(folder, count)
+    figures = (_ours if ours else _plain)(folder)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sender.send({"seconds": seconds, "peak_mib": peak, "figures": figures})
@@ -133,7 +137,7 @@ def bench_evaluation(folder: Path) -> list[dict[str, Any]]:
     for ours in (True, False):
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(
-            target=_child, args=(sender, ours, folder, count, torch.get_num_threads())
+            target=_child, args=(sender, ours, folder, torch.get_num_threads())
         )
         process.start()
         sender.close()

@@ -9,7 +9,7 @@ from gan_color.data.images import open_image
 from gan_color.data.samples import grey_photograph, held_out
 from gan_color.export import load_model
 from gan_color.models.base import Colorizer
-from gan_color.pipeline import colorize_image, save_image
+from gan_color.pipeline import DEFAULT_RENDER, colorize_image, save_image
 from gan_color.training.report import write_report
 from gan_color.training.run import train
 
@@ -24,17 +24,17 @@ def side_by_side(images: list[Image.Image]) -> Image.Image:
     return sheet
 
 
-def example_sheets(model: Colorizer) -> dict[str, Image.Image]:
-    """Two photographs that samples never train on, coloured, by caption."""
+def example_sheets(model: Colorizer, render: int = DEFAULT_RENDER) -> dict[str, Image.Image]:
+    """Two photographs that samples never train on, coloured at size `render`, by caption."""
     truth = open_image(held_out()).convert("RGB")
     grey = truth.convert("L").convert("RGB")
     camera = open_image(grey_photograph()).convert("RGB")
     return {
         "a photograph it never saw: grey | coloured | true": side_by_side(
-            [grey, colorize_image(model, grey), truth]
+            [grey, colorize_image(model, grey, render), truth]
         ),
         "a photograph that was always grey | coloured": side_by_side(
-            [camera, colorize_image(model, camera)]
+            [camera, colorize_image(model, camera, render)]
         ),
     }
 
@@ -43,7 +43,9 @@ def run_demo(config: Config) -> Path:
     """Train the configuration, colour the held-out and the grey photograph; returns the report."""
     model = load_model(train(config, overwrite=True))
     paths = {}
-    for i, (caption, sheet) in enumerate(example_sheets(model).items()):
+    # So short a training knows only the sizes that it saw.
+    sheets = example_sheets(model, render=config.stages[-1].size)
+    for i, (caption, sheet) in enumerate(sheets.items()):
         paths[caption] = config.folder / "coloured" / f"{i}.jpg"
         save_image(sheet, paths[caption])
     return write_report(config.folder, paths)

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 
 def start(device: torch.device) -> None:
-    """Join the process group that torchrun's environment describes, if there is one."""
+    """Make this process' device the current one; join the group that torchrun describes, if any."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if "WORLD_SIZE" in os.environ and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 

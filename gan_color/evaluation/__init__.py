@@ -58,7 +58,7 @@ def evaluate(
         {
             "protocol": [protocol.name, protocol.size, RESIZE],
             "answers": [[answer.name, answer.source] for answer in answers],
-            "judges": [space.name for space in judges.spaces] + [judges.lpips is not None],
+            "judges": [[space.name for space in judges.spaces], judges.weights],
             "pictures": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in paths],
             "versions": _versions(),
         }
@@ -99,6 +99,7 @@ def _record(
         "size": protocol.size if protocol.fixed else None,
         **summary.figures(answer.name),
         "spaces": {space.frechet_key: space.name for space in judges.spaces},
+        "weights_sha256": judges.weights,
         "resize": RESIZE,
         "data": str(data),
         "model": str(answer.path) if answer.path else None,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,5 +92,5 @@ def load_answers(paths: list[Path], protocol: Protocol, device: torch.device) ->
         if name in REFERENCES:
             name = str(path)
         found = model_answer(load_model(path).to(device), protocol, name, sha256(path))
-        answers.append(Answer(name, found.colour, found.source, path, device))
+        answers.append(replace(found, path=path, device=device))
     return answers

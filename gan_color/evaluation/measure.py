@@ -39,6 +39,12 @@ class Judges:
     lpips: Lpips | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of the weights, by the figure that they decide."""
+        found = {space.frechet_key: space.weights_sha256 for space in self.spaces}
+        return found | ({"lpips": self.lpips.weights_sha256} if self.lpips is not None else {})
+
     def to(self, device: torch.device) -> "Judges":
         """Move the networks, into the memory layout that is fastest for convolutions."""
         for module in (*self.spaces, self.lpips):

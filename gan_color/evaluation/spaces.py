@@ -20,7 +20,7 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 from torchmetrics.functional.image.lpips import _NoTrainLpips
 
 from gan_color.errors import GanColorError
-from gan_color.evaluation.weights import ALEXNET, INCEPTION
+from gan_color.evaluation.weights import ALEXNET, INCEPTION, sha256, tensors_sha256
 from gan_color.lab import rgb8_to_float
 
 INCEPTION_SIZE = 299
@@ -31,11 +31,13 @@ class FeatureSpace(nn.Module):
     """A frozen network: uint8 sRGB [B, 3, H, W] -> features [B, channels] float32.
 
     `key` names the space in files, `name` in words; `frechet_key` and `kernel_key` are the figures
-    that are distances in it, "" where the literature has no such figure.
+    that are distances in it, "" where the literature has no such figure. `weights_sha256` is that
+    of the weights file, or of the tensors where timm chose the file.
     """
 
     key: str
     name: str
+    weights_sha256: str
     channels: int
     frechet_key: str
     kernel_key: str
@@ -62,6 +64,7 @@ class InceptionSpace(FeatureSpace):
     """The space of FID and KID. `network` is `load_inception`'s and can be shared."""
 
     channels = INCEPTION_CHANNELS
+    weights_sha256 = INCEPTION.sha256
 
     def __init__(self, network: nn.Module, resize: Literal["tensorflow", "clean"]) -> None:
         super().__init__()
@@ -132,6 +135,8 @@ class BackboneSpace(FeatureSpace):
         self.level = self.encoder.strides.index(stride)
         self.channels = self.encoder.channels[self.level]
         self.name = f"{backbone}, stride {stride}, mean-pooled"
+        given = weights != "pretrained"
+        self.weights_sha256 = sha256(Path(weights)) if given else tensors_sha256(self.encoder)
         self.eval()
 
     @torch.no_grad()
@@ -147,6 +152,8 @@ class Lpips(nn.Module):
     Two uint8 sRGB [B, 3, H, W] -> [B]; 0 for equal pictures. Raises GanColorError where AlexNet's
     weights cannot be had.
     """
+
+    weights_sha256 = ALEXNET.sha256
 
     def __init__(self, alexnet: Path | None = None) -> None:
         super().__init__()

@@ -54,17 +54,12 @@ class Summary:
     def __init__(self, store: Store, chunks: int, judges: Judges) -> None:
         self.store, self.chunks, self.judges = store, chunks, judges
         self.files, self.unreadable = store.names(chunks)
-        self.truth = store.gather(f"{TRUTH}/figures", chunks)
-        self.truth_bins = store.gather(f"{TRUTH}/bins", chunks)
-        self.truth_features = {
-            space.key: store.gather(f"{TRUTH}/{space.key}", chunks) for space in judges.spaces
-        }
+        self._gathered: dict[str, Array] = {}
 
     def figures(self, answer: str) -> dict[str, Any]:
         """Every figure of an answer; `NAME_ci` beside it, or null and `NAME_reason`."""
-        table = self.truth if answer == TRUTH else self._gather(f"{answer}/figures")
         found: dict[str, Any] = {}
-        self._means(table, found)
+        self._means(answer, found)
         self._histograms(answer, found)
         self._distances(answer, found)
         for name, reason in self.judges.missing.items():
@@ -78,22 +73,25 @@ class Summary:
         """Remove what was measured from the disk; nothing here can be asked afterwards."""
         shutil.rmtree(self.store.folder)
 
-    def _gather(self, name: str) -> Array:
-        return self.store.gather(name, self.chunks)
+    def _gather(self, answer: str, kind: str) -> Array:
+        name = f"{answer}/{kind}"
+        if name not in self._gathered:  # on disk, mapped: asking again would write it again
+            self._gathered[name] = self.store.gather(name, self.chunks)
+        return self._gathered[name]
 
     def per_picture(self, answer: str) -> Array:
         """[N, len(COLUMNS)]"""
-        return self.truth if answer == TRUTH else self._gather(f"{answer}/figures")
+        return self._gather(answer, "figures")
 
     def density(self, answer: str) -> Array:
         """Pixels of all pictures on the ab plane (gan_color.evaluation.measure)."""
         density: Array = self.store.add_up(f"{answer}/density", self.chunks)[0]
         return density
 
-    def _means(self, table: Array, found: dict[str, Any]) -> None:
+    def _means(self, answer: str, found: dict[str, Any]) -> None:
         columns: dict[str, Column] = {}
         for name in (*PAIRED, *ALONE):
-            column = row_of(table, name)
+            column = row_of(self.per_picture(answer), name)
             if np.isnan(column).any():
                 _absent(found, name, NO_JUDGE)
                 continue
@@ -101,7 +99,7 @@ class Summary:
         infinite = np.isinf(columns["psnr"])
         columns["psnr"] = columns["psnr"].clip(max=PSNR_LIMIT)
         for name in ("colorfulness", "near_grey"):
-            columns[f"{name}_truth"] = row_of(self.truth, name)
+            columns[f"{name}_truth"] = row_of(self.per_picture(TRUTH), name)
         difference = columns["colorfulness"] - columns["colorfulness_truth"]
         columns["delta_colorfulness_per_picture"] = np.abs(difference)
 
@@ -118,10 +116,10 @@ class Summary:
             _absent(found, "psnr", f"{INFINITE}: every picture equals the truth")
 
     def _histograms(self, answer: str, found: dict[str, Any]) -> None:
-        bins = self.truth_bins if answer == TRUTH else self._gather(f"{answer}/bins")
+        bins, truth = self._gather(answer, "bins"), self._gather(TRUTH, "bins")
 
         def distance(rows: Any) -> float:
-            first, second = (x[rows].sum(axis=0, dtype=np.float64) for x in (bins, self.truth_bins))
+            first, second = (x[rows].sum(axis=0, dtype=np.float64) for x in (bins, truth))
             return float(jensenshannon(first, second, base=2))
 
         name = "ab_histogram_distance"
@@ -131,8 +129,7 @@ class Summary:
 
     def _distances(self, answer: str, found: dict[str, Any]) -> None:
         for space in self.judges.spaces:
-            truth = self.truth_features[space.key]
-            mine = truth if answer == TRUTH else self._gather(f"{answer}/{space.key}")
+            truth, mine = self._gather(TRUTH, space.key), self._gather(answer, space.key)
             for name, measure in (
                 (space.frechet_key, frechet_with_interval),
                 (space.kernel_key, kernel_with_interval),

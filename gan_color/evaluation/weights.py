@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_color.errors import GanColorError
 
@@ -73,6 +73,15 @@ def sha256(path: Path) -> str:
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def tensors_sha256(module: nn.Module) -> str:
+    """Hexadecimal SHA-256 of a network's tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

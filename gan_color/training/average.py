@@ -11,8 +11,8 @@ class Average:
     """A shadow generator that follows the trained one; its half-life is counted in images.
 
     The half-life is at most 20 % of the images seen so far, so that the first, wild weights are
-    soon forgotten (the ramp-up of StyleGAN2, https://arxiv.org/abs/1912.04958, which has 5 %; runs
-    here are short, and the average is what they gain most by).
+    soon forgotten (the ramp-up of StyleGAN2, https://arxiv.org/abs/1912.04958, which has 5 %: in
+    runs as short as these that would overrule the half-life asked for).
     """
 
     RAMP = 0.2

@@ -251,8 +251,6 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path
     refused unless `overwrite`. Raises GanColorError.
     """
     device = choose_device(config.run.device)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
     distributed.start(device)
     try:
         found = _open_folder(config, resume, overwrite)

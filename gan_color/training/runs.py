@@ -13,19 +13,19 @@ from gan_color.training import checkpoint
 from gan_color.training.csv_log import CsvLog
 from gan_color.training.stage_watch import FILE
 
-# What is compared: column of log.csv, title, which end is better.
-CURVES = (
-    ("psnr", "PSNR (dB), validation", max),
-    ("colorfulness", "colourfulness, validation", max),
-    ("watch_score", "inflection score", min),
-    ("watch_frechet", "Fréchet distance, watched", min),
-    ("pixel", "pixel loss", min),
-    ("adversarial", "adversarial loss", min),
-    ("feature_matching", "feature matching loss", min),
-    ("discriminator", "discriminator loss", min),
-    ("lr", "learning rate", max),
-)
-BEST = ("psnr", "colorfulness", "watch_score")
+# Columns of log.csv that are drawn, with their titles, and those whose best value is listed.
+CURVES = {
+    "psnr": "PSNR (dB), validation",
+    "colorfulness": "colourfulness, validation",
+    "watch_score": "inflection score",
+    "watch_frechet": "Fréchet distance, watched",
+    "pixel": "pixel loss",
+    "adversarial": "adversarial loss",
+    "feature_matching": "feature matching loss",
+    "discriminator": "discriminator loss",
+    "lr": "learning rate",
+}
+BEST = {"psnr": max, "colorfulness": max, "watch_score": min}
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def summarise(folder: Path) -> RunSummary:
         )
     rows = CsvLog(folder / "log.csv").rows()
     best = {}
-    for name, _, better in CURVES:
+    for name, better in BEST.items():
         values = [float(row[name]) for row in rows if row.get(name)]
-        if name in BEST and values:
+        if values:
             best[name] = better(values)
     found = checkpoint.find(folder / "checkpoints")
     state = "resumable" if found else "empty"
@@ -124,7 +124,7 @@ def _draw(logs: dict[str, list[dict[str, str]]]) -> bytes:
 
     shown = [
         (name, title)
-        for name, title, _ in CURVES
+        for name, title in CURVES.items()
         if any(row.get(name) for rows in logs.values() for row in rows)
     ]
     figure = Figure(figsize=(9, 2.4 * max(1, len(shown))), layout="constrained")

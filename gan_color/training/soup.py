@@ -1,8 +1,8 @@
 """The mean of several stages' generators as a place to start the next from: a model soup.
 
-Weights found at the ends of several learning-rate cycles lie in one basin, and their mean is better
-than any of them where data is scarce: Wortsman et al. 2022, https://arxiv.org/abs/2203.05482, and
-Izmailov et al. 2018, https://arxiv.org/abs/1803.05407.
+Weights found at the ends of several learning-rate cycles lie in one basin, where their mean is a
+model too: Izmailov et al. 2018, https://arxiv.org/abs/1803.05407, and Wortsman et al. 2022,
+https://arxiv.org/abs/2203.05482.
 """
 
 import copy
