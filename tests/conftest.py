@@ -10,6 +10,7 @@ from PIL import Image
 
 from gan_color.config import Config, parse
 from gan_color.data import samples
+from gan_color.strict_yaml import apply_override
 
 torch.set_num_threads(2)
 # Child processes of tests are forked from a server that has imported what takes seconds.
@@ -72,3 +73,10 @@ def tiny_mapping(folders: tuple[Path, Path], place: Path, **run: object) -> dict
 @pytest.fixture
 def tiny(sample_folders: tuple[Path, Path], tmp_path: Path) -> Config:
     return parse(tiny_mapping(sample_folders, tmp_path / "runs"))
+
+
+def changed(config: Config, *overrides: str) -> Config:
+    mapping = config.model_dump(mode="json")
+    for override in overrides:
+        apply_override(mapping, override)
+    return parse(mapping)

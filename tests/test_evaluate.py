@@ -1,8 +1,7 @@
 """The protocol: figures of a set, what the JSON says of itself, going on, sharing."""
 
+import hashlib
 import json
-import multiprocessing
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,13 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from processes import in_two_ranks
 from safetensors.torch import save_file
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 from test_pipeline import Tint
 
-from gan_color import distributed, evaluation
+from gan_color import evaluation
 from gan_color.data.images import BadImageError
 from gan_color.errors import GanColorError
 from gan_color.evaluation import evaluate
@@ -40,12 +40,18 @@ def photographs(tmp_path: Path, coffee: Image.Image) -> Path:
     return folder
 
 
+def backbone_file(folder: Path, seed: int = 0) -> Path:
+    """Weights for a resnet18."""
+    torch.manual_seed(seed)
+    state = timm.create_model("resnet18", pretrained=False).state_dict()
+    path = folder / f"w{seed}.safetensors"
+    save_file({k: v.contiguous() for k, v in state.items()}, path)
+    return path
+
+
 @pytest.fixture
 def judges(tmp_path: Path) -> Judges:
-    torch.manual_seed(0)
-    state = timm.create_model("resnet18", pretrained=False).state_dict()
-    save_file({k: v.contiguous() for k, v in state.items()}, tmp_path / "w.safetensors")
-    return Judges([BackboneSpace("resnet18", str(tmp_path / "w.safetensors"))])
+    return Judges([BackboneSpace("resnet18", str(backbone_file(tmp_path)))])
 
 
 def tint(a: float = 0.2, b: float = 0.1, protocol: Protocol = SMALL) -> Answer:
@@ -189,6 +195,18 @@ def test_an_interrupted_evaluation_goes_on(photographs, judges, tmp_path, monkey
     assert other["tint"]["psnr"] != whole["tint"]["psnr"]
 
 
+def test_what_was_measured_with_other_weights_is_not_gone_on_with(photographs, tmp_path):
+    """The unfinished store of one weights file is no start for another's evaluation."""
+    digests = []
+    for seed in (0, 1):
+        path = backbone_file(tmp_path, seed)
+        judges = Judges([BackboneSpace("resnet18", str(path))])
+        found = figures([tint()], photographs, tmp_path, judges)["tint"]
+        digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        assert found["weights_sha256"] == {"frechet": digests[-1]}
+    assert len(list(tmp_path.glob(".evaluate-*"))) == len(set(digests)) == 2
+
+
 def test_the_size_of_chunks_changes_nothing(photographs, judges, tmp_path, monkeypatch):
     one = figures([tint()], photographs, tmp_path / "one", judges)["tint"]
     monkeypatch.setattr(evaluation, "CHUNK", 4)
@@ -199,22 +217,11 @@ def test_the_size_of_chunks_changes_nothing(photographs, judges, tmp_path, monke
         assert other[f"{key}_ci"] == pytest.approx(one[f"{key}_ci"], rel=1e-6), key
 
 
-def _evaluate_rank(rank: int, port: int, data: str, work: str) -> None:
-    import os
-
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "RANK": str(rank),
-        "WORLD_SIZE": "2",
-    }
-    torch.set_num_threads(1)
+def _evaluate_rank(rank: int, data: Path, work: Path) -> None:
     evaluation.CHUNK = 2
-    distributed.start(CPU)
-    results, _ = evaluate([tint()], Path(data), SMALL, Judges(), CPU, Path(work))
-    distributed.stop()
+    results, _ = evaluate([tint()], data, SMALL, Judges(), CPU, work)
     if rank == 0:
-        (Path(work) / "found.json").write_text(json.dumps(results[0].figures))
+        (work / "found.json").write_text(json.dumps(results[0].figures))
     else:
         assert results == []
 
@@ -224,19 +231,7 @@ def test_two_processes_share_the_pictures(photographs, tmp_path, monkeypatch):
     alone = figures([tint()], photographs, tmp_path / "alone")["tint"]
     work = tmp_path / "shared"
     work.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    context = multiprocessing.get_context("forkserver")
-    ranks = [
-        context.Process(target=_evaluate_rank, args=(rank, port, str(photographs), str(work)))
-        for rank in range(2)
-    ]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join(120)
-    assert [process.exitcode for process in ranks] == [0, 0]
+    in_two_ranks(_evaluate_rank, photographs, work)
     together = json.loads((work / "found.json").read_text())
     del together["command"], alone["command"]
     assert together == json.loads(json.dumps(alone))

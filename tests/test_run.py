@@ -1,31 +1,20 @@
-"""Whole runs: what they leave, and that a killed one ends as if it had not been."""
+"""Whole runs: what they leave, and what goes wrong."""
 
 import json
-import multiprocessing
-import os
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import tiny_mapping
+from conftest import changed
 from PIL import Image
 from safetensors.torch import load_file
 
 from gan_color.config import Config, load, parse
 from gan_color.errors import GanColorError
 from gan_color.export import folded_state, load_model, read_header
-from gan_color.strict_yaml import apply_override
 from gan_color.training import checkpoint, run
 from gan_color.training.csv_log import CsvLog
-
-
-def changed(config: Config, *overrides: str) -> Config:
-    mapping = config.model_dump(mode="json")
-    for override in overrides:
-        apply_override(mapping, override)
-    return parse(mapping)
 
 
 def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
@@ -83,6 +72,21 @@ def test_a_stage_may_have_a_half_life_of_its_own(tiny: Config, monkeypatch):
     assert seen == [10] * 4 + [3] * 4
 
 
+def test_a_run_may_start_from_a_model_file(tiny: Config, tmp_path: Path):
+    """A rate of nearly nothing: what it ends with is what it started from."""
+    first = run.train(tiny)
+    still = "stages=[{name: still, kind: supervised, images: 6, size: 32, batch: 6, lr: 1.0e-12}]"
+    freeze = ("stages.still.freeze_norm=true", "stages.still.freeze_encoder=true")
+    again = run.train(changed(tiny, "run.name=again", f"run.start={first}", still, *freeze))
+    L = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    before, after = (load_model(path).colorize(L) for path in (first, again))
+    assert before.abs().max() > 1e-3
+    # Not equal: the spectral norms are estimated anew.
+    assert (before - after).abs().max() < 0.05 * before.abs().max()
+    with pytest.raises(GanColorError, match=r"nowhere\.safetensors"):
+        run.train(changed(tiny, "run.name=none", "run.start=/nowhere.safetensors"))
+
+
 def test_a_stage_may_start_from_the_mean_of_others(tiny: Config):
     mapping = tiny.model_dump(mode="json")
     first = mapping["stages"][0]
@@ -121,141 +125,6 @@ def test_the_same_seed_gives_the_same_model_and_another_another(tiny: Config):
     ]
     assert all(torch.equal(models[0][k], models[1][k]) for k in models[0])
     assert not all(torch.equal(models[0][k], models[2][k]) for k in models[0])
-
-
-# --- Killing and resuming ----------------------------------------------------------------------
-
-
-def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> None:
-    """In a child process: train, and die by SIGKILL at an image count or inside the n-th fsync."""
-    torch.set_num_threads(1)
-    # As in a process of one's own: else the loader's workers would be started from a new server.
-    multiprocessing.set_start_method("fork", force=True)
-
-    def kill() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    if die is not None:
-        where, number = die
-        if where == "images":
-            original = run.Record.log
-
-            def log(self: run.Record, values: dict[str, float]) -> None:
-                original(self, values)
-                if self.total_images >= number:
-                    kill()
-
-            run.Record.log = log
-        else:
-            calls = iter(range(number))
-
-            def sync(path: Path) -> None:
-                if next(calls, None) is None:
-                    kill()
-
-            checkpoint.sync = sync
-    run.train(parse(mapping), resume=resume)
-
-
-def in_child(mapping: dict, resume: bool = False, die: tuple[str, int] | None = None) -> int:
-    context = multiprocessing.get_context("forkserver")
-    process = context.Process(target=_train_until, args=(mapping, resume, die))
-    process.start()
-    process.join(120)
-    assert process.exitcode is not None, "the child hangs"
-    return process.exitcode
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every tensor file of a finished run, and its log without the speed."""
-    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.safetensors")}
-    rows = CsvLog(folder / "log.csv").rows()
-    for row in rows:
-        row.pop("images_per_second")
-    return found | {"log": json.dumps(rows).encode()}
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_run_killed_again_and_again_ends_bit_identical(
-    sample_folders: tuple[Path, Path], tmp_path: Path, workers: int
-):
-    unbroken = tiny_mapping(sample_folders, tmp_path / "unbroken")
-    broken = tiny_mapping(sample_folders, tmp_path / "broken")
-    for mapping in (unbroken, broken):
-        mapping["data"]["workers"] = workers
-    assert in_child(unbroken) == 0
-    folder = tmp_path / "broken" / "tiny"
-
-    # While the first checkpoint is written: nothing whole is there yet.
-    assert in_child(broken, die=("sync", 5)) == -signal.SIGKILL
-    assert checkpoint.find(folder / "checkpoints") == []
-    assert list((folder / "checkpoints").glob(".*.part"))
-    # In the second stage, between two checkpoints.
-    assert in_child(broken, True, ("images", 42)) == -signal.SIGKILL
-    assert checkpoint.find(folder / "checkpoints")[-1].state["total_images"] == 36
-    # While a checkpoint of the third stage is written.
-    assert in_child(broken, True, ("sync", 17)) == -signal.SIGKILL
-    assert checkpoint.find(folder / "checkpoints")[-1].state["total_images"] == 60
-    assert in_child(broken, True) == 0
-
-    expected, found = contents(tmp_path / "unbroken" / "tiny"), contents(folder)
-    assert expected.keys() == found.keys()
-    assert [name for name in expected if expected[name] != found[name]] == []
-
-
-def test_resuming_a_finished_run_changes_nothing(tiny: Config):
-    before = run.train(tiny).read_bytes()
-    again = run.train(run.resume_config(tiny.folder), resume=True)
-    assert again.read_bytes() == before
-
-
-def test_a_damaged_checkpoint_is_passed_over(tiny: Config):
-    run.train(changed(tiny, "run.keep=3"))
-    checkpoints = tiny.folder / "checkpoints"
-    newest = checkpoint.find(checkpoints)[-1]
-    before = newest.state["images"]
-    path = newest.folder / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-10])
-    older = checkpoint.find(checkpoints)[-1]
-    assert older.state["images"] < before
-    shutil.copytree(older.folder, checkpoints / ".gan-9999999.part")
-    (older.folder / "state.json").write_text("{")
-    assert checkpoint.find(checkpoints)[-1].state["stage"] == "discriminator"
-
-
-def test_old_checkpoints_go_and_each_stage_keeps_its_last(tiny: Config):
-    run.train(changed(tiny, "run.keep=1"))
-    names = sorted(p.name for p in (tiny.folder / "checkpoints").iterdir())
-    assert names == ["discriminator-0000024", "gan-0000024", "pretrain-0000024"]
-
-
-def test_a_run_in_the_way_is_refused_and_replaced_only_when_told(tiny: Config):
-    config = changed(
-        tiny, "stages=[{name: a, kind: supervised, images: 6, size: 32, batch: 6, lr: 0.001}]"
-    )
-    first = run.train(config)
-    with pytest.raises(GanColorError, match=r"holds a run already.*--resume.*--overwrite"):
-        run.train(config)
-    assert first.exists()
-    run.train(config, overwrite=True)
-
-
-def test_a_start_that_failed_is_not_in_the_way(tiny: Config):
-    with pytest.raises(GanColorError, match="found no folder"):
-        run.train(changed(tiny, "data.folders=[/nowhere]"))
-    assert (tiny.folder / "config.yml").exists()
-    assert run.train(tiny).exists()
-
-
-def test_resuming_without_a_run_is_refused(tmp_path: Path):
-    with pytest.raises(GanColorError, match=r"found no config\.yml"):
-        run.resume_config(tmp_path)
-
-
-def test_resuming_with_another_model_is_refused(tiny: Config):
-    run.train(tiny)
-    with pytest.raises(GanColorError, match="does not fit the model"):
-        run.train(changed(tiny, "model.widths=[16, 12, 8, 8, 4]"), resume=True)
 
 
 # --- What goes wrong ---------------------------------------------------------------------------

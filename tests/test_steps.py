@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-import torch.multiprocessing as mp
+from processes import in_two_ranks
 from torch import nn
 
-from gan_color import distributed, models
+from gan_color import models
 from gan_color.config_stages import AdversarialStage
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
@@ -269,23 +269,20 @@ def test_bf16_steps_stay_close_to_fp32():
         assert a != b  # autocast was on
 
 
+def test_a_stage_weighs_the_models_own_losses_and_adds_its_own():
+    g, data = generator(), batch()
+    found = {}
+    for own in (0.0, 0.5, 1.0):
+        step = SupervisedStep(g, updater(g, lr=0.0), FP32, ImageTerms(psnr_weight=2.0), own=own)
+        step.train_mode()
+        found[own] = step(data)
+    assert "pixel" not in found[0.0]
+    assert float(found[0.5]["pixel"]) == pytest.approx(0.5 * float(found[1.0]["pixel"]), rel=0.02)
+    assert float(found[0.0]["total"]) == pytest.approx(float(found[0.0]["psnr_loss"]))
+    assert float(found[0.0]["psnr_loss"]) < 0
+
+
 # --- Several processes -----------------------------------------------------------------------
-
-
-def _train_rank(rank: int, ranks: int, port: int, path: str) -> None:
-    import os
-
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "RANK": str(rank),
-        "WORLD_SIZE": str(ranks),
-    }
-    torch.set_num_threads(1)
-    distributed.start(torch.device("cpu"))
-    states = _two_updates(rank, ranks)
-    distributed.stop()
-    torch.save(states, f"{path}.{rank}")
 
 
 def _two_updates(rank: int = 0, ranks: int = 1) -> list[torch.Tensor]:
@@ -298,28 +295,14 @@ def _two_updates(rank: int = 0, ranks: int = 1) -> list[torch.Tensor]:
     return weights(step.generator) + weights(step.discriminator)
 
 
-def test_two_ranks_equal_one_process(tmp_path):
-    import socket
+def _train_rank(rank: int, path: str) -> None:
+    torch.save(_two_updates(rank, 2), f"{path}.{rank}")
 
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+
+def test_two_ranks_equal_one_process(tmp_path):
     path = str(tmp_path / "weights")
-    mp.start_processes(_train_rank, (2, port, path), nprocs=2, start_method="forkserver")
+    in_two_ranks(_train_rank, path)
     first, second = (torch.load(f"{path}.{rank}", weights_only=True) for rank in range(2))
     alone = _two_updates()
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert all(torch.allclose(a, b, atol=2e-6) for a, b in zip(first, alone, strict=True))
-
-
-def test_a_stage_weighs_the_models_own_losses_and_adds_its_own():
-    g, data = generator(), batch()
-    found = {}
-    for own in (0.0, 0.5, 1.0):
-        step = SupervisedStep(g, updater(g, lr=0.0), FP32, ImageTerms(psnr_weight=2.0), own=own)
-        step.train_mode()
-        found[own] = step(data)
-    assert "pixel" not in found[0.0]
-    assert float(found[0.5]["pixel"]) == pytest.approx(0.5 * float(found[1.0]["pixel"]), rel=0.02)
-    assert float(found[0.0]["total"]) == pytest.approx(float(found[0.0]["psnr_loss"]))
-    assert float(found[0.0]["psnr_loss"]) < 0
