@@ -29,6 +29,7 @@ class RunConfig(Strict):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool = True
     compile: bool = Field(False, description="torch.compile generator and discriminators")
+    recompute: bool = Field(False, description="activation checkpointing: less memory, more work")
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
     log_every: Count = Field(10, description="steps between rows of log.csv")
     keep: Count = Field(2, description="checkpoints kept of the running stage")

@@ -12,6 +12,7 @@ from gan_color.models.base import Colorizer
 from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training import checkpoint
 from gan_color.training.average import Average
+from gan_color.training.recompute import recompute_blocks
 
 
 class Networks:
@@ -31,6 +32,8 @@ class Networks:
                 module.to(memory_format=torch.channels_last)
             distributed.broadcast(module)
         self.average = Average(self.generator, config.run.average_half_life)
+        if config.run.recompute:
+            recompute_blocks(self.generator)  # the EMA, made before, is never trained
         if config.run.start:
             self.average.skip_ramp()  # the weights it starts with are not wild
 
