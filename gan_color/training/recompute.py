@@ -37,7 +37,7 @@ def recompute_blocks(network: nn.Module) -> int:
     """
     found = blocks(network)
     for block in found:
-        block.forward = partial(_recomputed, block, block.forward)  # type: ignore[method-assign]
+        block.forward = partial(_recomputed, block, block.forward)
     return len(found)
 
 
