@@ -27,6 +27,16 @@ class Convolution(nn.Sequential):
         super().__init__(*layers)
 
 
+def _blur(x: Tensor) -> Tensor:
+    """Mean of each 2 x 2 window of x [B, C, H, W], whose first row and column count twice.
+
+    Of sums, because they keep nothing for the backward pass, where average pooling keeps its input;
+    and because F.pad would give float32 under the CPU's autocast.
+    """
+    x = x + torch.cat((x[..., :1, :], x[..., :-1, :]), dim=-2)
+    return 0.25 * (x + torch.cat((x[..., :1], x[..., :-1]), dim=-1))
+
+
 class PixelShuffleUp(nn.Module):
     """Twice the size by sub-pixel convolution, with ICNR initialisation and an optional blur.
 
@@ -51,7 +61,7 @@ class PixelShuffleUp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.pixel_shuffle(F.relu(self.conv(x)), 2)  # [B, outputs, 2H, 2W]
         if self.blur:
-            x = F.avg_pool2d(F.pad(x, (1, 0, 1, 0), mode="replicate"), 2, stride=1)
+            x = _blur(x)
         out: Tensor = self.norm(x)
         return out
 

@@ -212,7 +212,7 @@ class DiscriminatorStep:
 class AdversarialStep:
     """Generator and discriminators, both from one generator forward (pix2pixHD's order).
 
-    real = D(truth), detached = D(fake without gradient), fake = D(fake) with D frozen. The
+    real = D(truth), fake = D(fake) with D frozen, detached = D(fake without gradient). The
     generator's terms come from `fake`, matched against the very same `real`; the discriminators'
     from `real` and `detached`. Each update leaves the other network as it is, to the bit.
     """
@@ -245,13 +245,15 @@ class AdversarialStep:
                 output = self.generator(part.L)
                 ab = self.generator.decode(output)
                 real = self.discriminator(part.L, part.ab)
-                detached = self.discriminator(part.L, ab.detach())
-                judged = discriminator_loss(self.stage.objective, real, detached)
                 losses = own_losses(self.generator, output, part, self.stage.own)
                 losses |= self.terms(ab, part)
                 losses |= self._adversarial_terms(part.L, ab, real)
                 total = torch.stack(list(losses.values())).sum()
+            # Before the next forward pass: what this one kept makes room for it.
             self.generator_updater.backward(total / parts)
+            with self.precision.autocast():
+                detached = self.discriminator(part.L, ab.detach())
+                judged = discriminator_loss(self.stage.objective, real, detached)
             self.discriminator_updater.backward(judged / parts)
             logged.add({**losses, "total": total, "discriminator": judged})
             logged.add(_accuracies(self.stage.objective, real, detached))
