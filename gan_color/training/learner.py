@@ -17,9 +17,38 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from torch.utils.data import DataLoader
 
+from gan_color.console import console
 from gan_color.data.dataset import Item
+from gan_color.errors import GanColorError
 from gan_color.models.base import Batch
 from gan_color.training.steps import Losses, Step
+
+
+def update(step: Step, batch: Batch) -> Losses:
+    """One update, in twice as many parts each time the memory does not suffice.
+
+    Raises GanColorError where the parts cannot be halved any more.
+    """
+    while True:
+        try:
+            return step(batch)
+        except torch.OutOfMemoryError:
+            parts = 2 * step.accumulate
+            if len(batch) % parts:
+                raise GanColorError(
+                    f"training: out of memory with a batch of {len(batch)} in {parts // 2} parts, "
+                    "which do not halve; set run.recompute, or a smaller batch or size "
+                    "(gan-color plan says what fits)"
+                ) from None
+        # Outside the except clause, whose traceback holds the tensors of the failed step.
+        step.discard()
+        step.accumulate = parts
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        console.print(
+            f"out of memory: from here on each batch of {len(batch)} is computed in {parts} "
+            "parts; the update is still that of the whole batch"
+        )
 
 
 class ColorLearner(Learner):
@@ -50,7 +79,7 @@ class ColorLearner(Learner):
     def _do_one_batch(self) -> None:
         items = (*self.xb, *self.yb)
         batch = Batch.from_rgb8(*items, channels_last=self.channels_last)
-        self.losses = self.step(batch)
+        self.losses = update(self.step, batch)
         self.loss = self.losses["total"]
 
     def fit_stage(self, epochs: int, pct_start: float, start_epoch: int) -> None:

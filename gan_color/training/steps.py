@@ -30,12 +30,17 @@ Losses = dict[str, Tensor]
 
 
 class Step(Protocol):
-    """One update from one batch."""
+    """One update from one batch, computed in `accumulate` parts."""
+
+    accumulate: int
 
     def __call__(self, batch: Batch) -> Losses: ...
 
     def train_mode(self) -> None:
         """Put the networks into the mode this step trains them in."""
+
+    def discard(self) -> None:
+        """Clear what gradients an update that failed has left."""
 
 
 class Updater:
@@ -161,6 +166,9 @@ class SupervisedStep:
     def train_mode(self) -> None:
         set_training_mode(self.generator, self.freeze_encoder, self.freeze_norm)
 
+    def discard(self) -> None:
+        self.updater.discard()
+
     def __call__(self, batch: Batch) -> Losses:
         logged = _Sum(self.accumulate)
         for part in batch.split(self.accumulate):
@@ -193,6 +201,9 @@ class DiscriminatorStep:
     def train_mode(self) -> None:
         self.generator.eval()
         self.discriminator.train()
+
+    def discard(self) -> None:
+        self.updater.discard()
 
     def __call__(self, batch: Batch) -> Losses:
         logged = _Sum(self.accumulate)
@@ -230,15 +241,19 @@ class AdversarialStep:
         self.generator, self.discriminator = generator, discriminator
         self.generator_updater = generator_updater
         self.discriminator_updater = discriminator_updater
-        self.precision, self.stage = precision, stage
+        self.precision, self.stage, self.accumulate = precision, stage, stage.accumulate
         self.terms = terms or ImageTerms()
 
     def train_mode(self) -> None:
         set_training_mode(self.generator, self.stage.freeze_encoder, self.stage.freeze_norm)
         self.discriminator.train()
 
+    def discard(self) -> None:
+        self.generator_updater.discard()
+        self.discriminator_updater.discard()
+
     def __call__(self, batch: Batch) -> Losses:
-        parts = self.stage.accumulate
+        parts = self.accumulate
         logged = _Sum(parts)
         for part in batch.split(parts):
             with self.precision.autocast():

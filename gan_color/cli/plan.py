@@ -1,0 +1,44 @@
+"""gan-color plan."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gan_color.cli.app import SetOption, app
+
+
+@app.command()
+def plan(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The run's YAML file.")],
+    overrides: SetOption = None,
+    card: Annotated[str, typer.Option(help="Memory of the card, such as 16GB.")] = "16GB",
+    size: Annotated[
+        list[int] | None, typer.Option(help="Side in pixels; repeatable; the stages' own if none.")
+    ] = None,
+    precision: Annotated[
+        Literal["fp32", "bf16"], typer.Option(help="fp16 takes as much as bf16.")
+    ] = "bf16",
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Say what batch of a configuration's stages fits a card, without needing the card.
+
+    gan-color plan --card 16GB --config configs/unet_small.yml --size 256
+    """
+    from gan_color import planning
+    from gan_color.config import load
+
+    memory = planning.parse_bytes(card)
+    parsed = load(config, tuple(overrides or ()))
+    rows = planning.plan_stages(parsed, memory, tuple(size or ()), precision)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(
+            f"{row['stage']} at {row['size']} px, {precision}"
+            f"{', run.recompute' if row['recompute'] else ''}: {row['per_image_mib']} MiB an image "
+            f"and {row['fixed_mib']} MiB besides; {row['images']} images fit {card}"
+            f"; batch {row['batch']} {row['verdict']}"
+        )
