@@ -12,7 +12,8 @@ from gan_color.config import Config, parse
 from gan_color.data import samples
 from gan_color.strict_yaml import apply_override
 
-torch.set_num_threads(2)
+# Workers of pytest -n share the cores.
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 # Child processes of tests are forked from a server that has imported what takes seconds.
 multiprocessing.set_forkserver_preload(["gan_color.training.run"])
 REPOSITORY = Path(__file__).parent.parent
