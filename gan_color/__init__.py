@@ -1,42 +1,78 @@
 """gan_color: train, run and compare photo colorizers. A colorizer predicts chroma from lightness.
 
     import gan_color
-    model = gan_color.load("runs/demo/model.safetensors")
-    gan_color.colorize("old.jpg", model).save("coloured.jpg")
+    gan_color.load("runs/demo/model.safetensors")
+    gan_color.colorize("old.jpg").save("coloured.jpg")
 
 Importing this package imports nothing heavy.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from gan_color.models.base import Colorizer
+    from gan_color.pipeline import ChromaModel
 
 __version__ = "0.1.0"
 __all__ = ["colorize", "load"]
 
+_loaded: "list[ChromaModel]" = []  # at most one: what `load` gave last
 
-def load(path: str | Path) -> "Colorizer":
-    """Load a model file in evaluation mode on the CPU; `.to("cuda")` moves it.
 
-    Raises gan_color.errors.GanColorError for a file that is no model.
+def load(path: str | Path, device: str = "cpu") -> "ChromaModel":
+    """Load a model.safetensors or model.onnx file; `colorize` uses the last one loaded.
+
+    `device` is auto, cpu, cuda, cuda:1 or mps. Raises gan_color.errors.GanColorError for a file
+    that is no model and a device that cannot be used here.
     """
-    from gan_color.export import load_model
+    from gan_color.backends import load_backend
 
-    return load_model(Path(path))
+    _loaded[:] = [load_backend(Path(path), device)]
+    return _loaded[0]
 
 
-def colorize(photo: "str | Path | Image", model: "Colorizer", render: int = 256) -> "Image":
-    """Colour a photo given as a path or a PIL image; returns a PIL image of the same size.
+@overload
+def colorize(
+    photo: "NDArray[Any]", model: "ChromaModel | None" = ..., render: int = ..., **options: Any
+) -> "NDArray[Any]": ...
 
-    `render` is the shorter side, in pixels, at which the model works.
+
+@overload
+def colorize(
+    photo: "str | Path | bytes | Image",
+    model: "ChromaModel | None" = ...,
+    render: int = ...,
+    **options: Any,
+) -> "Image": ...
+
+
+def colorize(
+    photo: "str | Path | bytes | Image | NDArray[Any]",
+    model: "ChromaModel | None" = None,
+    render: int = 256,
+    **options: Any,
+) -> "Image | NDArray[Any]":
+    """Colour a photo: a path, a file's bytes, a PIL image, or a uint8 or uint16 array.
+
+    An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, anything else
+    as a PIL image of the same size. `model` is what `load` gave; without it, the last one loaded.
+    `render` is the shorter side, in pixels, at which the model works; further `options` are
+    those of gan_color.pipeline.ColorizeOptions: saturation, strength, consensus, precision.
     Raises gan_color.errors.GanColorError for a photo that cannot be read.
     """
-    from gan_color.data.images import open_image
-    from gan_color.pipeline import colorize_image
+    import numpy as np
 
-    image = open_image(Path(photo)) if isinstance(photo, str | Path) else photo
-    return colorize_image(model, image, render)
+    from gan_color.errors import GanColorError
+    from gan_color.pictures import read
+    from gan_color.pipeline import ColorizeOptions, colorize_picture
+
+    if model is None and not _loaded:
+        raise GanColorError(
+            "colorize: found no model, expected gan_color.load('model.safetensors') before"
+        )
+    picture = read(photo)
+    coloured = colorize_picture(model or _loaded[0], picture, ColorizeOptions(render, **options))
+    return coloured.array() if isinstance(photo, np.ndarray) else coloured.image()

@@ -9,7 +9,8 @@ from gan_color.data.images import open_image
 from gan_color.data.samples import grey_photograph, held_out
 from gan_color.export import load_model
 from gan_color.models.base import Colorizer
-from gan_color.pipeline import DEFAULT_RENDER, colorize_image, save_image
+from gan_color.pictures import read, save
+from gan_color.pipeline import DEFAULT_RENDER, colorize_image
 from gan_color.training.report import write_report
 from gan_color.training.run import train
 
@@ -47,5 +48,5 @@ def run_demo(config: Config) -> Path:
     sheets = example_sheets(model, render=config.stages[-1].size)
     for i, (caption, sheet) in enumerate(sheets.items()):
         paths[caption] = config.folder / "coloured" / f"{i}.jpg"
-        save_image(sheet, paths[caption])
+        save(read(sheet), paths[caption])
     return write_report(config.folder, paths)

@@ -78,10 +78,11 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
         return torch.stack((116.0 * fy - 16.0, 500.0 * (fx - fy), 200.0 * (fy - fz)), dim=1)
 
 
-def lab_to_rgb(lab: Tensor) -> Tensor:
-    """Convert Lab [B, 3, H, W] (L* 0..100; a*, b* unscaled) to sRGB [B, 3, H, W], clipped to 0..1.
+def lab_to_rgb(lab: Tensor, *, keep_lightness: bool = False) -> Tensor:
+    """Convert Lab [B, 3, H, W] (L* 0..100; a*, b* unscaled) to sRGB [B, 3, H, W] in 0..1.
 
-    Colours outside the sRGB gamut are clipped per channel and get no gradient there.
+    Colours outside the sRGB gamut are clipped per channel and get no gradient there; with
+    `keep_lightness` they are mixed with the grey of their lightness instead, until they fit.
     a* = b* = 0 gives three exactly equal channels.
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
@@ -104,12 +105,26 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
             grey = torch.where(is_grey, y, white * y)
             channels.append(grey + row[0] * dx + row[2] * dz)
         linear = torch.stack(channels, dim=1)
+        if keep_lightness:
+            linear = _mix_with_grey(linear, y.unsqueeze(1))
         encoded = torch.where(
             linear > 0.0031308,
             1.055 * linear.clamp(min=0.0031308).pow(1.0 / 2.4) - 0.055,
             12.92 * linear,
         )
         return encoded.clamp(0.0, 1.0)
+
+
+def _mix_with_grey(linear: Tensor, luminance: Tensor) -> Tensor:
+    """Linear sRGB [B, 3, H, W] moved to the grey of its luminance [B, 1, H, W] into 0..1.
+
+    Light adds up: any mixture of a colour with a grey of its luminance has that luminance too.
+    """
+    difference = linear - luminance
+    # The nearest bound that each channel heads for, in units of its distance from the grey.
+    room = torch.where(difference > 0, 1.0 - luminance, luminance).clamp(min=0.0)
+    share = (room / difference.abs().clamp(min=1e-9)).amin(dim=1, keepdim=True).clamp(max=1.0)
+    return luminance + share * difference
 
 
 def scale(lab: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,185 +1,146 @@
-"""Photo in, photo out: the one function behind the command line, notebooks and web.
+"""Photo in, photo out: the one function behind the command line, Python, notebooks and web.
 
 Only chroma comes from the model. The photo's own full-size lightness is kept; the model sees a
 reduced copy, and its chroma is enlarged to fit (DeOldify's idea: gan_color.lab has the units).
 """
 
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
+from torch import Tensor
 
-from gan_color.data.images import SUFFIXES, BadImageError, find_images, open_image, to_srgb
+import gan_color
 from gan_color.errors import GanColorError
-from gan_color.lab import float_to_rgb8, rgb8_to_float, rgb_to_lab, scale
-from gan_color.losses import to_rgb
-from gan_color.models.base import Colorizer
+from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
+from gan_color.merge import merge
+from gan_color.pictures import Picture, read
+from gan_color.pictures.picture import to_8_bit
 
 DEFAULT_RENDER = 256
-STRIP_ROWS = 256  # rows merged at a time: the float copies of a large photo never exist whole
-# 4:4:4 keeps the full resolution of the one thing that was added.
-SAVE_OPTIONS: dict[str, dict[str, object]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"quality": 95},
-    "PNG": {},
-    "TIFF": {"compression": "tiff_deflate"},
-}
-FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-ORIENTATION_TAG = 0x0112
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def _check_render(render: int) -> int:
-    if not 32 <= render <= 4096:
-        raise GanColorError(f"render: found {render}, expected 32 to 4096 (pixels, shorter side)")
-    return render
+class ChromaModel(Protocol):
+    """What colours: a Colorizer, or an ONNX file in its place."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where `colorize` wants its L."""
 
-def colorize_image(
-    model: Colorizer, image: Image.Image, render: int = DEFAULT_RENDER
-) -> Image.Image:
-    """Colour a picture of any size and mode: RGB out, or RGBA where it had transparency.
-
-    The model works at `render` pixels for the shorter side, keeping the aspect; a smaller picture
-    is not enlarged. Raises GanColorError.
-    """
-    _check_render(render)
-    upright = ImageOps.exif_transpose(image)
-    has_alpha = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
-    alpha = upright.convert("RGBA").getchannel("A") if has_alpha else None
-    # Alpha goes around the model, so that transparent pixels keep the colour they hide.
-    opaque = upright.convert("RGBA").convert("RGB") if has_alpha else upright
-    if has_alpha:
-        opaque.info.update({k: v for k, v in upright.info.items() if k == "icc_profile"})
-    rgb = to_srgb(opaque)
-    ratio = min(1.0, render / min(rgb.size))
-    small_size = tuple(max(1, round(side * ratio)) for side in rgb.size)
-    small = rgb.resize(small_size, Image.Resampling.LANCZOS, reducing_gap=3.0)  # type: ignore[arg-type]
-    device = next(model.parameters()).device
-    L, _ = scale(rgb_to_lab(rgb8_to_float(_tensor(small).to(device))))
-    ab = model.colorize(L).cpu()
-    # Bicubic keeps chroma nearest to the truth: a tenth to a third less error than bilinear.
-    full = F.interpolate(ab, (rgb.height, rgb.width), mode="bicubic", align_corners=False)
-    pixels = np.asarray(rgb)
-    out = np.empty_like(pixels)
-    for top in range(0, rgb.height, STRIP_ROWS):
-        rows = slice(top, top + STRIP_ROWS)
-        strip = torch.from_numpy(pixels[rows].copy()).permute(2, 0, 1)[None]
-        strip_L, _ = scale(rgb_to_lab(rgb8_to_float(strip)))
-        merged = float_to_rgb8(to_rgb(strip_L, full[:, :, rows].clamp(-1, 1)))
-        out[rows] = merged[0].permute(1, 2, 0).numpy()
-    result = Image.fromarray(out)
-    if alpha is not None:
-        result.putalpha(alpha)
-    return result
-
-
-def _tensor(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-
-
-def save_image(image: Image.Image, path: Path, like: Image.Image | None = None) -> None:
-    """Write a picture whole or not at all, tagged sRGB, with the metadata of `like` kept.
-
-    The format follows the suffix; GanColorError for one that cannot be written.
-    """
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise GanColorError(
-            f"output: found the suffix {path.suffix!r}, expected one of {', '.join(FORMATS)}"
-        )
-    options = dict(SAVE_OPTIONS[kind])
-    options["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    if like is not None:
-        exif = like.getexif()
-        exif.pop(ORIENTATION_TAG, None)  # the pixels are upright now
-        if len(exif):
-            options["exif"] = exif
-        if "dpi" in like.info:
-            options["dpi"] = like.info["dpi"]
-    if kind == "JPEG" and image.mode != "RGB":
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(buffer.getvalue())
-    temporary.replace(path)
-
-
-def colorize_file(
-    model: Colorizer, source: Path, target: Path, render: int = DEFAULT_RENDER
-) -> None:
-    """Colour one file into another; BadImageError or GanColorError, and then nothing is written."""
-    if target.exists() and target.samefile(source):
-        raise GanColorError(f"output: {target} is the input itself, expected another place")
-    image = open_image(source)
-    save_image(colorize_image(model, image, render), target, like=image)
+    def colorize(self, L: Tensor) -> Tensor:
+        """ab [B, 2, H, W] for L [B, 1, H, W], both in -1..1."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One photo to colour."""
+class ColorizeOptions:
+    """How to colour. Raises GanColorError for a value out of range."""
 
-    source: Path
-    target: Path
+    render: int = DEFAULT_RENDER  # pixels of the shorter side that the model works at
+    consensus: tuple[int, ...] = ()  # further render sizes; the mean of all chromas is taken
+    saturation: float = 1.0  # factor of the model's chroma
+    strength: float = 1.0  # 1: the model's colours; 0: the photo's own
+    precision: str = "fp32"  # of the model alone; Lab and the merge are always fp32
 
-
-def plan_jobs(inputs: list[Path], output: Path) -> list[Job]:
-    """Which file becomes which. One photo may name its output file; else `output` is a folder,
-    in which the tree of each input folder is repeated. Raises GanColorError.
-    """
-    single = len(inputs) == 1 and not inputs[0].is_dir()
-    if single and output.suffix.lower() in FORMATS and not output.is_dir():
-        return [Job(inputs[0], output)]
-    if output.exists() and not output.is_dir():
-        raise GanColorError(f"output: {output} is a file, expected a folder for several photos")
-    jobs = []
-    for source in inputs:
-        if source.is_dir():
-            found = find_images(source)
-            jobs += [Job(path, output / path.relative_to(source)) for path in found]
-        else:
-            jobs.append(Job(source, output / source.name))
-    targets: dict[Path, Path] = {}
-    for i, job in enumerate(jobs):
-        target = job.target
-        if target.suffix.lower() not in FORMATS:
-            target = target.with_suffix(".png")  # a format that is read but not written
-        if target in targets:
+    def __post_init__(self) -> None:
+        for name, size in (("render", self.render), *(("consensus", s) for s in self.consensus)):
+            if not 32 <= size <= 4096:
+                raise GanColorError(
+                    f"{name}: found {size}, expected 32 to 4096 (pixels, shorter side)"
+                )
+        if not 0 <= self.saturation <= 4:
+            raise GanColorError(f"saturation: found {self.saturation}, expected 0 to 4")
+        if not 0 <= self.strength <= 1:
+            raise GanColorError(f"strength: found {self.strength}, expected 0 to 1")
+        if self.precision not in PRECISIONS:
             raise GanColorError(
-                f"output: {targets[target]} and {job.source} would both become {target}; "
-                "colour them into different folders"
+                f"precision: found {self.precision!r}, expected one of {', '.join(PRECISIONS)}"
             )
-        targets[target] = job.source
-        jobs[i] = Job(job.source, target)
-    return jobs
 
 
-def colorize_jobs(
-    model: Colorizer, jobs: list[Job], render: int = DEFAULT_RENDER
-) -> Iterator[tuple[Job, str | None]]:
-    """Colour photo after photo; yields each with None, or with the reason it could not be."""
-    _check_render(render)
-    for job in jobs:
-        try:
-            if not job.source.exists():
-                raise BadImageError("no such file")
-            if job.source.suffix.lower() not in SUFFIXES:
-                raise BadImageError(f"not an image file ({', '.join(sorted(SUFFIXES))})")
-            colorize_file(model, job.source, job.target, render)
-            yield job, None
-        except (GanColorError, OSError) as error:
-            yield job, str(error)
+DEFAULTS = ColorizeOptions()
+
+
+def provenance(model_name: str) -> str:
+    """The note that says where a picture's colours come from."""
+    return f"colorized by gan_color {gan_color.__version__} ({model_name})"
+
+
+def colorize_image(
+    model: ChromaModel, image: Image.Image, options: ColorizeOptions | int = DEFAULT_RENDER
+) -> Image.Image:
+    """Colour a PIL image of any size and mode: RGB out, or RGBA where it had transparency.
+
+    `options` may be the render size alone. A picture smaller than that is not enlarged.
+    Raises GanColorError.
+    """
+    chosen = ColorizeOptions(render=options) if isinstance(options, int) else options
+    return colorize_picture(model, read(image), chosen).image()
+
+
+def colorize_picture(
+    model: ChromaModel, picture: Picture, options: ColorizeOptions = DEFAULTS
+) -> Picture:
+    """Colour a picture: its lightness, depth, alpha and metadata stay. Raises GanColorError."""
+    return finish(picture, predict(model, [picture], options)[0], options, model.device)
+
+
+@dataclass(frozen=True)
+class Chroma:
+    """ab [2, h, w] at the render size, and the lightness [1, h, w] it was made for; fp32, CPU."""
+
+    ab: Tensor
+    L: Tensor
+
+
+def finish(
+    picture: Picture, chroma: Chroma, options: ColorizeOptions, device: torch.device
+) -> Picture:
+    """Lay chroma on the photo; `device` computes."""
+    ab = (chroma.ab * options.saturation).clamp(-1, 1)
+    return replace(picture, pixels=merge(picture.pixels, ab, options.strength, device))
+
+
+def predict(
+    model: ChromaModel, pictures: Sequence[Picture], options: ColorizeOptions
+) -> list[Chroma]:
+    """The model's chroma for each picture; those of one shape go through it as one batch."""
+    device = model.device
+    if options.precision != "fp32" and not isinstance(model, torch.nn.Module):
+        raise GanColorError(f"precision: found {options.precision}, expected fp32 for this backend")
+    found: list[Chroma | None] = [None] * len(pictures)
+    sizes = sorted({options.render, *options.consensus}, reverse=True)
+    for position, render in enumerate(sizes):
+        seen = [_lightness_at(picture, render) for picture in pictures]
+        for shape in dict.fromkeys(L.shape for L in seen):
+            members = [i for i, L in enumerate(seen) if L.shape == shape]
+            batch = torch.cat([seen[i] for i in members]).to(device)
+            with torch.autocast(
+                device.type,
+                dtype=PRECISIONS[options.precision],
+                enabled=options.precision != "fp32",
+            ):
+                answers = model.colorize(batch).float().cpu()
+            for i, ab in zip(members, answers, strict=True):
+                largest = found[i]
+                if largest is None:
+                    found[i] = Chroma(ab, seen[i][0])
+                    continue
+                fitted = F.interpolate(ab[None], largest.ab.shape[-2:], mode="bicubic")[0]
+                mean = largest.ab + (fitted - largest.ab) / (position + 1)
+                found[i] = Chroma(mean, largest.L)
+    return [chroma for chroma in found if chroma is not None]
+
+
+def _lightness_at(picture: Picture, render: int) -> Tensor:
+    """L [1, 1, h, w], the shorter side `render` pixels long unless the photo is smaller."""
+    image = Image.fromarray(to_8_bit(picture.pixels))
+    ratio = min(1.0, render / min(image.size))
+    width, height = (max(1, round(side * ratio)) for side in image.size)
+    small = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    rgb = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
+    return scale(rgb_to_lab(rgb8_to_float(rgb)))[0]

@@ -10,10 +10,12 @@ from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
 import gan_color
-from gan_color import pipeline
+from gan_color import merge
 from gan_color.errors import GanColorError
+from gan_color.jobs import Job, colorize_file, colorize_jobs, plan_jobs
 from gan_color.models.base import Colorizer, ModelOptions
-from gan_color.pipeline import Job, colorize_image, colorize_jobs, plan_jobs, save_image
+from gan_color.pictures import read, save
+from gan_color.pipeline import colorize_image
 
 
 class Tint(Colorizer):
@@ -51,18 +53,18 @@ def test_zero_chroma_gives_a_grey_photo(coffee: Image.Image):
 
 def test_the_model_sees_the_render_size_with_the_aspect_kept(coffee: Image.Image):
     model = Tint()
-    colorize_image(model, coffee, render=128)
+    colorize_image(model, coffee, 128)
     height, width = model.seen[0].shape[-2:]
     assert height == 128
     assert width == -(-round(coffee.width * 128 / coffee.height) // 16) * 16
     small = Tint()
-    colorize_image(small, coffee.resize((60, 50)), render=256)
+    colorize_image(small, coffee.resize((60, 50)), 256)
     assert small.seen[0].shape[-2:] == (64, 64)  # not enlarged, padded to the stride
 
 
 def test_strips_do_not_show(coffee: Image.Image, monkeypatch):
     whole = np.asarray(colorize_image(Tint(), coffee))
-    monkeypatch.setattr(pipeline, "STRIP_ROWS", 7)
+    monkeypatch.setattr(merge, "STRIP_ROWS", 7)
     assert np.array_equal(np.asarray(colorize_image(Tint(), coffee)), whole)
 
 
@@ -93,7 +95,7 @@ def test_orientation_is_applied_and_metadata_kept(tmp_path: Path, coffee: Image.
     exif[0x0112], exif[0x010E] = 6, "my grandmother"
     source, target = tmp_path / "in.jpg", tmp_path / "out" / "out.jpg"
     coffee.save(source, exif=exif, dpi=(300, 300))
-    pipeline.colorize_file(Tint(), source, target)
+    colorize_file(Tint(), source, target)
     out = Image.open(target)
     assert out.size == coffee.size[::-1]
     assert out.getexif()[0x010E] == "my grandmother"
@@ -106,14 +108,14 @@ def test_orientation_is_applied_and_metadata_kept(tmp_path: Path, coffee: Image.
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff"])
 def test_every_format_is_written_whole(suffix: str, tmp_path: Path, coffee: Image.Image):
     path = tmp_path / f"x{suffix}"
-    save_image(coffee, path)
+    save(read(coffee), path)
     assert Image.open(path).convert("RGB").size == coffee.size
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path, coffee: Image.Image):
     with pytest.raises(GanColorError, match=r"found the suffix '\.xyz'"):
-        save_image(coffee, tmp_path / "x.xyz")
+        save(read(coffee), tmp_path / "x.xyz")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,7 +128,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, coffee: Image.Image,
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        save_image(coffee, path)
+        save(read(coffee), path)
     assert path.read_bytes() == b"precious"
 
 

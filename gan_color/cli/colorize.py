@@ -27,12 +27,13 @@ def colorize(
     from gan_color.console import console
     from gan_color.device import choose_device
     from gan_color.export import load_model
-    from gan_color.pipeline import colorize_jobs, plan_jobs
+    from gan_color.jobs import colorize_jobs, plan_jobs
+    from gan_color.pipeline import ColorizeOptions
 
     jobs = plan_jobs(photos, output)
     colorizer = load_model(model).to(choose_device(device))
     failed = 0
-    results = colorize_jobs(colorizer, jobs, render)
+    results = colorize_jobs(colorizer, jobs, ColorizeOptions(render))
     for job, problem in track(results, "colouring", total=len(jobs), console=console):
         if problem is not None:
             failed += 1

@@ -112,6 +112,11 @@ class Colorizer(nn.Module):
     def set_prior(self, prior: Tensor) -> None:
         """Take the training set's colour distribution [313] (gan_color.gamut)."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes, and where `colorize` wants its L."""
+        return next(self.parameters()).device
+
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters from input to output, for layer-wise learning rates. One group here."""
         return [list(self.parameters())]

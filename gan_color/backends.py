@@ -1,0 +1,26 @@
+"""What runs a model file: PyTorch for safetensors, ONNX Runtime for .onnx."""
+
+from pathlib import Path
+
+import torch
+
+from gan_color.device import choose_device
+from gan_color.errors import GanColorError
+from gan_color.models.base import Colorizer
+from gan_color.pipeline import ChromaModel
+
+
+def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
+    """Load a model file, ready to colour; GanColorError for a file that is no model."""
+    if path.suffix == ".onnx":
+        from gan_color.onnx_model import OnnxColorizer
+
+        if device not in ("auto", "cpu"):
+            raise GanColorError(f"device: found {device!r}, expected cpu for an ONNX file")
+        return OnnxColorizer(path)
+    from gan_color.export import load_model
+
+    model = load_model(path).to(choose_device(device))
+    # Convolutions are faster in this layout on every device; the answer is the same.
+    laid_out: Colorizer = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return laid_out
