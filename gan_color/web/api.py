@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 import gan_color
 from gan_color import models
 from gan_color.errors import GanColorError
+from gan_color.pipeline import ColorizeOptions
 from gan_color.validation import explain
 from gan_color.web import colouring
 from gan_color.web.docs_page import docs_page
@@ -84,6 +85,18 @@ class ColorizeForm(BaseModel):
     ]
     model: Annotated[str | None, Field(description="A name from /models; else the first.")] = None
     render: Annotated[int, Field(description="Shorter side the model works at.", ge=32)] = 256
+    saturation: Annotated[
+        float, Field(description="Factor of the model's colours.", ge=0, le=4, allow_inf_nan=False)
+    ] = 1.0
+    strength: Annotated[
+        float,
+        Field(
+            description="0: the photo's own colours, 1: the model's.",
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+        ),
+    ] = 1.0
     format: Annotated[
         Literal["jpeg", "png", "webp"], Field(description="Of the pictures in the answer.")
     ] = "jpeg"
@@ -158,10 +171,12 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
 
     def _colour(form: ColorizeForm) -> tuple[str, colouring.Coloured]:
         file = library.find(form.model)
-        photo = colouring.read_photo(form.file, limits.pixels)
+        photo = colouring.read_photo(form.file, limits)
+        colouring.check_work(photo, form.render, limits)
+        options = ColorizeOptions(form.render, saturation=form.saturation, strength=form.strength)
         both = form.answer == "json"
         model = library.load(file)
-        return file.name, colouring.colour(model, photo, form.render, form.format, both)
+        return file.name, colouring.colour(model, file.name, photo, options, form.format, both)
 
     return api
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from gan_color import models
+from gan_color.backends import load_backend
 from gan_color.errors import GanColorError
-from gan_color.export import load_model, read_header
-from gan_color.models.base import Colorizer
+from gan_color.export import read_header
+from gan_color.pipeline import ChromaModel
 
 # A file that was replaced is another one: path, size, time of its last change.
 Version = tuple[Path, int, int]
@@ -44,7 +45,7 @@ class ModelLibrary:
     def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
         self.folder, self.device, self.keep = folder, device, keep
         self._known: dict[Version, ModelFile | str] = {}
-        self._loaded: OrderedDict[Version, Colorizer] = OrderedDict()
+        self._loaded: OrderedDict[Version, ChromaModel] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()
 
     def _scan(self) -> list[ModelFile | str]:
@@ -85,14 +86,14 @@ class ModelLibrary:
             raise GanColorError(f"model: found {name[:100]!r}, expected one of {', '.join(files)}")
         return files[name]
 
-    def load(self, file: ModelFile) -> Colorizer:
+    def load(self, file: ModelFile) -> ChromaModel:
         """The model itself, from memory where it is there; one is loaded at a time."""
         with self._loading:
             model = self._loaded.pop(file.version, None)
             if model is None:
                 while len(self._loaded) >= self.keep:
                     self._loaded.popitem(last=False)
-                model = load_model(file.version[0]).to(self.device)
+                model = load_backend(file.version[0], str(self.device))
             self._loaded[file.version] = model
             return model
 

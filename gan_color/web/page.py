@@ -101,6 +101,7 @@ def build_page(library: ModelLibrary, limits: Limits) -> gr.Blocks:
                     label="Detail",
                     info="Shorter side at which the model works, in pixels: more is slower.",
                 )
+                saturation = gr.Slider(0, 2, value=1, step=0.05, label="Saturation")
                 button = gr.Button("Colour", variant="primary", elem_id="gc-colour")
                 gr.HTML(STATUS, js_on_load=None)
             with gr.Column(scale=2, min_width=300):
@@ -113,8 +114,9 @@ def build_page(library: ModelLibrary, limits: Limits) -> gr.Blocks:
         )
         button.click(
             fn=None,
-            inputs=[chosen, render],
-            js="(models, render) => { window.ganColor.colour(models, { render }); return [] }",
+            inputs=[chosen, render, saturation],
+            js="(models, render, saturation) => "
+            "{ window.ganColor.colour(models, { render, saturation }); return [] }",
         )
     return blocks
 

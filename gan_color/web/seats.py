@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from gan_color.web.limits import Limits, RequestError
@@ -66,7 +66,11 @@ class Seats:
             if not answer.done() and not future.cancel():
                 loop = asyncio.get_running_loop()
                 self.taken += 1
-                future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._stand_up))
+                future.add_done_callback(lambda _: self._stand_up(loop))
 
-    def _stand_up(self) -> None:
+    def _stand_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the server was stopped meanwhile
+            loop.call_soon_threadsafe(self._free)
+
+    def _free(self) -> None:
         self.taken -= 1
