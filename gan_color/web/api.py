@@ -1,6 +1,7 @@
 """The REST interface: /health, /models, /colorize. Everything that goes wrong is JSON."""
 
 import base64
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from gan_color.web.docs_page import docs_page
 from gan_color.web.library import ModelLibrary
 from gan_color.web.limits import Limits, RequestError
 from gan_color.web.seats import Seats, VisitorLeftError
-from gan_color.web.upload import read_form
+from gan_color.web.upload import drain, read_form
 
 # Neither a browser nor a proxy may keep a visitor's picture.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -153,10 +154,15 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
     )
     async def colorize(request: Request) -> Response:
         """Colour a photo."""
-        async with seats.seat():
-            fields = await read_form(request, limits.upload_bytes)
-            form = _parse(fields, limits)
-            name, result = await seats.run(lambda: _colour(form), lambda: _disconnected(request))
+        try:
+            async with seats.seat():
+                fields = await read_form(request, limits.upload_bytes)
+                form = _parse(fields, limits)
+                work = partial(_colour, form)
+                name, result = await seats.run(work, partial(_disconnected, request))
+        except RequestError:
+            await drain(request, limits.upload_bytes)
+            raise
         media_type = colouring.MEDIA_TYPES[form.format]
         if form.answer == "picture":
             return Response(result.after, media_type=media_type, headers=PRIVATE)

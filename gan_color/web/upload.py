@@ -1,6 +1,8 @@
 """A form with one photo, read from the network into bounded memory: nothing is spooled to disk."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -11,6 +13,7 @@ from gan_color.web.seats import VisitorLeftError
 
 FORM_BYTES = 64 * 1024  # what the form itself may take beside the photo
 MAX_FIELDS = 16
+DRAIN_SECONDS, DRAIN_TIMES = 10, 4
 
 
 async def read_form(request: Request, upload_bytes: int) -> dict[str, str | bytes]:
@@ -55,6 +58,19 @@ async def read_form(request: Request, upload_bytes: int) -> dict[str, str | byte
     if isinstance(photo, bytes) and len(photo) > upload_bytes:
         raise _too_long(len(photo), upload_bytes)
     return fields
+
+
+async def drain(request: Request, upload_bytes: int) -> None:
+    """Read and forget the rest of a refused body, within reason: whoever is still sending when the
+    connection closes sees a reset instead of the answer.
+    """
+    received = 0
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: it was read whole
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for chunk in request.stream():
+                received += len(chunk)
+                if received > DRAIN_TIMES * upload_bytes:
+                    return
 
 
 async def _bounded(request: Request, upload_bytes: int) -> AsyncGenerator[bytes, None]:
