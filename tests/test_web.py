@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import inspect
 import io
 import os
 import shutil
 import struct
+import sys
 import threading
 import zipfile
 import zlib
@@ -26,6 +28,7 @@ from starlette.testclient import TestClient
 
 from gan_color import models
 from gan_color.cli import main
+from gan_color.cli.serve import serve
 from gan_color.export import save_model
 from gan_color.lab import rgb8_to_float, rgb_to_lab
 from gan_color.web import colouring
@@ -378,9 +381,13 @@ def test_serving_says_what_is_wrong_in_one_line(tmp_path, capsys):
     assert "like /colour" in failing("--models", tmp_path, "--port", 0, "--root-path", "colour")
 
 
-def test_the_readmes_promise_of_loopback_is_the_default():
-    import inspect
+def test_serving_without_the_extra_names_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "gan_color.web.serve", raising=False)
+    with pytest.raises(SystemExit):
+        main(["serve"])
+    assert "found no package 'uvicorn'; install the extra" in capsys.readouterr().err
 
-    from gan_color.cli.serve import serve
 
+def test_nobody_else_reaches_the_server_unless_told():
     assert inspect.signature(serve).parameters["host"].default == "127.0.0.1"

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -228,6 +228,26 @@ def test_what_gradio_offers_beyond_the_page_is_closed(server, method, path):
     answer = httpx.request(method, server.url + path, files={"files": b"x"})
     assert answer.status_code == 404
     assert "/api/docs" in answer.json()["error"]
+
+
+def test_the_readmes_example_colours_a_photo(server, tmp_path, monkeypatch):
+    (code,) = re.findall(r"```py\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert "http://127.0.0.1:7860/" in code
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.jpg").write_bytes(photo())
+    exec(compile(code.replace("http://127.0.0.1:7860/", server.url), "README.md", "exec"), {})
+    assert Image.open(tmp_path / "coloured.png").size == (60, 40)
+
+
+def test_headers_without_end_are_refused_and_the_server_lives(server):
+    with suppress(httpx.TransportError):  # hung up on before the answer was read
+        answer = httpx.get(f"{server.url}api/health", headers={"x": "a" * 300_000})
+        assert 400 <= answer.status_code < 500
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + b"f" * 5_000_000
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = httpx.post(f"{server.url}api/colorize", content=part, headers=headers)
+    assert answer.status_code == 400
+    assert httpx.get(f"{server.url}api/health").status_code == 200
 
 
 @contextmanager

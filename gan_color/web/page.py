@@ -49,7 +49,7 @@ class PageGuard:
             await self.app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path == "/api" or path.startswith(("/api/", "/examples/")):
+        if path.startswith(("/api/", "/examples/")):
             await self.app(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD") and (path in ("", "/") or path.startswith(OPEN)):
             await self.app(scope, receive, _with_policy(send))

@@ -47,6 +47,7 @@ def serve(
         config = uvicorn.Config(
             app,
             root_path=root_path.rstrip("/"),
+            http="h11",  # which bounds what a request's header may take, unlike the faster parser
             log_level="warning",
             timeout_graceful_shutdown=5,
             server_header=False,
