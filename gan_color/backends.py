@@ -22,5 +22,5 @@ def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
 
     model = load_model(path).to(choose_device(device))
     # Convolutions are faster in this layout on every device; the answer is the same.
-    laid_out: Colorizer = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    laid_out: Colorizer = model.to(memory_format=torch.channels_last)
     return laid_out

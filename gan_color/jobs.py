@@ -49,7 +49,9 @@ def plan_jobs(inputs: list[Path], output: Path) -> list[Job]:
     return jobs
 
 
-def colorize_file(model: ChromaModel, source: Path, target: Path, options: ColorizeOptions) -> None:
+def colorize_file(
+    model: ChromaModel, source: Path, target: Path, options: ColorizeOptions = DEFAULTS
+) -> None:
     """Colour one file into another; BadImageError or GanColorError, and then nothing is written."""
     if target.exists() and target.samefile(source):
         raise GanColorError(f"output: {target} is the input itself, expected another place")

@@ -160,6 +160,7 @@ def _deep_srgb(values: NDArray[np.uint16], profile: bytes | None) -> NDArray[np.
                 imagecodecs.cms_profile("srgb"),
                 colorspace=kind.lower(),
                 outcolorspace="rgb",
+                flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # else dark tones are off by hundreds
             )
     if values.shape[2:] != (3,):
         values = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2)

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin, features
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin, TiffTags, features
 
 from gan_color import files
 from gan_color.errors import GanColorError
@@ -35,9 +35,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "PNG": {},
     "WEBP": {"lossless": True, "exact": True},
-    "TIFF": {"compression": "tiff_deflate"},
+    "TIFF": {},
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {"quality": 90, "chroma": 444},
+}
+# Those that the TIFF writer sets itself.
+OWN_TIFF_TAGS = LAYOUT | {
+    ExifTags.Base.XResolution,
+    ExifTags.Base.YResolution,
+    ExifTags.Base.ResolutionUnit,
 }
 METRE = 39.3701  # inches
 PNG_SIGNATURE_AND_HEADER = 8 + 25
@@ -63,14 +69,15 @@ def encode(
         raise GanColorError(f"quality: found {quality}, expected 1 to 100")
     exif = picture.metadata.noted(note)
     try:
-        if picture.pixels.dtype == np.uint16 and kind in ("PNG", "TIFF"):
-            deep = _png_16 if kind == "PNG" else _tiff_16
-            return deep(picture, exif)
+        if kind == "TIFF":
+            return _tiff(picture, exif)
+        if kind == "PNG" and picture.pixels.dtype == np.uint16:
+            return _png_16(picture, exif)
         return _encode_8(picture, kind, quality, exif)
     except (OSError, ValueError, struct.error, RuntimeError) as error:
         reason = str(error) or type(error).__name__
         raise GanColorError(
-            f"output: {picture.size} as {kind} cannot be written: {reason}"
+            f"output: {picture.size[0]} x {picture.size[1]} as {kind} cannot be written: {reason}"
         ) from None
 
 
@@ -94,7 +101,7 @@ def kind_of(path: Path) -> str:
 def _encode_8(picture: Picture, kind: str, quality: int | None, exif: bytes) -> bytes:
     options = {**OPTIONS[kind], "icc_profile": srgb_profile()}
     metadata = picture.metadata
-    if quality is not None and kind not in ("PNG", "TIFF"):
+    if quality is not None and kind != "PNG":
         options |= (
             {"quality": quality, "lossless": False} if kind == "WEBP" else {"quality": quality}
         )
@@ -167,21 +174,30 @@ def _bgr(picture: Picture) -> Any:
     return picture.array()[..., order]
 
 
-def _tiff_16(picture: Picture, exif: bytes) -> bytes:
-    """Descriptive tags are kept; the Exif and GPS blocks, which TIFF stores elsewhere, are not."""
+def _tiff(picture: Picture, exif: bytes) -> bytes:
+    """tifffile writes 8 and 16 bits alike; the Exif and GPS blocks, which it cannot write, are
+    appended, and their offsets put into the tags that point to them (TIFF 6.0, section 2).
+    """
     tags = Image.Exif()
     tags.load(exif)
-    texts = {key: value for key, value in tags.items() if isinstance(value, str)}
-    software = texts.pop(ExifTags.Base.Software, None)
-    extra: list[tuple[int, str, int, Any, bool]]
-    extra = [(key, "s", 0, value, True) for key, value in texts.items() if key not in LAYOUT]
+    blocks = {int(tag): tags.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    blocks = {tag: values for tag, values in blocks.items() if values}
+    # Under the number before, which tifffile does not refuse and which sorts the same.
+    extra: list[tuple[int, str, int, Any, bool]] = [(tag - 1, "I", 1, 0, True) for tag in blocks]
+    software = tags.pop(ExifTags.Base.Software, None)
+    for tag, value in tags.items():
+        kind = {str: "s", bytes: "B", int: "I"}.get(type(value))
+        if kind and tag not in blocks and tag not in OWN_TIFF_TAGS:
+            count = len(value) if kind == "B" else int(kind == "I")
+            extra.append((int(tag), kind, count, value, True))
     if picture.metadata.xmp:
         xmp = picture.metadata.xmp
-        extra.append((ExifTags.Base.XMLPacket, "B", len(xmp), xmp, True))
+        extra.append((int(ExifTags.Base.XMLPacket), "B", len(xmp), xmp, True))
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
         picture.array(),
+        byteorder="<",
         photometric="rgb",
         compression="zlib",
         iccprofile=srgb_profile(),
@@ -192,4 +208,14 @@ def _tiff_16(picture: Picture, exif: bytes) -> bytes:
         metadata=None,
         extratags=extra,
     )
-    return buffer.getvalue()
+    data = bytearray(buffer.getvalue())
+    buffer.seek(0)
+    with tifffile.TiffFile(buffer) as file:
+        places = {tag: file.pages.first.tags[tag - 1].offset for tag in blocks}
+    for tag, values in blocks.items():
+        data += bytes(len(data) % 2)  # blocks begin at even offsets
+        directory = TiffImagePlugin.ImageFileDirectory_v2(group=tag)
+        directory.update(values)
+        struct.pack_into("<HHII", data, places[tag], tag, TiffTags.LONG, 1, len(data))
+        data += directory.tobytes(len(data))
+    return bytes(data)
