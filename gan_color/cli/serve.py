@@ -1,0 +1,51 @@
+"""gan-color serve."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_color.cli.app import DeviceOption, app
+from gan_color.errors import GanColorError
+
+
+@app.command()
+def serve(
+    models: Annotated[
+        Path, typer.Option(help="NAME.safetensors files, or run folders with a model.safetensors.")
+    ] = Path("runs"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 7860,
+    root_path: Annotated[str, typer.Option(help="Where a proxy puts it, e.g. /colour.")] = "",
+    device: DeviceOption = "auto",
+    upload_mb: Annotated[float, typer.Option(help="Of a photo, at most.", min=0.01)] = 25,
+    megapixels: Annotated[float, typer.Option(help="Of a photo, at most.", min=0.01)] = 50,
+    seconds: Annotated[float, typer.Option(help="For an answer, at most.", min=1)] = 60,
+    queue: Annotated[int, typer.Option(help="Requests at a time; more are sent away.", min=1)] = 16,
+    workers: Annotated[int, typer.Option(help="Photos coloured at a time.", min=1)] = 1,
+    loaded: Annotated[int, typer.Option(help="Models kept in memory.", min=1)] = 2,
+    page: Annotated[bool, typer.Option(help="Without the page, REST alone.")] = True,
+) -> None:
+    """Colour photos over REST and on a web page, for this machine only unless told otherwise.
+
+    gan-color serve --models runs
+    gan-color serve --models runs --port 8000 --root-path /colour
+    """
+    try:
+        from gan_color.web.serve import serve as run
+    except ModuleNotFoundError as error:
+        raise GanColorError(
+            f"serve: found no package {error.name!r}; install the extra: pip install gan-color[web]"
+        ) from None
+    from gan_color.console import console
+    from gan_color.web.limits import Limits
+
+    limits = Limits(
+        upload_bytes=round(upload_mb * 1e6),
+        pixels=round(megapixels * 1e6),
+        seconds=seconds,
+        requests=queue,
+        workers=workers,
+        models=loaded,
+    )
+    run(models, host, port, root_path, device, limits, page, say=console.print)

@@ -1,0 +1,44 @@
+"""The whole server: the REST interface at /api, the page at /, example photographs at /examples."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+from gan_color.device import choose_device
+from gan_color.errors import GanColorError
+from gan_color.web import examples
+from gan_color.web.api import create_api
+from gan_color.web.library import ModelLibrary
+from gan_color.web.limits import Limits
+
+
+def create_app(
+    folder: Path, device: str = "auto", limits: Limits | None = None, page: bool = True
+) -> FastAPI:
+    """An ASGI application that colours with the model files of `folder`; `page=False`: REST alone.
+
+    Raises GanColorError where the folder holds no usable model.
+    """
+    limits = limits or Limits()
+    library = ModelLibrary(folder, choose_device(device), limits.models)
+    if not library.files():
+        reasons = "; ".join(library.unusable())
+        raise GanColorError(
+            f"models: found none in {str(folder)!r}, expected NAME.safetensors or "
+            f"NAME/model.safetensors{': ' if reasons else ''}{reasons}"
+        )
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/api", create_api(library, limits))
+
+    @app.get("/examples/{name}.jpg")
+    def example(name: str) -> Response:
+        if name not in examples.names():
+            return JSONResponse({"error": f"example: found none called {name[:100]!r}"}, 404)
+        return Response(examples.grey(name), media_type="image/jpeg")
+
+    if page:
+        from gan_color.web.page import mount_page
+
+        mount_page(app, library, limits)
+    return app

@@ -1,0 +1,107 @@
+"""The model files of a folder: found anew at every look, loaded when first asked for."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+
+from gan_color import models
+from gan_color.backends import load_backend
+from gan_color.errors import GanColorError
+from gan_color.export import read_header
+from gan_color.pipeline import ChromaModel
+
+# A file that was replaced is another one: path, size, time of its last change.
+Version = tuple[Path, int, int]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One usable model file."""
+
+    name: str
+    version: Version
+    architecture: str
+
+    def describe(self) -> dict[str, Any]:
+        """What a visitor may know of it; the record of its training stays with the owner."""
+        return {
+            "name": self.name,
+            "architecture": self.architecture,
+            "paper": models.model_class(self.architecture).paper,
+            "bytes": self.version[1],
+        }
+
+
+class ModelLibrary:
+    """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`.
+
+    At most `keep` of them are in memory; the one unused for longest goes first.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
+        self.folder, self.device, self.keep = folder, device, keep
+        self._known: dict[Version, ModelFile | str] = {}
+        self._loaded: OrderedDict[Version, ChromaModel] = OrderedDict()
+        self._scanning, self._loading = Lock(), Lock()
+
+    def _scan(self) -> list[ModelFile | str]:
+        """Every candidate: a model, or a sentence that says why it is none."""
+        found: dict[Version, ModelFile | str] = {}
+        names: set[str] = set()
+        with self._scanning:
+            paths = sorted(self.folder.glob("*.safetensors"))
+            for path in paths + sorted(self.folder.glob("*/model.safetensors")):
+                name = path.stem if path.parent == self.folder else path.parent.name
+                name = f"{name}/model" if name in names else name
+                names.add(name)
+                try:
+                    status = path.stat()
+                except OSError:  # it went away while we looked
+                    continue
+                version = (path, status.st_size, status.st_mtime_ns)
+                found[version] = self._known.get(version) or _examine(name, version)
+            self._known = found
+        return list(found.values())
+
+    def files(self) -> dict[str, ModelFile]:
+        """Every usable model file by name."""
+        return {file.name: file for file in self._scan() if isinstance(file, ModelFile)}
+
+    def unusable(self) -> list[str]:
+        """A sentence for each file that looks like a model and is none."""
+        return [reason for reason in self._scan() if isinstance(reason, str)]
+
+    def find(self, name: str | None) -> ModelFile:
+        """The model of that name, or the first one; GanColorError names those there are."""
+        files = self.files()
+        if not files:
+            raise GanColorError("model: the server has none at the moment")
+        if name is None:
+            return next(iter(files.values()))
+        if name not in files:
+            raise GanColorError(f"model: found {name[:100]!r}, expected one of {', '.join(files)}")
+        return files[name]
+
+    def load(self, file: ModelFile) -> ChromaModel:
+        """The model itself, from memory where it is there; one is loaded at a time."""
+        with self._loading:
+            model = self._loaded.pop(file.version, None)
+            if model is None:
+                while len(self._loaded) >= self.keep:
+                    self._loaded.popitem(last=False)
+                model = load_backend(file.version[0], str(self.device))
+            self._loaded[file.version] = model
+            return model
+
+
+def _examine(name: str, version: Version) -> ModelFile | str:
+    try:
+        architecture = read_header(version[0])["name"]
+        models.model_class(architecture)
+    except GanColorError as error:
+        return str(error)
+    return ModelFile(name, version, architecture)

@@ -1,0 +1,393 @@
+"""The REST interface: what it answers, what it refuses, how much it lets in."""
+
+import asyncio
+import base64
+import inspect
+import io
+import os
+import shutil
+import struct
+import sys
+import threading
+import zipfile
+import zlib
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import schemathesis
+import torch
+from fastapi import FastAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.transport.serialization import Binary
+from starlette.testclient import TestClient
+
+from gan_color import models
+from gan_color.cli import main
+from gan_color.cli.serve import serve
+from gan_color.export import save_model
+from gan_color.lab import rgb8_to_float, rgb_to_lab
+from gan_color.web import colouring
+from gan_color.web.api import create_api
+from gan_color.web.app import create_app
+from gan_color.web.library import ModelLibrary
+from gan_color.web.limits import Limits
+
+TINY = {
+    "encoder": "mobilenetv3_small_050",
+    "encoder_weights": "none",
+    "widths": [16, 12, 8, 8, 8],
+}
+
+
+def write_models(folder: Path) -> Path:
+    """A model beside two that are none, and one as a run leaves it."""
+    torch.manual_seed(0)
+    model = models.create("unet", **TINY)
+    save_model(folder / "plain.safetensors", "unet", model, {})
+    save_model(folder / "run" / "model.safetensors", "unet", models.create("unet", **TINY), {})
+    (folder / "broken.safetensors").write_text("none")
+    return folder
+
+
+def photo(size: tuple[int, int] = (60, 40), kind: str = "JPEG", **options: object) -> bytes:
+    width, height = size
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    pixels = np.stack([x, y, 255 - x], axis=-1).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def app(folder: Path) -> FastAPI:
+    return create_app(folder, "cpu", Limits(upload_bytes=300_000, pixels=1_000_000), page=False)
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> TestClient:
+    return TestClient(app)
+
+
+def colour(client: TestClient, data: bytes, name: str = "old.jpg", **fields: object):
+    return client.post(
+        "/api/colorize", files={"file": (name, data)}, data={k: str(v) for k, v in fields.items()}
+    )
+
+
+def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
+    sent = photo((61, 43), "PNG")
+    answer = colour(client, sent, model="run", render=64, format="png")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["cache-control"] == "no-store"
+    before, after = (np.asarray(Image.open(io.BytesIO(b))) for b in (sent, answer.content))
+    assert after.shape == before.shape
+    assert not np.array_equal(after, before)
+    whole = colour(client, sent, model="run", format="png", strength=0).content
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole))), before)
+    grey = colour(client, sent, model="run", format="png", saturation=0).content
+    L = [
+        rgb_to_lab(rgb8_to_float(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]))
+        for x in (before, np.asarray(Image.open(io.BytesIO(grey))))
+    ]
+    assert float((L[0] - L[1])[:, 0].abs().max()) < 0.5
+    assert float(L[1][:, 1:].abs().max()) < 0.5
+
+
+def test_both_pictures_come_as_json_upright_and_alike_in_size(client):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    answer = colour(client, photo((60, 40), exif=exif), answer="json", format="webp").json()
+    assert (answer["model"], answer["width"], answer["height"]) == ("plain", 40, 60)
+    for key in ("before", "after"):
+        head, data = answer[key].split(",")
+        assert head == "data:image/webp;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (40, 60)
+
+
+def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):
+    place = tmp_path / "models"
+    shutil.copytree(folder, place)
+    library = ModelLibrary(place, torch.device("cpu"), keep=1)
+    client = TestClient(create_api(library, Limits()))
+    assert [m["name"] for m in client.get("/models").json()["models"]] == ["plain", "run"]
+    assert [a["name"] for a in client.get("/models").json()["architectures"]] == models.names()
+    assert len(library.unusable()) == 1
+    first = library.load(library.find(None))
+    assert library.load(library.find("plain")) is first
+    library.load(library.find("run"))  # pushes the first one out
+    assert library.load(library.find("plain")) is not first
+    second = library.load(library.find("plain"))
+    os.utime(place / "plain.safetensors", (1, 1))
+    assert library.load(library.find("plain")) is not second
+    shutil.copy(place / "plain.safetensors", place / "a new one.safetensors")
+    names = [m["name"] for m in client.get("/models").json()["models"]]
+    assert names == ["a new one", "plain", "run"]
+    shutil.rmtree(place)
+    assert client.get("/models").json()["models"] == []
+    assert client.get("/health").json()["models"] == 0
+    answer = client.post("/colorize", files={"file": photo()})
+    assert (answer.status_code, "none at the moment" in answer.json()["error"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model": "plian"}, "model: found 'plian', expected one of plain, run"),
+        ({"model": "../plain"}, "expected one of plain, run"),
+        ({"render": "9000"}, "render: found 9000, expected 32 to 1024"),
+        ({"render": "many"}, "render: found 'many'"),
+        ({"saturation": "nan"}, "saturation: found"),
+        ({"format": "exe"}, "format: found 'exe', expected 'jpeg', 'png' or 'webp'"),
+        ({"rendre": "64"}, "rendre: unknown key"),
+    ],
+)
+def test_an_option_that_is_not_allowed_is_named(client, fields, message):
+    answer = colour(client, photo(), **fields)
+    assert answer.status_code == 422
+    assert message in answer.json()["error"]
+
+
+def test_requests_of_another_shape_are_refused_in_json(client):
+    def error(answer: httpx.Response, status: int) -> str:
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/json"
+        return answer.json()["error"]
+
+    post = client.post
+    assert "found none, or an empty one" in error(post("/api/colorize", files={"x": b""}), 422)
+    assert "file: found text" in error(post("/api/colorize", files={"file": (None, "text")}), 422)
+    assert "application/json" in error(post("/api/colorize", json={"file": "x"}), 415)
+    assert "found the content type none" in error(post("/api/colorize"), 415)
+    twice = [("file", ("a", photo())), ("file", ("b", photo()))]
+    assert "Too many files" in error(post("/api/colorize", files=twice), 400)
+    broken = {"content-type": "multipart/form-data; boundary=x"}
+    assert "damaged form" in error(post("/api/colorize", content=b"?", headers=broken), 400)
+    assert "at most 0.3 MB" in error(colour(client, bytes(400_000)), 413)
+    assert "/api/docs" in error(client.get("/api/colorize"), 405)
+    assert "/api/docs" in error(client.get("/api/nothing"), 404)
+    assert "found none called 'x'" in error(client.get("/examples/x.jpg"), 404)
+
+
+def test_a_body_without_a_stated_length_is_cut_off_at_the_limit(client):
+    sent = 0
+
+    def body():
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+        while sent < 10_000_000:
+            sent += 10_000
+            yield bytes(10_000)
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = client.post("/api/colorize", content=body(), headers=headers)
+    assert answer.status_code == 413
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A small file whose header promises many pixels: a decompression bomb."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = zlib.compress(bytes(1_000_000))
+    end = chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + end
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("photo.jpg", photo())
+    return buffer.getvalue()
+
+
+def animation() -> bytes:
+    frames = [Image.new("RGB", (20, 20), (i * 9, 0, 0)) for i in range(9)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+def malformed() -> list[tuple[str, bytes]]:
+    """200 files that are no usable photo: (what it is, bytes)."""
+    dice = np.random.default_rng(4)
+    found = [
+        ("empty", b""),
+        ("one byte", b"\xff"),
+        ("text", b"a photograph, honestly"),
+        ("zip named .jpg", zipped()),
+        ("animation", animation()),
+        ("script", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage"),
+        ("svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+        ("fits", b"SIMPLE  =                    T".ljust(2880)),
+        ("pdf", b"%PDF-1.7\n%%EOF"),
+        ("heic in name only", b"\0\0\0\x18ftypheic" + bytes(40)),
+        ("strip", photo((300_000, 1), "PNG")),
+        ("too long", bytes(390_000)),
+        ("ppm bomb", b"P6 99999 99999 255\n" + bytes(300)),
+        ("huge comment", photo(comment=b"x" * 60_000)[:-2000]),
+    ]
+    found += [("bomb", png_claiming(2**k - 1, 2**k - 1)) for k in range(11, 32)]
+    found += [("bomb", png_claiming(2**31 - 1, k)) for k in range(1, 12)]
+    for kind in ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP"):
+        whole = photo((64, 48), kind)
+        shares = np.linspace(0.02, 0.6, 14)
+        found += [(f"cut {kind}", whole[: int(len(whole) * share)]) for share in shares]
+    found += [("noise", dice.bytes(int(n))) for n in dice.integers(1, 3000, 200 - len(found))]
+    assert len(found) == 200
+    return found
+
+
+def test_200_malformed_uploads_are_refused_and_the_server_lives(client):
+    for what, data in malformed():
+        answer = colour(client, data, name="photo.jpg", render=32)
+        assert 400 <= answer.status_code < 500, what
+        assert "found" in answer.json()["error"], what
+        assert "expected" in answer.json()["error"], what
+    assert colour(client, photo()).status_code == 200
+
+
+def test_photos_with_random_damage_never_break_the_server(client, monkeypatch):
+    # What is tried is reading and writing; the model's part would take most of the time.
+    monkeypatch.setattr(colouring, "colorize_picture", lambda _, picture, __: picture)
+    dice = np.random.default_rng(5)
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF"):
+        exif = Image.Exif()
+        exif[0x010E] = "a text"
+        whole = np.frombuffer(photo((33, 21), kind, exif=exif.tobytes()), np.uint8)
+        for _ in range(40):
+            hurt = whole.copy()
+            places = dice.integers(0, len(hurt), dice.integers(1, 12))
+            hurt[places] = dice.integers(0, 256, len(places))
+            answer = colour(client, hurt.tobytes(), render=32)
+            assert answer.status_code == 200 or 400 <= answer.status_code < 500, kind
+
+
+def test_bombs_are_told_by_their_header_before_a_pixel_is_decoded(client, monkeypatch):
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
+    answer = colour(client, png_claiming(40_000, 40_000))
+    assert "at most 1,000,000" in answer.json()["error"]
+    answer = colour(client, png_claiming(10_000, 10_000))
+    assert "10000 x 10000 pixels, at most 1,000,000" in answer.json()["error"]
+
+
+def together(app: FastAPI, count: int) -> list[httpx.Response]:
+    """Send `count` photos at once."""
+
+    async def send() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            posts = [client.post("/colorize", files={"file": photo()}) for _ in range(count)]
+            return await asyncio.gather(*posts)
+
+    return asyncio.run(send())
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch):
+    """Colouring that waits until it is let go, and then answers; `started` counts."""
+    gate, real = threading.Event(), colouring.colour
+    gate.started = 0  # type: ignore[attr-defined]
+
+    def wait(*arguments):
+        gate.started += 1
+        assert gate.wait(20)
+        return real(*arguments)
+
+    monkeypatch.setattr(colouring, "colour", wait)
+    yield gate
+    gate.set()
+
+
+def test_requests_beyond_the_queue_are_sent_away_and_the_others_answered(folder, held):
+    library = ModelLibrary(folder, torch.device("cpu"), keep=1)
+    api = create_api(library, Limits(requests=3))
+    threading.Timer(0.5, held.set).start()
+    answers = together(api, 5)
+    assert sorted(a.status_code for a in answers) == [200, 200, 200, 503, 503]
+    busy = next(a for a in answers if a.status_code == 503)
+    assert int(busy.headers["retry-after"]) > 0
+    assert "found 3 requests at work" in busy.json()["error"]
+
+
+def test_what_takes_too_long_is_given_up_and_what_waits_is_never_begun(folder, held):
+    library = ModelLibrary(folder, torch.device("cpu"), keep=1)
+    api = create_api(library, Limits(requests=3, seconds=0.5))
+    answers = together(api, 2)
+    assert [a.status_code for a in answers] == [503, 503]
+    assert "within 0.5 s" in answers[0].json()["error"]
+    client = TestClient(api)
+    assert client.get("/health").json()["requests"] in (0, 1)
+    assert held.started == 1
+    held.set()
+
+
+def test_openapi_calls_are_answered_as_described_and_find_no_5xx(app):
+    files = st.sampled_from([photo(), photo(kind="PNG")]) | st.binary(max_size=300)
+    schemathesis.openapi.format("binary", files.map(Binary))
+    schema = schemathesis.openapi.from_asgi("/api/openapi.json", app)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert [o.label for o in operations] == ["GET /health", "GET /models", "POST /colorize"]
+    statuses = set()
+    for operation, examples in zip(operations, (3, 3, 60), strict=True):
+
+        @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
+        @given(operation.as_strategy())
+        def call(case):
+            # No schema can say that bytes are a photo, or a string the name of a model.
+            answer = case.call_and_validate(excluded_checks=[positive_data_acceptance])
+            statuses.add(answer.status_code)
+
+        call()
+    assert statuses >= {200, 422}
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(client):
+    page = client.get("/api/docs").text
+    assert "POST /colorize" in page
+    assert "saturation" in page
+    assert "503" in page
+    assert "://" not in page
+    assert "<script" not in page
+    assert client.get("/api/openapi.json").json()["openapi"].startswith("3.")
+
+
+def test_serving_says_what_is_wrong_in_one_line(tmp_path, capsys):
+    def failing(*arguments: object) -> str:
+        with pytest.raises(SystemExit) as caught:
+            main(["serve", *map(str, arguments)])
+        assert caught.value.code == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    assert "found none in" in failing("--models", tmp_path, "--port", 0)
+    (tmp_path / "x.safetensors").write_text("none")
+    assert "not a readable safetensors" in failing("--models", tmp_path, "--port", 0)
+    assert "--port" in failing("--models", tmp_path, "--port", 0, "--host", "192.0.2.1")
+    assert "like /colour" in failing("--models", tmp_path, "--port", 0, "--root-path", "colour")
+
+
+def test_serving_without_the_extra_names_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "gan_color.web.serve", raising=False)
+    with pytest.raises(SystemExit):
+        main(["serve"])
+    assert "found no package 'uvicorn'; install the extra" in capsys.readouterr().err
+
+
+def test_nobody_else_reaches_the_server_unless_told():
+    assert inspect.signature(serve).parameters["host"].default == "127.0.0.1"

@@ -1,0 +1,313 @@
+"""The server as a visitor meets it: a real process, a real browser, a real proxy."""
+
+import io
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import REPOSITORY
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_web import colour, photo, write_models
+
+from gan_color.cli import main
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+class Server:
+    """`gan-color serve` in a process of its own, with a folder for temporary files of its own."""
+
+    def __init__(self, place: Path, *options: str) -> None:
+        self.temporary, self.log = place / "tmp", place / "log"
+        self.temporary.mkdir()
+        (place / "models").mkdir()
+        arguments = ["--models", str(write_models(place / "models")), "--port", "0", *options]
+        # Forked from a server that has imported torch: a fresh interpreter takes ten seconds more.
+        self.process = multiprocessing.get_context("forkserver").Process(
+            target=serve, args=(arguments, self.temporary, self.log)
+        )
+        self.process.start()
+
+    @cached_property
+    def url(self) -> str:
+        """Where it listens; waits until it does."""
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", self.said())):
+            assert self.process.is_alive(), self.said()
+            time.sleep(0.05)
+        return found[0]
+
+    def said(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def written(self) -> list[Path]:
+        """The files, not the folders, that it has written."""
+        return [path for path in self.temporary.rglob("*") if path.is_file()]
+
+    def stop(self) -> None:
+        os.kill(self.process.pid, signal.SIGINT)
+        self.process.join(20)
+        assert self.process.exitcode == 130, self.said()  # as Ctrl-C ends every command
+        assert "Traceback" not in self.said()
+
+
+def serve(arguments: list[str], temporary: Path, log: Path) -> None:
+    os.environ["TMPDIR"] = str(temporary)
+    tempfile.tempdir = None
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    main(["serve", *arguments])
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """One for visitors, one for a proxy; they start together."""
+    options = {"": ()} if NGINX is None else {"": (), "/colour": ("--root-path", "/colour")}
+    found = {
+        path: Server(tmp_path_factory.mktemp("server"), *chosen) for path, chosen in options.items()
+    }
+    yield found
+    for each in found.values():
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def server(servers: dict[str, Server]) -> Server:
+    return servers[""]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list[str]]:
+    """The page, and a list that fills with what it asked for or complained of elsewhere."""
+    page = browser.new_page(**options)  # type: ignore[arg-type]
+    wrong: list[str] = []
+    here = url.split("/")[2]
+    page.on("request", lambda r: None if is_local(r.url, here) else wrong.append(r.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.goto(url)
+    expect(page.locator("#gc-colour")).to_be_visible(timeout=20_000)
+    return page, wrong
+
+
+def is_local(url: str, here: str) -> bool:
+    return url.startswith((f"http://{here}/", "data:", f"blob:http://{here}/"))
+
+
+def test_a_visitor_uploads_colours_compares_and_downloads(server, browser, tmp_path):
+    page, wrong = open_page(browser, server.url, viewport={"width": 1200, "height": 800})
+    old = tmp_path / "old.png"
+    old.write_bytes(photo((300, 200), "PNG"))
+    page.set_input_files("#gc-file", old)
+    page.get_by_label("Models, side by side").click()
+    page.get_by_role("option", name="run").click()
+    page.keyboard.press("Escape")
+    page.click("#gc-colour")
+    expect(page.locator(".compare")).to_have_count(2, timeout=20_000)
+    first = page.locator(".compare").first
+    slider = first.get_by_role("slider", name="Before and after, plain")
+    box = slider.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 9)
+    assert abs(float(slider.input_value()) - 25) < 4
+    before = first.screenshot()
+    slider.press("End")  # by keyboard; what is seen moves with it
+    assert first.evaluate("e => e.style.getPropertyValue('--split')") == "100%"
+    assert first.screenshot() != before
+    for kind, name in (("JPEG", "old-coloured.jpg"), ("PNG", "old-coloured.png")):
+        with page.expect_download() as started:
+            page.get_by_role("button", name=f"Download run as {kind}").click()
+        assert started.value.suggested_filename == name
+        picture = Image.open(started.value.path())
+        assert (picture.format, picture.size) == (kind, (300, 200))
+    assert wrong == []
+    page.close()
+
+
+def test_the_page_serves_a_phone_and_says_what_is_wrong(server, browser):
+    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    page, wrong = open_page(browser, server.url, **phone)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    status = page.locator("#gc-status")
+    page.tap("#gc-colour")
+    expect(status).to_have_text("Choose a photo first.")
+    bad = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"none"}
+    page.set_input_files("#gc-file", bad)
+    page.tap("#gc-colour")
+    expect(status).to_contain_text("found 4 bytes that are no picture", timeout=10_000)
+    assert [text for text in wrong if not text.startswith("422 ")] == []
+    page.locator("[data-example=coffee]").press("Enter")  # by keyboard
+    expect(page.locator(".drop img")).to_be_visible()
+    page.locator("#gc-colour").press("Enter")
+    expect(page.locator(".compare")).to_be_visible(timeout=20_000)
+    expect(status).to_contain_text("Done.")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.close()
+
+
+def test_eight_clients_at_once_lose_no_request(server):
+    data = photo((400, 300))
+
+    def visit(_: int) -> list[int]:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            return [colour(client, data).status_code for _ in range(3)]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = [status for found in pool.map(visit, range(8)) for status in found]
+    assert statuses == [200] * 24
+    assert httpx.get(f"{server.url}api/health").json()["requests"] == 0
+
+
+def test_nothing_of_a_photo_reaches_the_disk(server):
+    """Watched while a photo of 4 MB, beyond every spool, is uploaded slowly and coloured."""
+    seen: set[Path] = set()
+    large = photo((1300, 1000), "BMP")
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+    whole = head + large + b"\r\n--x--\r\n"
+
+    def slowly() -> Iterator[bytes]:
+        for start in range(0, len(whole), 400_000):
+            yield whole[start : start + 400_000]
+            seen.update(server.written())
+            deleted = Path(f"/proc/{server.process.pid}/fd")  # open, and unlinked already
+            if deleted.exists():
+                seen.update(p.readlink() for p in deleted.iterdir() if is_temporary(p, server))
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = httpx.post(f"{server.url}api/colorize", content=slowly(), headers=headers, timeout=60)
+    assert answer.status_code == 200
+    seen.update(server.written())
+    assert seen == set()
+
+
+def is_temporary(descriptor: Path, server: Server) -> bool:
+    try:
+        return str(descriptor.readlink()).startswith(str(server.temporary))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "gradio_api/upload"),
+        ("POST", "gradio_api/queue/join"),
+        ("POST", "gradio_api/run/predict"),
+        ("GET", "gradio_api/file=/etc/passwd"),
+        ("GET", "gradio_api/proxy=http://127.0.0.1/"),
+        ("GET", "gradio_api/vibe-code/"),
+        ("GET", "monitoring"),
+        ("POST", "login"),
+    ],
+)
+def test_what_gradio_offers_beyond_the_page_is_closed(server, method, path):
+    answer = httpx.request(method, server.url + path, files={"files": b"x"})
+    assert answer.status_code == 404
+    assert "/api/docs" in answer.json()["error"]
+
+
+def test_the_readmes_example_colours_a_photo(server, tmp_path, monkeypatch):
+    (code,) = re.findall(r"```py\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert "http://127.0.0.1:7860/" in code
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.jpg").write_bytes(photo())
+    exec(compile(code.replace("http://127.0.0.1:7860/", server.url), "README.md", "exec"), {})
+    assert Image.open(tmp_path / "coloured.png").size == (60, 40)
+
+
+def test_headers_without_end_are_refused_and_the_server_lives(server):
+    with suppress(httpx.TransportError):  # hung up on before the answer was read
+        answer = httpx.get(f"{server.url}api/health", headers={"x": "a" * 300_000})
+        assert 400 <= answer.status_code < 500
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + b"f" * 5_000_000
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = httpx.post(f"{server.url}api/colorize", content=part, headers=headers)
+    assert answer.status_code == 400
+    assert httpx.get(f"{server.url}api/health").status_code == 200
+
+
+@contextmanager
+def nginx(place: Path, upstream: str) -> Iterator[str]:
+    """nginx with the configuration of docs/serving.md; yields its address."""
+    text = (REPOSITORY / "docs" / "serving.md").read_text()
+    (documented,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    assert documented.count("http://127.0.0.1:7860/") == 1
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    paths = "".join(
+        f"{kind}_temp_path {place}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (place / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {place}/pid; error_log stderr warn;\n"
+        f"events {{}}\nhttp {{ access_log off;\n{paths}"
+        f"server {{ listen 127.0.0.1:{port};\n"
+        f"{documented.replace('http://127.0.0.1:7860/', upstream)}}} }}\n"
+    )
+    process = subprocess.Popen(
+        [str(NGINX), "-c", place / "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/colour/"
+    finally:
+        process.terminate()
+        _, warnings = process.communicate(timeout=10)
+    # It would say "a client request body is buffered to a temporary file".
+    assert "temporary file" not in warnings, warnings
+
+
+def test_it_works_behind_nginx_as_documented(servers, tmp_path, request):
+    if NGINX is None:
+        pytest.skip("no nginx on PATH")
+    with nginx(tmp_path, servers["/colour"].url) as url:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            assert client.get("api/health").json()["status"] == "ok"
+            described = client.get("api/openapi.json").json()
+            assert described["servers"] == [{"url": "/colour/api"}]
+            large = photo((1300, 1000), "BMP")
+            answer = client.post("api/colorize", files={"file": large}, data={"format": "png"})
+            assert answer.status_code == 200
+            assert Image.open(io.BytesIO(answer.content)).size == (1300, 1000)
+            refused = client.post("api/colorize", files={"file": bytes(30_000_000)})
+            assert refused.status_code == 413
+            assert "expected at most 25 MB" in refused.json()["error"]
+            refused = client.post("api/colorize", files={"file": bytes(26_500_000)})
+            assert "expected at most 25 MB" in refused.json()["error"]
+        if CHROMIUM is not None:
+            page, wrong = open_page(request.getfixturevalue("browser"), url)
+            page.click("[data-example=coffee]")
+            expect(page.locator(".drop img")).to_be_visible()
+            page.click("#gc-colour")
+            expect(page.locator(".compare")).to_be_visible(timeout=20_000)
+            assert [text for text in wrong if "favicon" not in text] == []
+            page.close()
