@@ -4,6 +4,7 @@
 was found, what is allowed, and the closest known key.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -79,12 +80,24 @@ class DataConfig(Strict):
     balance: Share = Field(0.0, description="0: files alike; 1: sources or classes alike")
     balance_by: Literal["source", "class"] = "source"
     source_weights: dict[str, Weight] = Field({}, description="multiplies a source's draws")
+    only: str | None = Field(
+        None, description="regex; of the training files, those whose name it matches"
+    )
     source_pattern: str | None = Field(
         None, description="regex; group 1 of a file name: its source"
     )
     workers: int = Field(2, ge=0)
     licence: str = Field("unstated", description="of the pictures; goes into the model file")
     augment: AugmentConfig = AugmentConfig()
+
+    @field_validator("only", "source_pattern")
+    @classmethod
+    def _regular_expression(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"found {pattern!r}, not a regular expression: {error}") from None
+        return pattern
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -94,13 +107,31 @@ class DataConfig(Strict):
 
 
 class DiscriminatorConfig(Strict):
-    """The pix2pixHD discriminators (gan_color.models.discriminator)."""
+    """Patch discriminators, or DeOldify's critic (gan_color.models.discriminator)."""
 
+    kind: Literal["patch", "critic"] = "patch"
+    width: Count = Field(64, description="channels of the first layer")
     scales: int = Field(3, ge=1, le=5)
     layers: int = Field(3, ge=1, le=6)
-    width: Count = 64
-    norm: Literal["spectral", "instance", "none"] = "spectral"
+    norm: Literal["spectral", "instance", "batch", "none"] = "spectral"
     attention: bool = False
+    padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
+    dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
+    leak: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
+
+    @model_validator(mode="after")
+    def _fields_of_its_kind(self) -> Self:
+        of_others = {
+            "patch": ("dropout", "leak"),
+            "critic": ("scales", "layers", "norm", "attention", "padding"),
+        }[self.kind]
+        for name in of_others:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"discriminator.{name}: found {getattr(self, name)!r}, but kind: {self.kind} "
+                    "has no such option"
+                )
+        return self
 
 
 class TrackingConfig(Strict):

@@ -122,6 +122,15 @@ def unscale(L: Tensor, ab: Tensor) -> Tensor:
     return torch.cat(((L.float() + 1.0) * 50.0, ab.float() * AB_SCALE), dim=1)
 
 
+def grey(L: Tensor) -> Tensor:
+    """The grey sRGB value 0..1 that has lightness L: [B, 1, H, W] in -1..1 -> [B, 1, H, W].
+
+    What a grey photograph stores, for networks that were trained on such values.
+    """
+    rgb = lab_to_rgb(unscale(L, torch.zeros_like(L).expand(-1, 2, -1, -1)))
+    return rgb[:, :1]
+
+
 def rgb8_to_float(rgb: Tensor) -> Tensor:
     """uint8 sRGB 0..255 to float32 sRGB 0..1, any shape."""
     return rgb.float() / 255.0

@@ -12,6 +12,8 @@ from gan_color.validation import explain
 
 TABLE = {
     "unet": "gan_color.models.unet:UNet",
+    "zhang16": "gan_color.models.zhang16:Zhang16",
+    "zhang16_regression": "gan_color.models.zhang16:Zhang16Regression",
 }
 
 __all__ = ["Batch", "Colorizer", "ModelOptions", "create", "model_class", "names", "parse_options"]

@@ -82,6 +82,30 @@ class SelfAttention(nn.Module):
         return out
 
 
+class SaganAttention(nn.Module):
+    """Self-attention as SAGAN's section 3 has it: one head, keys and queries of an eighth of the
+    channels, no scaling, a gain that starts at 0.
+    """
+
+    def __init__(self, channels: int, norm: Normalization, bias: bool = False) -> None:
+        super().__init__()
+        wrap = spectral_norm if norm in ("spectral", "both") else nn.Identity()
+        conv = partial(nn.Conv2d, channels, kernel_size=1, bias=bias)
+        self.query = wrap(conv(channels // 8))
+        self.key = wrap(conv(channels // 8))
+        self.value = wrap(conv(channels))
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, C, H, W = x.shape
+        q, k, v = (
+            part(x).flatten(2).transpose(1, 2) for part in (self.query, self.key, self.value)
+        )
+        attended = F.scaled_dot_product_attention(q, k, v, scale=1.0)  # [B, H * W, C]
+        out: Tensor = x + self.gain * attended.transpose(1, 2).reshape(B, C, H, W)
+        return out
+
+
 class UpBlock(nn.Module):
     """Upsample, join the skip, convolve: one level of the decoder. A level may have no skip."""
 
