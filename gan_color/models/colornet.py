@@ -24,7 +24,7 @@ MINMAX_SPAN, MINMAX_LOW = 255.0, 128.0
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)  # BatchNorm has one
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 

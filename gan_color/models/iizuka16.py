@@ -136,8 +136,8 @@ class Iizuka16(Colorizer):
     def set_classes(self, names: list[str]) -> None:
         if len(names) > self.settings.classes:
             raise GanColorError(
-                f"model.classes: found {self.settings.classes}, but the data has {len(names)} class "
-                f"folders; set model.classes={len(names)}"
+                f"model.classes: found {self.settings.classes}, but the data has {len(names)} "
+                f"class folders; set model.classes={len(names)}"
             )
         self.settings = self.settings.model_copy(update={"class_names": tuple(names)})
         self.options = self.settings

@@ -73,10 +73,10 @@ class Pix2Pix(Colorizer):
             x = down(x)
             skips.append(x)
         skips.pop()
-        x = self.ups[0](x)
-        for up in list(self.ups)[1:]:
-            x = up(torch.cat((skips.pop(), x), dim=1))
-        return x[..., :height, :width]
+        for i, up in enumerate(self.ups):
+            x = up(torch.cat((skips.pop(), x), dim=1) if i else x)
+        ab: Tensor = x[..., :height, :width]
+        return ab
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """100 x L1 (equation 3)."""

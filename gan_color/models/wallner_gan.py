@@ -5,6 +5,7 @@
 stride 4, a 7 x 7 head. Chroma is scaled by 110, as everywhere here.
 """
 
+import itertools
 from typing import ClassVar
 
 import torch
@@ -50,7 +51,7 @@ class WallnerGan(Colorizer):
         super().__init__(options)
         self.settings, self.stride = options, 2 ** len(DOWN)
         widths = [1, *(units * options.width for units in DOWN)]
-        self.downs = nn.ModuleList(_down(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.downs = nn.ModuleList(_down(a, b) for a, b in itertools.pairwise(widths))
         inputs, skips = widths[-1], widths[-2:0:-1]
         ups, joined = [], []
         for units, skip in zip(UP, skips, strict=True):

@@ -73,7 +73,7 @@ def find_data(config: Config) -> Data:
         if not files:
             raise GanColorError(
                 f"data: no pictures left to {purpose} ({len(bad)} unreadable, {grey} grey); "
-                "expected at least one: see data.folders, data.only, data.valid and data.valid_share"
+                "expected at least one: see data.folders, only, valid and valid_share"
             )
     summary = {
         "train": len(train),
