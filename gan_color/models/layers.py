@@ -15,11 +15,13 @@ Normalization = Literal["spectral", "batch", "both", "none"]
 class Convolution(nn.Sequential):
     """Convolution, then ReLU, then BatchNorm (DeOldify's order), with what `norm` asks for."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, norm: Normalization) -> None:
-        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, norm: Normalization, bias: bool = True
+    ) -> None:
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
         nn.init.kaiming_normal_(conv.weight)
-        assert conv.bias is not None
-        nn.init.zeros_(conv.bias)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
         layers: list[nn.Module] = [spectral_norm(conv) if norm in ("spectral", "both") else conv]
         layers.append(nn.ReLU(inplace=True))
         if norm in ("batch", "both"):
