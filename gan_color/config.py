@@ -6,7 +6,7 @@ was found, what is allowed, and the closest known key.
 
 import re
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -30,6 +30,7 @@ class RunConfig(Strict):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool = True
     compile: bool = Field(False, description="torch.compile generator and discriminators")
+    length: Positive = Field(1.0, description="multiplies the images of every stage")
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
     log_every: Count = Field(10, description="steps between rows of log.csv")
     keep: Count = Field(2, description="checkpoints kept of the running stage")
@@ -56,6 +57,7 @@ class AugmentConfig(Strict):
     scale: tuple[Share, Share] = Field((0.35, 1.0), description="share of the picture's area")
     ratio: tuple[Positive, Positive] = Field((0.75, 1.3333), description="width / height")
     flip: Share = 0.5
+    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="most degrees")
     brightness: Share = 0.0
     contrast: Share = 0.0
     degrade: Share = Field(0.0, description="share of items whose L gets grain, blur, JPEG, fading")
@@ -227,14 +229,19 @@ class Config(Strict):
     def schedule(self) -> tuple[Scheduled, ...]:
         """The stages as they are run: DeOldify's cycles (`repeat`) written out, named _2, _3 ..."""
         written: list[Scheduled] = []
-        for i, stage in enumerate(self.stages):
+        stages = [self._lengthened(stage) for stage in self.stages]
+        for i, stage in enumerate(stages):
             written.append(Scheduled(stage, 1, stage.name))
             if isinstance(stage, AdversarialStage):
                 for cycle in range(2, stage.repeat + 1):
-                    for each in (self.stages[i - 1], stage):
+                    for each in (stages[i - 1], stage):
                         named = each.model_copy(update={"name": f"{each.name}_{cycle}"})
                         written.append(Scheduled(named, cycle, stage.name))
         return tuple(written)
+
+    def _lengthened(self, stage: Stage) -> Stage:
+        images = max(stage.batch, round(stage.images * self.run.length))
+        return stage if images == stage.images else stage.model_copy(update={"images": images})
 
     @property
     def folder(self) -> Path:

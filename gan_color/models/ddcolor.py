@@ -92,7 +92,7 @@ class DDColor(Colorizer):
     """L -> ab, by colour queries over a pixel decoder."""
 
     paper = "https://arxiv.org/abs/2212.11613"
-    needs = "a pretrained ConvNeXt (timm)"
+    needs = "a pretrained ConvNeXt, VGG16-BN"
     Options: ClassVar[type[ModelOptions]] = DDColorOptions
 
     @classmethod

@@ -75,9 +75,14 @@ class Encoder(nn.Module):
         return maps
 
 
-def create_classifier(name: str, pretrained: bool, arguments: dict[str, Any]) -> nn.Module:
+def create_classifier(
+    name: str, pretrained: bool, arguments: dict[str, Any], drop: tuple[str, ...] = ()
+) -> nn.Module:
     """A timm classifier: [B, 3, H, W] -> logits. Raises GanColorError where it cannot be had."""
-    return _create(name, pretrained, "classifier_weights", **arguments)
+    classifier = _create(name, pretrained, "classifier_weights", **arguments)
+    for path in drop:
+        _replace_by_identity(classifier, path)
+    return classifier
 
 
 def _create(name: str, pretrained: bool, option: str, **arguments: Any) -> nn.Module:

@@ -39,8 +39,9 @@ class KoalarizationOptions(ModelOptions):
     classifier: str = Field("inception_resnet_v2", description="any timm classifier")
     classifier_weights: str = Field("pretrained", description="pretrained | none | a file's path")
     classifier_args: dict[str, bool | int | float | str] = Field(
-        {}, description="passed to timm.create_model"
+        {}, description="passed to timm.create_model; num_classes: 0 embeds by pooled features"
     )
+    classifier_drop: tuple[str, ...] = Field((), description="submodules replaced by the identity")
     classifier_size: int = Field(299, ge=32, description="side at which the classifier looks")
     embedding: Literal["logits", "softmax"] = "logits"
     decoder: Literal["paper", "full"] = "paper"
@@ -75,7 +76,10 @@ class Koalarization(Colorizer):
         self.settings, self.stride = options, STRIDE
         pretrained = options.classifier_weights == "pretrained"
         self.classifier = create_classifier(
-            options.classifier, pretrained, dict(options.classifier_args)
+            options.classifier,
+            pretrained,
+            dict(options.classifier_args),
+            options.classifier_drop,
         )
         if options.classifier_weights not in ("pretrained", "none"):
             load_weights(self.classifier, Path(options.classifier_weights))
@@ -83,6 +87,7 @@ class Koalarization(Colorizer):
         for name in ("mean", "std"):
             value = torch.tensor(classifier.default_cfg[name]).view(1, 3, 1, 1)
             self.register_buffer(name, value)
+        embedded = classifier.num_classes or classifier.num_features
         w = options.width
         self.encoder = nn.Sequential(
             _convolution(1, w, 2),
@@ -94,7 +99,7 @@ class Koalarization(Colorizer):
             _convolution(8 * w, 8 * w),
             _convolution(8 * w, 4 * w),
         )
-        self.fusion = _convolution(4 * w + classifier.num_classes, 4 * w, kernel=1)
+        self.fusion = _convolution(4 * w + embedded, 4 * w, kernel=1)
         up = nn.Upsample(scale_factor=2, mode="nearest")
         last = w // 2 if options.decoder == "paper" else w // 4
         middle = (

@@ -80,6 +80,7 @@ class UNet(Colorizer):
     """Encoder -> decoder with skips -> ab. Works at any size; fastest at multiples of 32."""
 
     paper = "https://github.com/jantic/DeOldify (U-Net with self-attention, NoGAN)"
+    needs = "a pretrained timm backbone"
     Options: ClassVar[type[ModelOptions]] = UNetOptions
     rebalance_weights: Tensor | None
 

@@ -74,7 +74,7 @@ def _updater(
     name: str,
     weight_decay: float,
 ) -> Updater:
-    fused = precision.device.type != "mps"
+    fused = precision.device.type in ("cpu", "cuda")
     optimizer = _optimizer(groups, stage, name, weight_decay, fused)
     return Updater(module, optimizer, precision, stage.clip)
 
