@@ -11,7 +11,8 @@ SIZE = 256
 
 
 def describe_models() -> list[dict[str, Any]]:
-    """One row per model and variant: name, paper, parameters, gflops_256.
+    """One row per model and variant: name, paper, parameters, gflops_256, needs (of a training,
+    beyond pictures), adversarial (whether a GAN stage can train it).
 
     GFLOPs are 2 x multiply-adds of convolutions, matrix products and attention in one forward pass.
     """
@@ -31,6 +32,8 @@ def describe_models() -> list[dict[str, Any]]:
                     "paper": kind.paper,
                     "parameters": sum(p.numel() for p in model.parameters()),
                     "gflops_256": round(counter.get_total_flops() / 1e9, 2),
+                    "needs": kind.needs,
+                    "adversarial": kind.regression,
                 }
             )
     return rows

@@ -21,8 +21,8 @@ TABLE = {
     "beta": "gan_color.models.autoencoder:BetaAutoencoder",
     "wallner_gan": "gan_color.models.wallner_gan:WallnerGan",
     "pix2pix": "gan_color.models.pix2pix:Pix2Pix",
-    "ddcolor": "gan_color.models.ddcolor:DDColor",
     "pix2pixhd": "gan_color.models.pix2pixhd:Pix2PixHD",
+    "ddcolor": "gan_color.models.ddcolor:DDColor",
 }
 
 __all__ = ["Batch", "Colorizer", "ModelOptions", "create", "model_class", "names", "parse_options"]

@@ -15,6 +15,7 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_color.errors import GanColorError
 from gan_color.lab import AB_SCALE, grey
 from gan_color.losses import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
@@ -22,6 +23,7 @@ from gan_color.models.encoder import Encoder
 from gan_color.models.layers import Convolution
 from gan_color.models.queries import ColorQueries
 
+STRIDES = [4, 8, 16, 32]
 STRIDE = 32
 SKIP_BIAS = 1e-3  # fastai's start of BatchNorm, which the decoder's blocks come from
 
@@ -107,6 +109,11 @@ class DDColor(Colorizer):
             options.encoder, options.encoder_weights, 3, dict(options.encoder_args)
         )
         channels = self.encoder.channels
+        if self.encoder.strides != STRIDES:
+            raise GanColorError(
+                f"encoder: found {options.encoder!r} with feature strides {self.encoder.strides}, "
+                f"expected {STRIDES}; take a ConvNeXt"
+            )
         # The paper's features go through a norm of their own, each.
         self.norms = nn.ModuleList(LayerNorm2d(width, eps=1e-6) for width in channels)
         w = options.width

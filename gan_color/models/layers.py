@@ -101,10 +101,11 @@ class SaganAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         B, C, H, W = x.shape
         q, k, v = (
-            part(x).flatten(2).transpose(1, 2) for part in (self.query, self.key, self.value)
+            project(x).view(B, 1, -1, H * W).transpose(2, 3)
+            for project in (self.query, self.key, self.value)
         )
-        attended = F.scaled_dot_product_attention(q, k, v, scale=1.0)  # [B, H * W, C]
-        out: Tensor = x + self.gain * attended.transpose(1, 2).reshape(B, C, H, W)
+        attended = F.scaled_dot_product_attention(q, k, v, scale=1.0)  # [B, 1, H * W, C]
+        out: Tensor = x + self.gain * attended.transpose(2, 3).reshape(B, C, H, W)
         return out
 
 

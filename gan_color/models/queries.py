@@ -54,9 +54,10 @@ class ColorQueries(nn.Module):
         memories, keys = [], []
         for i, (project, features) in enumerate(zip(self.project, maps, strict=True)):
             memory = project(features).flatten(2).transpose(1, 2) + self.level[i]  # [B, h w, width]
-            places = sine_positions(features.shape[-2], features.shape[-1], self.width)
+            height, width = features.shape[-2:]
+            places = sine_positions(height, width, self.width, memory.device)
             memories.append(memory)
-            keys.append(memory + places.to(memory.device, memory.dtype))
+            keys.append(memory + places.to(memory.dtype))
         queries = self.content.expand(len(pixels), -1, -1)
         for i, layer in enumerate(self.layers):
             scale = i % len(maps)
@@ -87,16 +88,19 @@ class _Layer(nn.Module):
         return out
 
 
-def sine_positions(height: int, width: int, channels: int) -> Tensor:
+def sine_positions(height: int, width: int, channels: int, device: torch.device) -> Tensor:
     """Where each position of a map is, [height * width, channels]: rows in the first half.
 
     Sines and cosines of the position over the side, times 2 pi (DETR, appendix A.4:
     https://arxiv.org/abs/2005.12872).
     """
     half = channels // 2
-    rates = TEMPERATURE ** (2 * torch.arange(half // 2) / half)  # a sine and a cosine share one
+    rates = TEMPERATURE ** (
+        2 * torch.arange(half // 2, device=device) / half
+    )  # a sine and a cosine share one
     rows, columns = (
-        torch.arange(1, side + 1)[:, None] / side * 2 * math.pi / rates for side in (height, width)
+        torch.arange(1, side + 1, device=device)[:, None] / side * 2 * math.pi / rates
+        for side in (height, width)
     )
     rows, columns = (
         torch.stack((angles.sin(), angles.cos()), dim=2).flatten(1) for angles in (rows, columns)
