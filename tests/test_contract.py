@@ -69,6 +69,8 @@ CASES = [
     for name, instances in SMALL.items()
     for i, options in enumerate(instances)
 ]
+STEPS = {"koalarization": 90, "beta": 90, "ddcolor": 60}  # else 40
+RATES = {"pix2pixhd": 1e-3}  # else 3e-3
 every_model = pytest.mark.parametrize(("name", "options"), CASES)
 
 
@@ -178,8 +180,8 @@ def test_it_learns_four_photographs_by_heart(
 
         prior = smooth_prior(bin_histogram(photographs.ab))
         model.set_prior(prior)
-    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE.get(name, 3e-3))
-    for _ in range(STEPS):
+    optimizer = torch.optim.Adam(model.parameters(), RATES.get(name, 3e-3))
+    for _ in range(STEPS.get(name, 40)):
         total(model.train(), photographs).backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -188,10 +190,6 @@ def test_it_learns_four_photographs_by_heart(
         ab = model.decode(model(photographs.L))
     error = (ab - photographs.ab).square().mean() / photographs.ab.square().mean()
     assert error < 0.5  # of what grey is wrong by
-
-
-STEPS = 60
-LEARNING_RATE = {"alpha": 1e-2}
 
 
 @every_model
@@ -228,7 +226,7 @@ def test_onnx_gives_the_same_colours(tmp_path: Path):
     path = tmp_path / "all.onnx"
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.onnx.export(whole, (L,), path, dynamo=True, verbose=False)
+        torch.onnx.export(whole, (L,), path, dynamo=True, verbose=False, optimize=False)
         expected = whole(L)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     found = session.run(None, {session.get_inputs()[0].name: L.numpy()})

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from gan_color.config import DiscriminatorConfig, parse
+from gan_color.config import Config, DiscriminatorConfig, parse
 from gan_color.config_stages import SupervisedStage
 from gan_color.errors import GanColorError
 from gan_color.models import create
 from gan_color.training.precision import Precision
+from gan_color.training.prepare import find_data
 from gan_color.training.schedules import rate_schedule
 from gan_color.training.stages import build_step
 
@@ -37,7 +38,7 @@ RATES = np.array([0.1, 1.0])
             [1, 0.1, 0.1, 0.01, 0.01],
         ),
         ({"pct_start": 0.5}, [1 / 25, 0.52, 1, 0.500005, 1e-5]),
-        ({"pct_start": 0.0}, [1 / 25, 0.85, 0.5, 0.147, 1e-5]),
+        ({"pct_start": 0.0}, [1 / 25, 0.8544, 0.5008, 0.1466, 1e-5]),
     ],
 )
 def test_rates_over_a_stage(options: dict[str, Any], expected: list[float]):
@@ -89,6 +90,13 @@ def test_length_scales_every_stage_of_a_run(mapping_of_a_run: dict[str, Any]):
     mapping_of_a_run["data"]["only"] = "("
     with pytest.raises(GanColorError, match=r"only: .*not a regular expression"):
         parse(mapping_of_a_run)
+
+
+def test_a_run_may_train_on_some_files_only(tiny: Config):
+    data = tiny.data.model_copy(update={"only": "^chelsea_0[01]"})
+    found = find_data(tiny.model_copy(update={"data": data}))
+    assert {file.path.name for file in found.train} == {"chelsea_00.png", "chelsea_01.png"}
+    assert {file.path.name[:6] for file in found.valid} == {"coffee"}
 
 
 @pytest.fixture

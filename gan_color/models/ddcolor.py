@@ -31,11 +31,12 @@ SKIP_BIAS = 1e-3  # fastai's start of BatchNorm, which the decoder's blocks come
 class DDColorOptions(ModelOptions):
     """Options; the defaults are the tiny model, convnext_large is the large one."""
 
-    encoder: str = Field("convnext_tiny", description="a timm backbone of strides 4, 8, 16, 32")
+    encoder: str = Field("convnext_tiny", description="a timm backbone of strides ... 4, 8, 16, 32")
     encoder_weights: str = Field("pretrained", description="pretrained | none | a file's path")
     encoder_args: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model"
     )
+    encoder_drop: tuple[str, ...] = Field((), description="submodules replaced by the identity")
     width: int = Field(512, ge=8, description="channels of the pixel decoder")
     queries: int = Field(100, ge=1)
     query_layers: int = Field(9, ge=1)
@@ -106,13 +107,17 @@ class DDColor(Colorizer):
         super().__init__(options)
         self.settings, self.stride = options, STRIDE
         self.encoder = Encoder(
-            options.encoder, options.encoder_weights, 3, dict(options.encoder_args)
+            options.encoder,
+            options.encoder_weights,
+            3,
+            dict(options.encoder_args),
+            options.encoder_drop,
         )
-        channels = self.encoder.channels
-        if self.encoder.strides != STRIDES:
+        channels = self.encoder.channels[-4:]
+        if self.encoder.strides[-4:] != STRIDES:
             raise GanColorError(
                 f"encoder: found {options.encoder!r} with feature strides {self.encoder.strides}, "
-                f"expected {STRIDES}; take a ConvNeXt"
+                f"expected them to end in {STRIDES}; take a ConvNeXt"
             )
         # The paper's features go through a norm of their own, each.
         self.norms = nn.ModuleList(LayerNorm2d(width, eps=1e-6) for width in channels)
@@ -143,7 +148,7 @@ class DDColor(Colorizer):
         """L [B, 1, H, W] -> ab [B, 2, H, W], not bounded."""
         height, width = L.shape[-2:]
         picture = grey(pad_to_multiple(L, STRIDE))
-        maps = self.encoder(picture)
+        maps = self.encoder(picture)[-4:]
         maps = [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
         x, decoded = maps[3], []
         for block, skip in zip(self.blocks, maps[2::-1], strict=True):

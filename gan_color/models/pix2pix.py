@@ -5,7 +5,7 @@ A U-Net of 4 x 4 convolutions of stride 2 down to one position (unet_256: eight 
 seven), transposed convolutions back up, dropout as noise while it trains.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -33,6 +33,10 @@ class Pix2Pix(Colorizer):
 
     paper = "https://arxiv.org/abs/1611.07004"
     Options: ClassVar[type[ModelOptions]] = Pix2PixOptions
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {"unet_256": {}, "unet_128": {"downs": 7}}
 
     def __init__(self, options: Pix2PixOptions) -> None:
         super().__init__(options)

@@ -24,8 +24,8 @@ from gan_color.models.published import load_published
 
 TEMPERATURE = 0.38  # section 2.3
 PUBLISHED = (
-    "colorization_release_v2 (the eccv16 weights of https://github.com/richzhang/colorization, "
-    "colorizers/eccv16.py names their address)"
+    "the authors' colorization_release_v2-9b330a0b.pth, from "
+    "https://colorizers.s3.us-east-2.amazonaws.com/colorization_release_v2-9b330a0b.pth"
 )
 # (convolutions, width in units of the first, stride of the last, dilation): figure 2, table 4.
 BLOCKS = (
