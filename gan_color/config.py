@@ -4,8 +4,9 @@
 was found, what is allowed, and the closest known key.
 """
 
+import re
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -30,6 +31,7 @@ class RunConfig(Strict):
     channels_last: bool = True
     compile: bool = Field(False, description="torch.compile generator and discriminators")
     recompute: bool = Field(False, description="activation checkpointing: less memory, more work")
+    length: Positive = Field(1.0, description="multiplies the images of every stage")
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
     log_every: Count = Field(10, description="steps between rows of log.csv")
     keep: Count = Field(2, description="checkpoints kept of the running stage")
@@ -56,6 +58,7 @@ class AugmentConfig(Strict):
     scale: tuple[Share, Share] = Field((0.35, 1.0), description="share of the picture's area")
     ratio: tuple[Positive, Positive] = Field((0.75, 1.3333), description="width / height")
     flip: Share = 0.5
+    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="most degrees")
     brightness: Share = 0.0
     contrast: Share = 0.0
     degrade: Share = Field(0.0, description="share of items whose L gets grain, blur, JPEG, fading")
@@ -80,12 +83,24 @@ class DataConfig(Strict):
     balance: Share = Field(0.0, description="0: files alike; 1: sources or classes alike")
     balance_by: Literal["source", "class"] = "source"
     source_weights: dict[str, Weight] = Field({}, description="multiplies a source's draws")
+    only: str | None = Field(
+        None, description="regex; of the training files, those whose name it matches"
+    )
     source_pattern: str | None = Field(
         None, description="regex; group 1 of a file name: its source"
     )
     workers: int = Field(2, ge=0)
     licence: str = Field("unstated", description="of the pictures; goes into the model file")
     augment: AugmentConfig = AugmentConfig()
+
+    @field_validator("only", "source_pattern")
+    @classmethod
+    def _regular_expression(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"found {pattern!r}, not a regular expression: {error}") from None
+        return pattern
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -95,13 +110,31 @@ class DataConfig(Strict):
 
 
 class DiscriminatorConfig(Strict):
-    """The pix2pixHD discriminators (gan_color.models.discriminator)."""
+    """Patch discriminators, or DeOldify's critic (gan_color.models.discriminator)."""
 
+    kind: Literal["patch", "critic"] = "patch"
+    width: Count = Field(64, description="channels of the first layer")
     scales: int = Field(3, ge=1, le=5)
     layers: int = Field(3, ge=1, le=6)
-    width: Count = 64
-    norm: Literal["spectral", "instance", "none"] = "spectral"
+    norm: Literal["spectral", "instance", "batch", "none"] = "spectral"
     attention: bool = False
+    padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
+    dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
+    leak: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
+
+    @model_validator(mode="after")
+    def _fields_of_its_kind(self) -> Self:
+        of_others = {
+            "patch": ("dropout", "leak"),
+            "critic": ("scales", "layers", "norm", "attention", "padding"),
+        }[self.kind]
+        for name in of_others:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"discriminator.{name}: found {getattr(self, name)!r}, but kind: {self.kind} "
+                    "has no such option"
+                )
+        return self
 
 
 class TrackingConfig(Strict):
@@ -197,14 +230,19 @@ class Config(Strict):
     def schedule(self) -> tuple[Scheduled, ...]:
         """The stages as they are run: DeOldify's cycles (`repeat`) written out, named _2, _3 ..."""
         written: list[Scheduled] = []
-        for i, stage in enumerate(self.stages):
+        stages = [self._lengthened(stage) for stage in self.stages]
+        for i, stage in enumerate(stages):
             written.append(Scheduled(stage, 1, stage.name))
             if isinstance(stage, AdversarialStage):
                 for cycle in range(2, stage.repeat + 1):
-                    for each in (self.stages[i - 1], stage):
+                    for each in (stages[i - 1], stage):
                         named = each.model_copy(update={"name": f"{each.name}_{cycle}"})
                         written.append(Scheduled(named, cycle, stage.name))
         return tuple(written)
+
+    def _lengthened(self, stage: Stage) -> Stage:
+        images = max(stage.batch, round(stage.images * self.run.length))
+        return stage if images == stage.images else stage.model_copy(update={"images": images})
 
     @property
     def folder(self) -> Path:

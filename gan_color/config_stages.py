@@ -16,6 +16,12 @@ class PerceptualConfig(Strict):
     weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
     args: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
     drop: tuple[str, ...] = ()
+    layers: tuple[Annotated[int, Field(ge=0, le=43)], ...] = Field(
+        (22, 32, 42), description="vgg16_bn's layers that are read; before poolings 3 to 5"
+    )
+    layer_weights: tuple[Weight, ...] = Field(
+        (), description="of the maps, shallow to deep; none: doubling, of sum 1"
+    )
 
 
 class SpaceConfig(Strict):
@@ -50,8 +56,16 @@ class _Stage(Strict):
     batch: Count = Field(description="images per update, over all ranks and accumulated parts")
     accumulate: Count = Field(1, description="parts a batch is computed in, to save memory")
     lr: Positive
-    pct_start: Share = Field(0.25, description="share of the stage the rate rises for (one cycle)")
-    betas: tuple[Share, Share] = (0.9, 0.99)
+    schedule: Literal["one_cycle", "constant", "linear", "steps"] = "one_cycle"
+    pct_start: Share = Field(0.25, description="share of the stage the rate rises for (one_cycle)")
+    hold: Share = Field(0.5, description="share of the stage before the rate falls to 0 (linear)")
+    milestones: tuple[Share, ...] = Field(
+        (), description="shares of the stage at which the rate is multiplied by `factor` (steps)"
+    )
+    factor: Share = 0.5
+    betas: tuple[Share, Share] = Field(
+        (0.9, 0.99), description="of Adam; adadelta and rmsprop average squares with the second"
+    )
     weight_decay: Weight = 0.01
     clip: Weight = Field(1.0, description="largest gradient norm; 0: none")
     mean_of: tuple[str, ...] = Field(
@@ -68,6 +82,9 @@ class _Stage(Strict):
 
 
 class _GeneratorStage(_Stage):
+    optimizer: Literal["adamw", "adam", "adadelta", "rmsprop"] = Field(
+        "adamw", description="of the generator; discriminators always have adamw"
+    )
     freeze_encoder: bool = False
     freeze_norm: bool = Field(False, description="BatchNorm keeps its running statistics")
     encoder_lr: Share = Field(1.0, description="rate of the first layers, as a share of lr")

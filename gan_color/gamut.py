@@ -25,7 +25,8 @@ PRIOR_SIGMA = 5.0  # section 2.2: the empirical distribution is smoothed with a 
 
 
 def _srgb_ab_points(levels: int = 33) -> NDArray[np.float64]:
-    axis = torch.linspace(0, 1, levels, dtype=torch.float64)
+    # The device is named: models are also built inside `torch.device("meta")`.
+    axis = torch.linspace(0, 1, levels, dtype=torch.float64, device="cpu")
     r, g, b = torch.meshgrid(axis, axis, axis, indexing="ij")
     lab = rgb_to_lab(torch.stack((r, g, b)).reshape(1, 3, 1, -1))
     points: NDArray[np.float64] = lab[0, 1:, 0].T.numpy()
@@ -50,7 +51,7 @@ def ab_bins() -> Tensor:
 @cache
 def _bin_of_grid_point() -> Tensor:
     """[23 * 23] int64: for each grid point the index of the nearest bin."""
-    axis = torch.arange(-GRID_LIMIT, GRID_LIMIT + 1, GRID_STEP).float()
+    axis = torch.arange(-GRID_LIMIT, GRID_LIMIT + 1, GRID_STEP, device="cpu").float()
     grid = torch.cartesian_prod(axis, axis)
     return torch.cdist(grid, ab_bins()).argmin(dim=1)
 
@@ -60,6 +61,23 @@ def nearest_bin(ab: Tensor) -> Tensor:
     grid = ((ab.float() * AB_SCALE + GRID_LIMIT) / GRID_STEP).round().long()
     grid = grid.clamp_(0, GRID_SIDE - 1)
     return _bin_of_grid_point().to(ab.device)[grid[:, 0] * GRID_SIDE + grid[:, 1]]
+
+
+def soft_encode(ab: Tensor, neighbours: int, sigma: float) -> tuple[Tensor, Tensor]:
+    """The nearest bins of each colour and their shares (section 2.1), nearest first.
+
+    Scaled ab [B, 2, H, W] -> indices int64 and shares float32, both [B, neighbours, H, W]. Shares
+    follow a Gaussian of `sigma` (in units of a*, b*) on the distance, and sum to 1.
+    """
+    points = (ab.float() * AB_SCALE).permute(0, 2, 3, 1)  # [B, H, W, 2]
+    # The default would find distances by matrix products, which lose digits between near points.
+    distance = torch.cdist(
+        points.flatten(0, 2), ab_bins().to(ab.device), compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    near, index = distance.topk(neighbours, dim=1, largest=False)
+    share = (-near.square() / (2 * sigma**2)).softmax(dim=1)
+    shape = (*points.shape[:3], neighbours)
+    return index.view(shape).permute(0, 3, 1, 2), share.view(shape).permute(0, 3, 1, 2)
 
 
 def bin_histogram(ab: Tensor) -> Tensor:

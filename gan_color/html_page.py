@@ -11,6 +11,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto
 img { max-width: 100%; height: auto; } figure { margin: 1rem 0; } figcaption { color: #555; }
 table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: right;
         border-bottom: 1px solid #ddd; } tr > th:first-child, td.text { text-align: left; }
+.wide { overflow-x: auto; } .pictures td, .pictures th { padding: 2px; text-align: center; }
+.pictures img { width: 160px; max-width: none; display: block; }
 small { display: block; color: #777; white-space: nowrap; }
 pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 13px; }
 @media (prefers-color-scheme: dark) { body { color: #e8e8e8; background: #161616; }
@@ -18,12 +20,16 @@ pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 13px; }
 """
 
 
+def data_url(data: bytes, kind: str) -> str:
+    """An embedded picture's address; `kind` is png or jpeg."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
 def picture(data: bytes, kind: str, caption: str) -> str:
     """A figure with its caption; `kind` is png or jpeg."""
-    encoded = base64.b64encode(data).decode()
     text = html.escape(caption)
     return (
-        f'<figure><img src="data:image/{kind};base64,{encoded}" alt="{text}">'
+        f'<figure><img src="{data_url(data, kind)}" alt="{text}">'
         f"<figcaption>{text}</figcaption></figure>"
     )
 

@@ -11,7 +11,8 @@ SIZE = 256
 
 
 def describe_models() -> list[dict[str, Any]]:
-    """One row per model and variant: name, paper, parameters, gflops_256.
+    """One row per model and variant: name, paper, parameters, gflops_256, needs (of a training,
+    beyond pictures), adversarial (whether a GAN stage can train it).
 
     GFLOPs are 2 x multiply-adds of convolutions, matrix products and attention in one forward pass.
     """
@@ -21,7 +22,8 @@ def describe_models() -> list[dict[str, Any]]:
         for suffix, options in kind.variants().items():
             # Shapes only: no memory is filled, nothing is computed.
             with torch.device("meta"):
-                model = models.create(name, **options).fold()
+                # The counter asks parameters that modules hand on for a gradient function.
+                model = models.create(name, **options).fold().requires_grad_(False)
                 counter = FlopCounterMode(display=False)
                 with counter, torch.no_grad():
                     model(torch.empty(1, 1, SIZE, SIZE))
@@ -31,6 +33,8 @@ def describe_models() -> list[dict[str, Any]]:
                     "paper": kind.paper,
                     "parameters": sum(p.numel() for p in model.parameters()),
                     "gflops_256": round(counter.get_total_flops() / 1e9, 2),
+                    "needs": kind.needs,
+                    "adversarial": kind.regression,
                 }
             )
     return rows

@@ -15,6 +15,8 @@ autocast says: in bfloat16 Lab would be wrong by up to 0.2. Everything is elemen
 also keeps TF32 matrix units away from it.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -50,6 +52,11 @@ def _check_colour(x: Tensor, name: str) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def _full_precision(x: Tensor) -> AbstractContextManager[object]:
+    # The meta device, which counts what a model costs, knows no autocast.
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
 def _cube_root_or_line(t: Tensor) -> Tensor:
     # The clamp keeps the gradient of the branch not taken finite (x ** (1/3) has none at 0).
     return torch.where(t > EPSILON, t.clamp(min=EPSILON).pow(1.0 / 3.0), SLOPE * t + OFFSET)
@@ -68,7 +75,7 @@ def _decode_srgb(rgb: Tensor) -> Tensor:
 def lightness(rgb: Tensor) -> Tensor:
     """L [B, 1, H, W] in -1..1 of sRGB [B, 3, H, W] in 0..1: scale(rgb_to_lab(rgb))[0], for less."""
     rgb = _check_colour(rgb, "lightness")
-    with torch.autocast(rgb.device.type, enabled=False):
+    with _full_precision(rgb):
         r, g, b = _decode_srgb(rgb).unbind(1)
         row = XYZ_FROM_RGB[1]
         y = row[0] * r + row[1] * g + row[2] * b
@@ -82,7 +89,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
     rgb = _check_colour(rgb, "rgb_to_lab")
-    with torch.autocast(rgb.device.type, enabled=False):
+    with _full_precision(rgb):
         r, g, b = _decode_srgb(rgb).unbind(1)
         x, y, z = (row[0] * r + row[1] * g + row[2] * b for row in XYZ_FROM_RGB)
         fx = _cube_root_or_line(x / WHITE_X)
@@ -100,7 +107,7 @@ def lab_to_rgb(lab: Tensor, *, keep_lightness: bool = False) -> Tensor:
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
     lab = _check_colour(lab, "lab_to_rgb")
-    with torch.autocast(lab.device.type, enabled=False):
+    with _full_precision(lab):
         lightness, a, b = lab.unbind(1)
         fy = (lightness + 16.0) / 116.0
         fx = a / 500.0 + fy
@@ -148,6 +155,15 @@ def scale(lab: Tensor) -> tuple[Tensor, Tensor]:
 def unscale(L: Tensor, ab: Tensor) -> Tensor:
     """Join L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1, to Lab [B, 3, H, W]."""
     return torch.cat(((L.float() + 1.0) * 50.0, ab.float() * AB_SCALE), dim=1)
+
+
+def grey(L: Tensor) -> Tensor:
+    """The grey sRGB value 0..1 that has lightness L: [B, 1, H, W] in -1..1 -> [B, 1, H, W].
+
+    What a grey photograph stores, for networks that were trained on such values.
+    """
+    rgb = lab_to_rgb(unscale(L, torch.zeros_like(L).expand(-1, 2, -1, -1)))
+    return rgb[:, :1]
 
 
 def rgb8_to_float(rgb: Tensor) -> Tensor:

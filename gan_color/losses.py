@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_color.errors import GanColorError
 from gan_color.lab import lab_to_rgb, unscale
 
 Objective = Literal["lsgan", "hinge", "vanilla"]
@@ -149,13 +150,15 @@ def colorfulness_loss(rgb: Tensor, truth: Tensor) -> Tensor:
 
 class PerceptualLoss(nn.Module):
     """L1 between a frozen backbone's features of two pictures: Johnson et al. 2016,
-    https://arxiv.org/abs/1603.08155. Weights of the maps from shallow to deep double, and sum to 1.
+    https://arxiv.org/abs/1603.08155. Without `weights`, those of the maps from shallow to deep
+    double, and sum to 1.
 
     `features` maps sRGB [B, 3, H, W] in 0..1 to a list of feature maps.
     """
 
-    def __init__(self, features: nn.Module) -> None:
+    def __init__(self, features: nn.Module, weights: tuple[float, ...] = ()) -> None:
         super().__init__()
+        self.weights = weights
         self.features = features.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "PerceptualLoss":
@@ -166,10 +169,15 @@ class PerceptualLoss(nn.Module):
         with torch.no_grad():
             wanted = self.features(target)
         found = self.features(prediction)
-        weights = [2.0**i for i in range(len(found))]
+        doubling = [2.0**i / (2.0 ** len(found) - 1) for i in range(len(found))]
+        if self.weights and len(self.weights) != len(found):
+            raise GanColorError(
+                f"perceptual.layer_weights: found {len(self.weights)} numbers, expected "
+                f"{len(found)}, one for each map"
+            )
         total = torch.zeros((), device=prediction.device)
-        for weight, f, w in zip(weights, found, wanted, strict=True):
-            total = total + weight / sum(weights) * F.l1_loss(f.float(), w.float())
+        for weight, f, w in zip(self.weights or doubling, found, wanted, strict=True):
+            total = total + weight * F.l1_loss(f.float(), w.float())
         return total
 
 

@@ -21,7 +21,7 @@ from gan_color.config import Config
 from gan_color.config_stages import DiscriminatorStage, Stage, SupervisedStage
 from gan_color.errors import GanColorError
 from gan_color.models.base import Batch
-from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.models.discriminator import create_discriminator
 from gan_color.training.precision import Kind, Precision
 from gan_color.training.recompute import recompute_blocks
 from gan_color.training.stages import build_step
@@ -110,7 +110,7 @@ def _peak(
             recompute_blocks(generator)
         discriminator = None
         if not isinstance(stage, SupervisedStage):
-            discriminator = MultiscaleDiscriminator(**config.discriminator.model_dump())
+            discriminator = create_discriminator(config.discriminator)
         precision = Precision(kind, torch.device("cpu"))
         whole = stage.model_copy(update={"batch": count, "accumulate": 1})
         step, _ = build_step(whole, generator, discriminator, precision, channels_last=True)

@@ -163,6 +163,15 @@ def test_degradation_changes_lightness_only_and_is_reproducible(folder: Path):
     assert not torch.equal(first[2], first[0])
 
 
+def test_rotation_turns_crops_reproducibly(folder: Path):
+    files = index_of(folder).files
+    plain, turned = (
+        CropDataset(files, 32, AugmentConfig(flip=0, rotate=degrees)) for degrees in (0, 45)
+    )
+    assert torch.equal(turned[(0, 1)][0], turned[(0, 1)][0])
+    assert not torch.equal(turned[(0, 1)][0], plain[(0, 1)][0])
+
+
 def test_items_are_uint8_rgb(folder: Path):
     crop, label = CropDataset(index_of(folder).files, 24, AugmentConfig())[0, 1]
     assert crop.dtype == torch.uint8

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan_color.models.discriminator import MultiscaleDiscriminator, PatchDiscriminator
+from gan_color.models.discriminator import Critic, MultiscaleDiscriminator, PatchDiscriminator
 
 
 def pictures(size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,6 +46,21 @@ def test_options_build_and_reach_every_parameter(norm: str, attention: bool):
     torch.stack([maps[-1].mean() for maps in discriminator(L, ab)]).sum().backward()
     assert ab.grad.abs().sum() > 0
     assert all(p.grad is not None for p in discriminator.parameters())
+
+
+def test_the_critic_sees_colours_and_reaches_every_parameter():
+    critic = Critic(8)
+    with torch.no_grad():
+        for name, parameter in critic.named_parameters():
+            if name.endswith("gain"):
+                parameter.fill_(0.5)
+    L, ab = pictures()
+    ab.mul_(0.2).requires_grad_()  # colours out of the gamut are clipped
+    features = critic(L, ab)
+    assert len(features) == 1
+    features[0][-1].mean().backward()
+    assert ab.grad.abs().sum() > 0
+    assert all(p.grad is not None for p in critic.parameters())
 
 
 def test_a_patch_sees_70_pixels():

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gan_color import losses
+from gan_color.errors import GanColorError
 
 
 def features(seed: int, scales: int = 3, maps: int = 5) -> losses.ScaleFeatures:
@@ -167,3 +168,12 @@ def test_perceptual_loss_is_zero_on_equal_pictures_and_its_network_never_changes
     assert b.grad.abs().sum() > 0
     assert all(p.grad is None for p in loss.parameters())
     assert all(torch.equal(v, before[k]) for k, v in loss.state_dict().items())
+
+
+def test_maps_weigh_what_they_are_told_to():
+    a, b = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)
+    maps = TwoMaps()
+    whole = [float(losses.PerceptualLoss(maps, w)(b, a)) for w in ((1, 0), (0, 1), (2, 3))]
+    assert whole[2] == pytest.approx(2 * whole[0] + 3 * whole[1])
+    with pytest.raises(GanColorError, match="found 3 numbers, expected 2"):
+        losses.PerceptualLoss(maps, (1, 2, 3))(b, a)

@@ -1,4 +1,4 @@
-"""One contract test over every registered model, and what is the U-Net's own."""
+"""What is the U-Net's own, and model files. The contract of all: test_contract.py."""
 
 from pathlib import Path
 
@@ -13,19 +13,11 @@ from gan_color.export import load_model, read_header, save_model, start_from
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.unet import UNet
 
-VARIANTS = [
-    (name, suffix) for name in models.names() for suffix in models.model_class(name).variants()
-]
 FAST = {
     "encoder": "mobilenetv3_small_050",
     "encoder_weights": "none",
     "widths": [16, 12, 8, 8, 8],
 }
-
-
-def create(name: str, suffix: str) -> Colorizer:
-    torch.manual_seed(0)
-    return models.create(name, **models.model_class(name).variants()[suffix])
 
 
 def small_unet(**options: object) -> Colorizer:
@@ -38,50 +30,6 @@ def batch(size: tuple[int, int] = (64, 64), count: int = 2) -> Batch:
     L = torch.rand(count, 1, *size, generator=generator) * 2 - 1
     ab = torch.rand(count, 2, *size, generator=generator) - 0.5
     return Batch(L, ab, torch.full((count,), -1))
-
-
-@pytest.mark.parametrize(("name", "suffix"), VARIANTS)
-def test_a_colorizer_keeps_the_contract(name: str, suffix: str, tmp_path: Path):
-    model = create(name, suffix)
-    if model.needs_prior:
-        model.set_prior(torch.full((313,), 1 / 313, dtype=torch.float64))
-    data = batch()
-
-    # Training: losses are finite scalars, and every parameter is reached.
-    output = model.train()(data.L)
-    losses = model.losses(output, data)
-    assert all(value.ndim == 0 and value.isfinite() for value in losses.values())
-    ab = model.decode(output)
-    assert ab.shape == data.ab.shape
-    with torch.no_grad():
-        for parameter in model.parameters():  # leave points where gradients vanish by design
-            parameter.add_(torch.randn_like(parameter) * 1e-3)
-    torch.stack(list(model.losses(model(data.L), data).values())).sum().backward()
-    missing = [n for n, p in model.named_parameters() if p.grad is None]
-    assert not missing
-
-    # Colouring: any size, in range, deterministic, and the mode is left as it was.
-    odd = batch((65, 97), 1).L
-    coloured = model.colorize(odd)
-    assert coloured.shape == (1, 2, 65, 97)
-    assert coloured.dtype == torch.float32
-    assert coloured.abs().max() <= 1
-    assert torch.equal(coloured, model.colorize(odd))
-    assert model.training
-
-    # Groups: each parameter once.
-    grouped = [id(p) for group in model.parameter_groups() for p in group]
-    assert sorted(grouped) == sorted(id(p) for p in model.parameters())
-
-    # A file: the same colours from it, without parametrisations, without the network.
-    path = tmp_path / "model.safetensors"
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    save_model(path, name, model, {"note": "test"})
-    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    loaded = load_model(path)
-    assert read_header(path)["record"] == {"note": "test"}
-    assert not any("parametrizations" in key for key in loaded.state_dict())
-    assert torch.allclose(loaded.colorize(odd), coloured, atol=1e-5)
 
 
 def test_an_unknown_model_is_named_with_the_closest():

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption, app
+from gan_color.cli.judges import (
+    AlexnetOption,
+    FrechetArgsOption,
+    FrechetDropOption,
+    FrechetOption,
+    FrechetWeightsOption,
+    InceptionOption,
+    find_judges,
+)
 from gan_color.errors import GanColorError
 
 if TYPE_CHECKING:
     from gan_color.evaluation import Result
-    from gan_color.evaluation.measure import Judges
-
-OFF = "off"
 
 
 @app.command()
@@ -37,25 +43,12 @@ def evaluate(
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write a page with pictures and plots here.")
     ] = None,
-    inception: Annotated[
-        str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
-    ] = None,
-    alexnet: Annotated[
-        str | None, typer.Option(help="LPIPS' weights: a path, or 'off'.", metavar="PATH")
-    ] = None,
-    frechet: Annotated[
-        str | None,
-        typer.Option(help="Also take distances in this timm backbone's features (not FID)."),
-    ] = None,
-    frechet_weights: Annotated[
-        str, typer.Option(help="'pretrained', or a .safetensors file's path.")
-    ] = "pretrained",
-    frechet_args: Annotated[
-        str, typer.Option(help="Arguments of the backbone, as YAML: '{bn_eps: 0.001}'.")
-    ] = "{}",
-    frechet_drop: Annotated[
-        list[str] | None, typer.Option(help="A submodule that the weights file lacks.")
-    ] = None,
+    inception: InceptionOption = None,
+    alexnet: AlexnetOption = None,
+    frechet: FrechetOption = None,
+    frechet_weights: FrechetWeightsOption = "pretrained",
+    frechet_args: FrechetArgsOption = "{}",
+    frechet_drop: FrechetDropOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Measure models on a folder of colour photographs, beside the all-grey answer.
@@ -83,7 +76,7 @@ def evaluate(
     if not answers:
         raise GanColorError("evaluate: expected --model FILE or --reference NAME")
     drop = tuple(frechet_drop or ())
-    judges = _judges(inception, alexnet, frechet, frechet_weights, frechet_args, drop)
+    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, drop)
     distributed.start(place)
     try:
         with tempfile.TemporaryDirectory() as temporary:
@@ -110,56 +103,6 @@ def _shaped(records: list[dict[str, object]], models: int) -> object:
         references = {str(record["answer"]): record for record in records[1:]}
         return {**records[0], "references": references}
     return records
-
-
-def _judges(
-    inception: str | None,
-    alexnet: str | None,
-    frechet: str | None,
-    frechet_weights: str,
-    frechet_args: str,
-    frechet_drop: tuple[str, ...],
-) -> "Judges":
-    """The networks that can be had. One that was asked for must be there; else a reason is kept."""
-    import yaml
-
-    from gan_color.evaluation.measure import Judges
-    from gan_color.evaluation.spaces import BackboneSpace, InceptionSpace, Lpips, load_inception
-
-    judges = Judges()
-    if inception == OFF:
-        judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), "--inception off")
-    else:
-        try:
-            network = load_inception(Path(inception) if inception else None)
-            judges.spaces.append(InceptionSpace(network, "tensorflow"))
-            judges.spaces.append(InceptionSpace(network, "clean"))
-        except GanColorError as error:
-            if inception:
-                raise
-            judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), str(error))
-    if alexnet == OFF:
-        judges.missing["lpips"] = "--alexnet off"
-    else:
-        try:
-            judges.lpips = Lpips(Path(alexnet) if alexnet else None)
-        except GanColorError as error:
-            if alexnet:
-                raise
-            judges.missing["lpips"] = str(error)
-    if frechet is None:
-        judges.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
-    else:
-        try:
-            arguments = yaml.safe_load(frechet_args)
-        except yaml.YAMLError:
-            arguments = None
-        if not isinstance(arguments, dict):
-            raise GanColorError(f"--frechet-args: found {frechet_args!r}, expected a YAML mapping")
-        judges.spaces.append(
-            BackboneSpace(frechet, frechet_weights, arguments=arguments, drop=frechet_drop)
-        )
-    return judges
 
 
 def _print(results: "list[Result]") -> None:

@@ -37,6 +37,8 @@ def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
             area_for_downscale="image",  # INTER_AREA when shrinking: linear would alias
         )
     ]
+    if augment.rotate:
+        steps.append(A.Rotate(limit=augment.rotate, border_mode=cv2.BORDER_REFLECT_101, p=1.0))
     if augment.flip:
         steps.append(A.HorizontalFlip(p=augment.flip))
     if augment.brightness or augment.contrast:

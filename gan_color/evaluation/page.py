@@ -66,6 +66,15 @@ def reasons(results: list[Result]) -> dict[str, list[str]]:
     return found
 
 
+def figure_rows(results: list[Result]) -> list[list[str]]:
+    """The table of figures that any answer has: a row a figure, its title first."""
+    rows = [
+        [title, *(cell(result.figures, key, digits) for result in results)]
+        for key, title, digits in ROWS
+    ]
+    return [row for row in rows if any(text != ABSENT for text in row[1:])]
+
+
 def write_page(path: Path, results: list[Result], summary: Summary, protocol: Protocol) -> None:
     """Write the page, whole or not at all."""
     first = results[0].figures
@@ -78,12 +87,7 @@ def write_page(path: Path, results: list[Result], summary: Summary, protocol: Pr
     if "warning" in first:
         parts.append(f"<p><b>{html.escape(first['warning'])}</b></p>")
     names = [result.answer.name for result in results]
-    rows = [
-        [title, *(cell(result.figures, key, digits) for result in results)]
-        for key, title, digits in ROWS
-        if any(cell(result.figures, key, digits) != ABSENT for result in results)
-    ]
-    parts.append(html_page.grid(["", *names], rows))
+    parts.append(html_page.grid(["", *names], figure_rows(results)))
     missing = {", ".join(keys): reason for reason, keys in reasons(results).items()}
     if missing:
         parts += ["<h2>Not measured</h2>", html_page.table(missing)]

@@ -12,6 +12,17 @@ from gan_color.validation import explain
 
 TABLE = {
     "unet": "gan_color.models.unet:UNet",
+    "zhang16": "gan_color.models.zhang16:Zhang16",
+    "zhang16_regression": "gan_color.models.zhang16:Zhang16Regression",
+    "iizuka16": "gan_color.models.iizuka16:Iizuka16",
+    "koalarization": "gan_color.models.koalarization:Koalarization",
+    "colornet": "gan_color.models.colornet:ColorNet",
+    "alpha": "gan_color.models.autoencoder:AlphaAutoencoder",
+    "beta": "gan_color.models.autoencoder:BetaAutoencoder",
+    "wallner_gan": "gan_color.models.wallner_gan:WallnerGan",
+    "pix2pix": "gan_color.models.pix2pix:Pix2Pix",
+    "pix2pixhd": "gan_color.models.pix2pixhd:Pix2PixHD",
+    "ddcolor": "gan_color.models.ddcolor:DDColor",
 }
 
 __all__ = ["Batch", "Colorizer", "ModelOptions", "create", "model_class", "names", "parse_options"]

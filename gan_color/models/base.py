@@ -71,14 +71,31 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return F.pad(x, padding, mode="replicate") if any(padding) else x
 
 
+def check_multiple(L: Tensor, multiple: int, name: str) -> None:
+    """Raise GanColorError unless `multiple` divides H and W of L [B, 1, H, W].
+
+    For models whose output is no picture yet, so that `forward` cannot crop what it padded.
+    """
+    height, width = L.shape[-2:]
+    if not torch.compiler.is_compiling() and (height % multiple or width % multiple):
+        raise GanColorError(
+            f"{name}: found {height} x {width} pixels, expected multiples of {multiple}; "
+            "change the stage's size, or colour through colorize()"
+        )
+
+
 class Colorizer(nn.Module):
     """Base of every model. A subclass sets `paper` and `Options`, and writes `forward`, `losses`
-    and, if it classifies, `decode`.
+    and, where its output is not ab itself, `decode`.
+
+    What `forward` returns is a tensor or a tuple of tensors; only `losses` and `decode` read it.
     """
 
     paper: ClassVar[str] = ""
+    # What a training needs beyond pictures, for `gan-color models`.
+    needs: ClassVar[str] = "nothing"
     Options: ClassVar[type[ModelOptions]] = ModelOptions
-    # Regression: the output is ab itself, differentiable, so that a GAN stage can train it.
+    # Regression: `decode` gives what the losses judge, so that a GAN stage can train it.
     regression: ClassVar[bool] = True
     # colorize() pads pictures to a multiple of this.
     stride: int = 1
@@ -92,17 +109,18 @@ class Colorizer(nn.Module):
         """Named sets of options worth listing: {suffix: options}; "" is the plain model."""
         return {"": {}}
 
-    def forward(self, L: Tensor) -> Tensor:
+    def forward(self, L: Tensor) -> Any:
         """L [B, 1, H, W] -> whatever `losses` and `decode` read."""
         raise NotImplementedError
 
-    def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:
         """The model's own terms, weighted, each a scalar; their sum is minimised."""
         raise NotImplementedError
 
-    def decode(self, output: Tensor) -> Tensor:
-        """Output -> ab [B, 2, H, W] in -1..1. Regression models return it as it is."""
-        return output
+    def decode(self, output: Any) -> Tensor:
+        """Output -> ab [B, 2, H, W] in -1..1. Here the output is ab already."""
+        ab: Tensor = output
+        return ab
 
     @property
     def needs_prior(self) -> bool:
@@ -116,6 +134,12 @@ class Colorizer(nn.Module):
     def device(self) -> torch.device:
         """Where it computes, and where `colorize` wants its L."""
         return next(self.parameters()).device
+
+    def set_classes(self, names: list[str]) -> None:
+        """Take the names of the training set's class folders; a label is an index into them.
+
+        Raises GanColorError where they are more than the model can tell apart.
+        """
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters from input to output, for layer-wise learning rates. One group here."""

@@ -38,7 +38,14 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.in_chans = in_chans
-        self.backbone = _create_backbone(name, weights == "pretrained", in_chans, arguments or {})
+        self.backbone = _create(
+            name,
+            weights == "pretrained",
+            "encoder_weights",
+            features_only=True,
+            in_chans=in_chans,
+            **(arguments or {}),
+        )
         for path in drop:
             _replace_by_identity(self.backbone, path)
         if weights not in ("pretrained", "none"):
@@ -68,18 +75,24 @@ class Encoder(nn.Module):
         return maps
 
 
-def _create_backbone(
-    name: str, pretrained: bool, in_chans: int, arguments: dict[str, Any]
+def create_classifier(
+    name: str, pretrained: bool, arguments: dict[str, Any], drop: tuple[str, ...] = ()
 ) -> nn.Module:
+    """A timm classifier: [B, 3, H, W] -> logits. Raises GanColorError where it cannot be had."""
+    classifier = _create(name, pretrained, "classifier_weights", **arguments)
+    for path in drop:
+        _replace_by_identity(classifier, path)
+    return classifier
+
+
+def _create(name: str, pretrained: bool, option: str, **arguments: Any) -> nn.Module:
     try:
-        backbone: nn.Module = timm.create_model(
-            name, features_only=True, pretrained=pretrained, in_chans=in_chans, **arguments
-        )
+        backbone: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
     except (OSError, httpx.HTTPError) as error:
         reason = str(error).strip().splitlines()[0]
         raise GanColorError(
             f"encoder: could not download the weights of {name!r} ({type(error).__name__}: "
-            f"{reason}); set encoder_weights to the path of a .safetensors file, or to 'none'"
+            f"{reason}); set {option} to the path of a .safetensors file, or to 'none'"
         ) from None
     except (RuntimeError, TypeError, AttributeError) as error:
         raise GanColorError(f"encoder: timm cannot build {name!r}: {error}") from None

@@ -15,11 +15,13 @@ Normalization = Literal["spectral", "batch", "both", "none"]
 class Convolution(nn.Sequential):
     """Convolution, then ReLU, then BatchNorm (DeOldify's order), with what `norm` asks for."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, norm: Normalization) -> None:
-        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, norm: Normalization, bias: bool = True
+    ) -> None:
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
         nn.init.kaiming_normal_(conv.weight)
-        assert conv.bias is not None
-        nn.init.zeros_(conv.bias)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
         layers: list[nn.Module] = [spectral_norm(conv) if norm in ("spectral", "both") else conv]
         layers.append(nn.ReLU(inplace=True))
         if norm in ("batch", "both"):
@@ -89,6 +91,31 @@ class SelfAttention(nn.Module):
         attended = F.scaled_dot_product_attention(q, k, v)
         attended = attended.transpose(-1, -2).reshape(B, C, H, W)
         out: Tensor = x + self.gain * self.to_out(attended)
+        return out
+
+
+class SaganAttention(nn.Module):
+    """Self-attention as SAGAN's section 3 has it: one head, keys and queries of an eighth of the
+    channels, no scaling, a gain that starts at 0.
+    """
+
+    def __init__(self, channels: int, norm: Normalization, bias: bool = False) -> None:
+        super().__init__()
+        wrap = spectral_norm if norm in ("spectral", "both") else nn.Identity()
+        conv = partial(nn.Conv2d, channels, kernel_size=1, bias=bias)
+        self.query = wrap(conv(channels // 8))
+        self.key = wrap(conv(channels // 8))
+        self.value = wrap(conv(channels))
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, C, H, W = x.shape
+        q, k, v = (
+            project(x).view(B, 1, -1, H * W).transpose(2, 3)
+            for project in (self.query, self.key, self.value)
+        )
+        attended = F.scaled_dot_product_attention(q, k, v, scale=1.0)  # [B, 1, H * W, C]
+        out: Tensor = x + self.gain * attended.transpose(2, 3).reshape(B, C, H, W)
         return out
 
 

@@ -2,7 +2,8 @@
 
 After DeOldify (https://github.com/jantic/DeOldify) and U-Net (https://arxiv.org/abs/1505.04597),
 with these differences: it predicts ab, not RGB; skips are arguments, not hooks, so that copies,
-compilation and export work; any timm backbone with a feature pyramid serves as encoder.
+compilation and export work; any timm backbone with a feature pyramid serves as encoder. With
+`decoder: queries` DDColor's colour queries paint the last maps.
 """
 
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,7 @@ from gan_color.losses import PixelKind, pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.encoder import Encoder
 from gan_color.models.layers import Normalization, UpBlock
+from gan_color.models.queries import ColorQueries
 
 # `gan-color models` prints parameters and FLOPs of each. Widths run from the deepest level
 # (stride 16) to full resolution.
@@ -24,6 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "base": {"encoder": "resnet34", "widths": (512, 256, 192, 128, 64), "convolutions": 2},
     "large": {"encoder": "convnext_tiny", "widths": (768, 512, 256, 128, 96), "convolutions": 2},
 }
+QUERIED = 3  # levels, from the deepest on, that colour queries attend to
 
 
 class UNetOptions(ModelOptions):
@@ -42,6 +45,10 @@ class UNetOptions(ModelOptions):
     norm: Normalization = "both"
     attention_stride: int | None = Field(16, description="level that attends to itself, or null")
     blur: bool = True
+    decoder: Literal["unet", "queries"] = Field("unet", description="queries: DDColor's, on top")
+    queries: int = Field(100, ge=1, description="colours looked for (decoder: queries)")
+    query_layers: int = Field(9, ge=1)
+    query_width: int = Field(256, ge=32, multiple_of=32)
     bound: Literal["tanh", "clip"] = Field("tanh", description="how ab is kept in -1..1")
     # The model's own loss: see gan_color.losses.pixel_loss.
     pixel: PixelKind = "huber"
@@ -73,12 +80,15 @@ class UNet(Colorizer):
     """Encoder -> decoder with skips -> ab. Works at any size; fastest at multiples of 32."""
 
     paper = "https://github.com/jantic/DeOldify (U-Net with self-attention, NoGAN)"
+    needs = "a pretrained timm backbone"
     Options: ClassVar[type[ModelOptions]] = UNetOptions
     rebalance_weights: Tensor | None
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
-        return {preset: {"preset": preset, "encoder_weights": "none"} for preset in PRESETS}
+        found = {preset: {"preset": preset, "encoder_weights": "none"} for preset in PRESETS}
+        queries = {"preset": "small", "decoder": "queries", "encoder_weights": "none"}
+        return {**found, "small-queries": queries}
 
     def __init__(self, options: UNetOptions) -> None:
         super().__init__(options)
@@ -108,6 +118,13 @@ class UNet(Colorizer):
             )
             inputs, stride = width, stride // 2
         self.blocks = nn.ModuleList(blocks)
+        self.queries: ColorQueries | None = None
+        if options.decoder == "queries":
+            self.pixels = nn.Conv2d(inputs, options.query_width, 1)
+            self.queries = ColorQueries(
+                levels[:QUERIED], options.queries, options.query_layers, options.query_width
+            )
+            inputs = options.queries + 1
         self.head = nn.Conv2d(inputs, 2, 1)
         # Starting from grey: no colour is claimed before something was learnt.
         nn.init.zeros_(self.head.weight)
@@ -125,9 +142,14 @@ class UNet(Colorizer):
         skips: dict[int, Tensor] = dict(zip(self.encoder.strides[:-1], maps[:-1], strict=True))
         skips[1] = L.to(maps[0].dtype)
         x, stride = maps[-1], self.stride // 2
+        decoded = []
         for block in self.blocks:
             x = block(x, skips.get(stride))
+            decoded.append(x)
             stride //= 2
+        if self.queries is not None:
+            colours = self.queries(decoded[:QUERIED], self.pixels(x))
+            x = torch.cat((colours, L.to(colours.dtype)), dim=1)
         ab = self.head(x)[..., :height, :width]
         return torch.tanh(ab) if self.settings.bound == "tanh" else ab
 

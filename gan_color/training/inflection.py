@@ -31,7 +31,7 @@ from gan_color.evaluation.spaces import FeatureSpace
 from gan_color.lab import AB_SCALE, float_to_rgb8, rgb8_to_float, rgb_to_lab, scale
 from gan_color.losses import Objective, discriminator_accuracy, to_rgb
 from gan_color.models.base import Colorizer
-from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.models.discriminator import Discriminator
 from gan_color.training.precision import Precision
 
 BATCH = 16
@@ -111,7 +111,7 @@ class Watch:
     def judge(
         self,
         generator: Colorizer,
-        discriminator: MultiscaleDiscriminator,
+        discriminator: Discriminator,
         objective: Objective,
     ) -> Judgement:
         """Figures of a generator (FIGURES), and the discriminators' accuracies on its fakes.
@@ -146,7 +146,7 @@ class Watch:
 
     @torch.no_grad()
     def _accuracies(
-        self, pictures: Tensor, discriminator: MultiscaleDiscriminator, objective: Objective
+        self, pictures: Tensor, discriminator: Discriminator, objective: Objective
     ) -> Judgement:
         was_training = discriminator.training
         discriminator.eval()

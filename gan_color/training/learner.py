@@ -1,26 +1,28 @@
 """fastai's Learner as the driver of a stage, through one overridden method.
 
-What happens in a batch is ours (gan_color.training.steps); the Learner brings the one-cycle
-schedule over parameter groups, the events that callbacks hang on, and resuming at an epoch.
+What happens in a batch is ours (gan_color.training.steps); the Learner brings schedules over
+parameter groups, the events that callbacks hang on, and resuming at an epoch.
 Of fastai's own callbacks only the counter of iterations is used: its Recorder would wait for the
 device after every batch, and its ProgressCallback knows nothing of images.
 """
 
 from typing import Any
 
-import fastai.callback.schedule  # noqa: F401  (adds fit_one_cycle to Learner)
 import numpy as np
 import torch
 from fastai.callback.core import TrainEvalCallback
+from fastai.callback.schedule import ParamScheduler
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from torch.utils.data import DataLoader
 
+from gan_color.config_stages import Stage
 from gan_color.console import console
 from gan_color.data.dataset import Item
 from gan_color.errors import GanColorError
 from gan_color.models.base import Batch
+from gan_color.training.schedules import rate_schedule
 from gan_color.training.steps import Losses, Step
 
 
@@ -82,13 +84,8 @@ class ColorLearner(Learner):
         self.losses = update(self.step, batch)
         self.loss = self.losses["total"]
 
-    def fit_stage(self, epochs: int, pct_start: float, start_epoch: int) -> None:
-        """One cycle over `epochs`, up to the rate each parameter group came with."""
-        beta = self.opt.hypers[0]["mom"]
-        self.fit_one_cycle(
-            epochs,
-            lr_max=np.array([group["lr"] for group in self.opt.hypers]),
-            pct_start=min(max(pct_start, 1e-3), 1 - 1e-3),  # both ends divide by 0
-            moms=(beta, beta, beta),
-            start_epoch=start_epoch,
-        )
+    def fit_stage(self, epochs: int, stage: Stage, start_epoch: int) -> None:
+        """Train over `epochs` under the stage's schedule, up to the rate each group came with."""
+        rates = np.array([group["lr"] for group in self.opt.hypers])
+        scheduler = ParamScheduler({"lr": rate_schedule(stage, rates)})
+        self.fit(epochs, cbs=[scheduler], start_epoch=start_epoch)

@@ -9,7 +9,7 @@ from gan_color.config_stages import SupervisedStage
 from gan_color.errors import GanColorError
 from gan_color.export import start_from
 from gan_color.models.base import Colorizer
-from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.models.discriminator import Discriminator, create_discriminator
 from gan_color.training import checkpoint
 from gan_color.training.average import Average
 from gan_color.training.recompute import recompute_blocks
@@ -23,9 +23,9 @@ class Networks:
 
     def __init__(self, config: Config, device: torch.device, resumed: bool) -> None:
         self.generator = _create_generator(config, resumed)
-        self.discriminator: MultiscaleDiscriminator | None = None
+        self.discriminator: Discriminator | None = None
         if not all(isinstance(stage, SupervisedStage) for stage in config.stages):
-            self.discriminator = MultiscaleDiscriminator(**config.discriminator.model_dump())
+            self.discriminator = create_discriminator(config.discriminator)
         for module in self._trained():
             module.to(device)
             if config.run.channels_last:
@@ -36,6 +36,11 @@ class Networks:
             recompute_blocks(self.generator)  # the EMA, made before, is never trained
         if config.run.start:
             self.average.skip_ramp()  # the weights it starts with are not wild
+
+    def set_classes(self, names: list[str]) -> None:
+        """Tell the generator, and its EMA, what the labels stand for."""
+        for model in (self.generator, self.average.model):
+            model.set_classes(names)
 
     def _trained(self) -> list[nn.Module]:
         return [m for m in (self.generator, self.discriminator) if m is not None]

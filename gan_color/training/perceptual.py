@@ -10,17 +10,18 @@ from gan_color.errors import GanColorError
 from gan_color.losses import PerceptualLoss
 from gan_color.models.encoder import Encoder, load_weights
 
-# The activations before the last three poolings, as DeOldify's FeatureLoss reads them.
-VGG16_BN_TAPS = (22, 32, 42)
-
 
 class VGG16Features(nn.Module):
-    """torchvision's VGG16 with BatchNorm, ImageNet weights, three maps before poolings 3 to 5."""
+    """torchvision's VGG16 with BatchNorm and ImageNet weights: the maps after some `layers`.
+
+    22, 32 and 42 are the activations before the last three poolings, which DeOldify's FeatureLoss
+    reads; 0, 7, 14, 24 and 34 are the first convolution of each block, which DDColor reads.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, weights: str) -> None:
+    def __init__(self, weights: str, taps: tuple[int, ...]) -> None:
         import torchvision
 
         super().__init__()
@@ -35,7 +36,8 @@ class VGG16Features(nn.Module):
         else:
             network = torchvision.models.vgg16_bn()
             load_weights(network.features, Path(weights), prefix="features.")
-        self.layers = network.features[: VGG16_BN_TAPS[-1] + 1]
+        self.taps = taps
+        self.layers = network.features[: max(taps) + 1]
         for layer in self.layers:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
@@ -46,7 +48,7 @@ class VGG16Features(nn.Module):
         x, maps = (picture - self.mean) / self.std, []
         for i, layer in enumerate(self.layers):
             x = layer(x)
-            if i in VGG16_BN_TAPS:
+            if i in self.taps:
                 maps.append(x)
         return maps
 
@@ -59,7 +61,7 @@ def create_perceptual(config: PerceptualConfig) -> PerceptualLoss:
             "file: random features judge nothing"
         )
     if config.backbone == "vgg16_bn":
-        return PerceptualLoss(VGG16Features(config.weights))
-    return PerceptualLoss(
-        Encoder(config.backbone, config.weights, 3, dict(config.args), config.drop)
-    )
+        features: nn.Module = VGG16Features(config.weights, config.layers)
+    else:
+        features = Encoder(config.backbone, config.weights, 3, dict(config.args), config.drop)
+    return PerceptualLoss(features, config.layer_weights)

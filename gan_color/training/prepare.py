@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +66,14 @@ def find_data(config: Config) -> Data:
     grey = sum(file.grey for file in train + valid)
     if data.drop_grey:
         train, valid = ([f for f in files if not f.grey] for files in (train, valid))
+    if data.only is not None:
+        train = [file for file in train if re.search(data.only, file.path.name)]
     bad = index.bad + valid_index.bad
     for purpose, files in (("train on", train), ("validate on", valid)):
         if not files:
             raise GanColorError(
                 f"data: no pictures left to {purpose} ({len(bad)} unreadable, {grey} grey); "
-                "expected at least one: see data.folders, data.valid and data.valid_share"
+                "expected at least one: see data.folders, only, valid and valid_share"
             )
     summary = {
         "train": len(train),

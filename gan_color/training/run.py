@@ -46,6 +46,7 @@ class Run:
         self.data = find_data(config)
         torch.manual_seed(config.run.seed)
         self.networks = Networks(config, self.device, resumed is not None)
+        self.networks.set_classes(self.data.summary["classes"])
         if self.networks.generator.needs_prior:
             prior = measure_prior(self.data, config, keep=resumed is not None)
             self.networks.generator.set_prior(prior)
@@ -110,7 +111,7 @@ class Run:
                 self.save_checkpoint()  # a place to go back to
         start_epoch = self.record.images // (batches * stage.batch)
         try:
-            learner.fit_stage(epochs, stage.pct_start, start_epoch)
+            learner.fit_stage(epochs, stage, start_epoch)
         finally:
             track.close()
         if watching:

@@ -12,7 +12,7 @@ from gan_color.config_stages import (
     SupervisedStage,
 )
 from gan_color.models.base import Colorizer
-from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.models.discriminator import Discriminator
 from gan_color.training.perceptual import create_perceptual
 from gan_color.training.precision import Precision
 from gan_color.training.steps import (
@@ -54,16 +54,28 @@ def generator_groups(
     return groups
 
 
+def _optimizer(
+    groups: list[dict[str, Any]], stage: Stage, name: str, weight_decay: float, fused: bool
+) -> torch.optim.Optimizer:
+    if name == "adadelta":  # Zeiler 2012, https://arxiv.org/abs/1212.5701
+        return torch.optim.Adadelta(groups, rho=stage.betas[1], weight_decay=weight_decay)
+    if name == "rmsprop":
+        return torch.optim.RMSprop(groups, alpha=stage.betas[1], weight_decay=weight_decay)
+    # Adam adds the decay to the gradient, as L2 does; AdamW takes it off the weights.
+    kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
+    return kind(groups, betas=stage.betas, weight_decay=weight_decay, fused=fused)
+
+
 def _updater(
     module: nn.Module,
     groups: list[dict[str, Any]],
     stage: Stage,
     precision: Precision,
+    name: str,
     weight_decay: float,
 ) -> Updater:
-    optimizer = torch.optim.AdamW(
-        groups, betas=stage.betas, weight_decay=weight_decay, fused=precision.device.type != "mps"
-    )
+    fused = precision.device.type in ("cpu", "cuda")
+    optimizer = _optimizer(groups, stage, name, weight_decay, fused)
     return Updater(module, optimizer, precision, stage.clip)
 
 
@@ -81,7 +93,7 @@ def _terms(
 def build_step(
     stage: Stage,
     generator: Colorizer,
-    discriminator: MultiscaleDiscriminator | None,
+    discriminator: Discriminator | None,
     precision: Precision,
     channels_last: bool,
 ) -> tuple[Step, dict[str, Updater]]:
@@ -96,13 +108,15 @@ def build_step(
             for module in generator.pretrained_modules():
                 module.requires_grad_(False)
         groups = generator_groups(generator, stage)
-        updaters["generator"] = _updater(generator, groups, stage, precision, stage.weight_decay)
+        updaters["generator"] = _updater(
+            generator, groups, stage, precision, stage.optimizer, stage.weight_decay
+        )
     if isinstance(stage, DiscriminatorStage | AdversarialStage):
         assert discriminator is not None
         ratio = stage.discriminator_lr if isinstance(stage, AdversarialStage) else 1.0
         groups = [{"params": list(discriminator.parameters()), "lr": ratio * stage.lr}]
         # Spectral norm makes the scale of a weight meaningless, so there is nothing to decay.
-        updaters["discriminator"] = _updater(discriminator, groups, stage, precision, 0.0)
+        updaters["discriminator"] = _updater(discriminator, groups, stage, precision, "adamw", 0.0)
     step: Step
     if isinstance(stage, SupervisedStage):
         step = SupervisedStep(

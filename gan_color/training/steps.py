@@ -23,7 +23,7 @@ from gan_color.losses import (
     to_rgb,
 )
 from gan_color.models.base import Batch, Colorizer
-from gan_color.models.discriminator import MultiscaleDiscriminator
+from gan_color.models.discriminator import Discriminator
 from gan_color.training.precision import Precision
 
 Losses = dict[str, Tensor]
@@ -188,7 +188,7 @@ class DiscriminatorStep:
     def __init__(
         self,
         generator: Colorizer,
-        discriminator: MultiscaleDiscriminator,
+        discriminator: Discriminator,
         updater: Updater,
         precision: Precision,
         objective: Objective = "lsgan",
@@ -231,7 +231,7 @@ class AdversarialStep:
     def __init__(
         self,
         generator: Colorizer,
-        discriminator: MultiscaleDiscriminator,
+        discriminator: Discriminator,
         generator_updater: Updater,
         discriminator_updater: Updater,
         precision: Precision,

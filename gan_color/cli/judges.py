@@ -1,0 +1,83 @@
+"""The judging networks that evaluate and compare share, and their options."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gan_color.errors import GanColorError
+
+if TYPE_CHECKING:
+    from gan_color.evaluation.measure import Judges
+
+OFF = "off"
+
+InceptionOption = Annotated[
+    str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
+]
+AlexnetOption = Annotated[
+    str | None, typer.Option(help="LPIPS' weights: a path, or 'off'.", metavar="PATH")
+]
+FrechetOption = Annotated[
+    str | None,
+    typer.Option(help="Also take distances in this timm backbone's features (not FID)."),
+]
+FrechetWeightsOption = Annotated[
+    str, typer.Option(help="'pretrained', or a .safetensors file's path.")
+]
+FrechetArgsOption = Annotated[
+    str, typer.Option(help="Arguments of the backbone, as YAML: '{bn_eps: 0.001}'.")
+]
+FrechetDropOption = Annotated[
+    list[str] | None, typer.Option(help="A submodule that the weights file lacks.")
+]
+
+
+def find_judges(
+    inception: str | None,
+    alexnet: str | None,
+    frechet: str | None,
+    frechet_weights: str,
+    frechet_args: str,
+    frechet_drop: tuple[str, ...],
+) -> "Judges":
+    """The networks that can be had. One that was asked for must be there; else a reason is kept."""
+    import yaml
+
+    from gan_color.evaluation.measure import Judges
+    from gan_color.evaluation.spaces import BackboneSpace, InceptionSpace, Lpips, load_inception
+
+    judges = Judges()
+    if inception == OFF:
+        judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), "--inception off")
+    else:
+        try:
+            network = load_inception(Path(inception) if inception else None)
+            judges.spaces.append(InceptionSpace(network, "tensorflow"))
+            judges.spaces.append(InceptionSpace(network, "clean"))
+        except GanColorError as error:
+            if inception:
+                raise
+            judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), str(error))
+    if alexnet == OFF:
+        judges.missing["lpips"] = "--alexnet off"
+    else:
+        try:
+            judges.lpips = Lpips(Path(alexnet) if alexnet else None)
+        except GanColorError as error:
+            if alexnet:
+                raise
+            judges.missing["lpips"] = str(error)
+    if frechet is None:
+        judges.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
+    else:
+        try:
+            arguments = yaml.safe_load(frechet_args)
+        except yaml.YAMLError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise GanColorError(f"--frechet-args: found {frechet_args!r}, expected a YAML mapping")
+        judges.spaces.append(
+            BackboneSpace(frechet, frechet_weights, arguments=arguments, drop=frechet_drop)
+        )
+    return judges
