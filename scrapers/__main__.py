@@ -4,4 +4,5 @@ import sys
 
 from scrapers.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that examine pictures import this file too
+    sys.exit(main())

@@ -133,3 +133,90 @@ def urls(
         console.print(f"{name}: {error}", style="yellow", markup=False)
     console.print(f"{output}: {count:,} addresses; download them by\n", markup=False)
     typer.echo(command(output))
+
+
+@app.command()
+def clean(
+    folder: Folder,
+    rules: Annotated[Path | None, typer.Option(help="thresholds, as datasets/clean.yml")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="write verdicts, move nothing")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="bring back all that was moved")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes")] = None,
+) -> None:
+    """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
+    from scrapers import clean as cleaning
+    from scrapers.checks.rules import Rules
+    from scrapers.recipe import parse, read_yaml
+
+    if undo:
+        console.print(f"{folder}: {cleaning.undo(folder):,} files brought back", markup=False)
+        return
+    chosen = parse(Rules, read_yaml(rules), rules) if rules else Rules()
+    with progress() as bars:
+        task = bars.add_task("examine", total=len(cleaning.files(folder)))
+        counts = cleaning.clean(
+            folder, chosen, dry_run, workers, lambda done: bars.update(task, advance=done)
+        )
+    table = Table("verdict", "pictures", title=str(folder))
+    for verdict, count in counts.most_common():
+        table.add_row(verdict, f"{count:,}")
+    console.print(table)
+    console.print(f"look at {folder / 'report.html'}", markup=False)
+
+
+@app.command()
+def split(
+    folder: Folder,
+    val: Annotated[float, typer.Option(help="share to validate on")] = 0.05,
+    test: Annotated[float, typer.Option(help="share to test on")] = 0.0,
+) -> None:
+    """Move pictures to images/train, images/val, images/test; what belongs together stays so."""
+    from scrapers import prepare
+
+    for name, count in sorted(prepare.split(folder, val, test).items()):
+        console.print(f"{folder}/images/{name}: {count:,} pictures", markup=False)
+
+
+@app.command()
+def resize(
+    folder: Folder,
+    short_side: Annotated[int, typer.Option(min=16, help="pixels")] = 288,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_288")] = None,
+) -> None:
+    """Write a second dataset whose pictures are no larger than they need be; never enlarges."""
+    from scrapers import prepare
+
+    target = output or folder.with_name(f"{folder.name}_{short_side}")
+    with progress() as bars:
+        task = bars.add_task("resize", total=None)
+        prepare.resize(folder, target, short_side, lambda n: bars.update(task, advance=n))
+    console.print(f"{target}", markup=False)
+
+
+@app.command()
+def pack(
+    folder: Folder,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_shards")] = None,
+    per_shard: Annotated[int, typer.Option(min=1, help="pictures in a tar")] = 1000,
+) -> None:
+    """Write WebDataset tars, which the trainer's data.folders takes too."""
+    from scrapers import pack as packing
+
+    target = output or folder.with_name(f"{folder.name}_shards")
+    count = packing.pack(folder, target, per_shard)
+    console.print(f"{target}: {count:,} tars", markup=False)
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
+    pictures: Annotated[int, typer.Option(min=1, help="how many pictures, or hashes")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="real pictures, or labelled ones")] = None,
+    labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
+) -> None:
+    """Measure: pictures a second, or verdicts against labels."""
+    from scrapers import bench as benching
+
+    typer.echo(benching.run(what, pictures, folder, labels))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from scrapers.checks.verdict import BadPictureError
 
@@ -22,6 +22,9 @@ FORMATS = {
     "PPM": ".ppm",
 }
 PIXEL_LIMIT = 150_000_000
+# Imported so that they are registered; Pillow's own five are always.
+_PLUGINS = (TiffImagePlugin, WebPImagePlugin)
+OPENED = tuple(name for name in FORMATS if name != "MPO")
 # The size of pictures is checked below, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -35,7 +38,7 @@ def identify(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(path, formats=tuple(FORMATS))
+            image = Image.open(path, formats=OPENED)
             frames = getattr(image, "n_frames", 1)
     except UnidentifiedImageError:
         name = "corrupt" if named_as_picture else "unsupported"
