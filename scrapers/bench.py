@@ -168,17 +168,17 @@ def verdicts(folder: Path, labels: Path) -> str:
     for part in ("tuned", "reported", "both"):
         easy = [r for r in rows if r["hard"] == "0" and part in (half(r["file"]), "both")]
         pairs = Counter(
-            (
-                r["expected"].partition(":")[0],
-                partner.get(r["file"], got[r["file"]]).partition(":")[0],
-            )
-            for r in easy
+            (_kind(r["expected"]), _kind(partner.get(r["file"], got[r["file"]]))) for r in easy
         )
         lines += ["", f"{part} half: {len(easy)} rows that are not hard", "", *_table(pairs)]
-    wrong = [r for r in rows if r["expected"].partition(":")[0] == "keep"]
+    wrong = [r for r in rows if r["expected"] == "keep"]
     coloured = [r["file"] for r in wrong if got[r["file"]] in ("grayscale", "sepia")]
     lines += ["", f"keep rows refused for their colours, hard ones included: {len(coloured)}"]
     return "\n".join(lines[1:])
+
+
+def _kind(verdict: str) -> str:
+    return verdict.partition(":")[0]
 
 
 def _table(pairs: Counter[tuple[str, str]]) -> list[str]:

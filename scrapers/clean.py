@@ -188,11 +188,13 @@ def clean(
     Raises ScraperError for a folder without pictures.
     """
     rules = rules or Rules()
+    if not folder.is_dir():
+        raise ScraperError(f"found no folder {str(folder)!r}, expected one with pictures")
     with only_one(folder):
+        earlier = _after_a_kill(folder, manifest.read(folder))
         names = files(folder)
-        if not names:
+        if not names and not earlier:
             raise ScraperError(f"found no files in {str(folder)!r}, expected pictures")
-        earlier = manifest.read(folder)
         examined = examine_all(folder, names, rules, workers, watch)
         find_duplicates(folder, [found for found in examined if found.verdict == KEEP], rules)
         rows = _rows(examined, earlier)
@@ -245,6 +247,20 @@ def _move(folder: Path, rows: list[Row], examined: dict[str, Examined]) -> None:
                 row.reason = ", ".join(found.changes)
                 _measure(folder, row)
     manifest.write(folder, rows)
+
+
+def _after_a_kill(folder: Path, rows: list[Row]) -> list[Row]:
+    """The rows as the disk has it, where a run was killed between a move and the manifest."""
+    by_file = {row.file: row for row in rows}
+    for move in read_jsonl(_log(folder)):
+        source, target = folder / move["from"], folder / move["to"]
+        if source.exists() or not target.exists():
+            continue
+        if move.get("rewritten"):
+            target.rename(source)  # its normalised copy was not in place yet
+        elif move["from"] in by_file:
+            by_file[move["from"]].file = move["to"]
+    return rows
 
 
 def _measure(folder: Path, row: Row) -> None:

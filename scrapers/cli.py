@@ -212,7 +212,7 @@ def pack(
 @app.command()
 def bench(
     what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
-    pictures: Annotated[int, typer.Option(min=1, help="how many pictures, or hashes")] = 0,
+    pictures: Annotated[int, typer.Option(min=0, help="how many; 0: the usual")] = 0,
     folder: Annotated[Path | None, typer.Option(help="real pictures, or labelled ones")] = None,
     labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
 ) -> None:

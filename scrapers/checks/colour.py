@@ -81,9 +81,13 @@ def judge(found: Chroma, rules: Rules) -> Verdict | None:
 
 def is_toned(found: Chroma, rules: Rules) -> bool:
     """Whether ab follows lightness alone."""
+    if found.high > rules.toned_chroma:
+        return False
+    # Toning may bend its curve: the wider for it, but all of it explained.
+    if found.fit >= 0.9 and found.left <= rules.toned_curve * found.high:
+        return True
     return (
-        found.high <= rules.toned_chroma
-        and found.fit >= rules.toned_fit
+        found.fit >= rules.toned_fit
         and found.left <= rules.toned_left * found.high
         and found.minor <= rules.toned_width * found.high
     )

@@ -11,26 +11,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scrapers.checks.phash import phash
+from scrapers.checks.phash import phashes
 
 Hashes = NDArray[np.uint64]
 WORDS, BITS = 4, 16
 BLOCK = 4_000_000  # pairs compared at a time
-# Centre crops whose hashes are looked up beside the picture's own.
+# Crops whose hashes are looked up beside the picture's own: of the centre, and of each corner.
 CROPS = (0.95, 0.9, 0.85)
-VARIANTS = 2 * (1 + len(CROPS))
+CORNER = 0.93
+VARIANTS = 2 * (1 + len(CROPS) + 4)
 THUMB = 64
 
 
 def variants(luma: NDArray[np.uint8]) -> list[int]:
-    """Hashes of a grey picture [H, W]: itself, its centre crops, and all of them mirrored.
+    """Hashes of a grey picture [H, W]: itself, its crops, and all of them mirrored.
 
     The first is the picture's own.
     """
-    small = cv2.resize(luma, (128, 128), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(luma, (128, 128), interpolation=cv2.INTER_AREA), np.uint8)
     cut = [round(64 * (1 - crop)) for crop in CROPS]
     views = [small, *(small[c : 128 - c, c : 128 - c] for c in cut)]
-    return [phash(view) for view in views] + [phash(view[:, ::-1]) for view in views]
+    side = round(128 * CORNER)
+    views += [small[y : y + side, x : x + side] for y in (0, 128 - side) for x in (0, 128 - side)]
+    both = [phashes(view) for view in views]
+    return [own for own, _ in both] + [mirrored for _, mirrored in both]
 
 
 def _word(hashes: Hashes, number: int) -> NDArray[np.int64]:

@@ -102,7 +102,7 @@ def _look(rgb: np.ndarray, found: Examined, rules: Rules) -> Examined:
         small = small[top:bottom, left:right]
     measured = colour.chroma(small)
     found.chroma = measured.mean
-    found.hashes = variants(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    found.hashes = variants(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8))
     if measured.high < rules.grey_chroma:
         verdict = colour.judge(measured, rules)
     else:
@@ -116,8 +116,8 @@ def _scaled(small: np.ndarray, found: Examined, rules: Rules) -> int:
     """The least border, in pixels of the shrunk picture."""
     if not rules.border:
         return 0
-    scale = min(small.shape[:2]) / max(1, min(found.width, found.height))
-    return max(2, round(rules.border * scale))
+    scale = float(min(small.shape[:2])) / max(1, min(found.width, found.height))
+    return max(2, int(rules.border * scale + 0.5))
 
 
 def _plain(small: np.ndarray, measured: colour.Chroma, rules: Rules) -> Verdict | None:
