@@ -270,7 +270,7 @@ def _measure(folder: Path, row: Row) -> None:
 
 
 def undo(folder: Path) -> int:
-    """Bring every quarantined file back to its place; how many."""
+    """Bring every quarantined file back to its place and forget all verdicts; how many files."""
     with only_one(folder):
         path = _log(folder)
         back: dict[str, str] = {}
@@ -284,15 +284,14 @@ def undo(folder: Path) -> int:
             back[move["to"]] = move["from"]
         rows = manifest.read(folder)
         for row in rows:
-            restored = back.get(row.file)
-            if restored or row.file in back.values():
-                row.file = restored or row.file
-                row.verdict, row.reason, row.score = "", "", 0.0
+            row.file = back.get(row.file, row.file)
+            row.verdict, row.reason, row.score = "", "", 0.0
         if rows:
             manifest.write(folder, rows)
         if path.exists():
             write_text(path, "")
-        for place in sorted((folder / QUARANTINE).rglob("*"), reverse=True):
+        quarantine = folder / QUARANTINE
+        for place in [*sorted(quarantine.rglob("*"), reverse=True), quarantine]:
             if place.is_dir() and not any(place.iterdir()):
                 place.rmdir()
         return count

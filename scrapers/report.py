@@ -84,6 +84,26 @@ def _ends(rows: list[Row]) -> list[Row]:
     return ranked if len(ranked) <= SHEET else ranked[: SHEET // 2] + ranked[-SHEET // 2 :]
 
 
+def sheet(folder: Path, rows: list[Row], side: int = 120) -> bytes:
+    """A contact sheet as PNG: one line per verdict, its first pictures."""
+    lines = []
+    for verdict in sorted({row.verdict.partition(":")[0] for row in rows}):
+        line = np.full((side + 24, 5 * (side + 8), 3), 255, np.uint8)
+        place = (4, 16)
+        cv2.putText(line, verdict, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        same = [row for row in rows if row.verdict.partition(":")[0] == verdict]
+        for i, row in enumerate(same[:5]):
+            try:
+                rgb = shrink(to_rgb(decode(identify(folder / row.file), side)), side)
+            except (BadPictureError, OSError):
+                continue
+            rgb = rgb[:side, :side]
+            left = i * (side + 8)
+            line[22 : 22 + rgb.shape[0], left : left + rgb.shape[1]] = rgb[: side + 2]
+        lines.append(line)
+    return cv2.imencode(".png", np.vstack(lines)[..., ::-1])[1].tobytes()
+
+
 def _figure(folder: Path, row: Row) -> str:
     caption = html.escape(f"{row.file} · {row.verdict} · {row.reason} ({row.score:g})")
     try:

@@ -225,3 +225,38 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+
+
+def demo_photos() -> list[Photo]:
+    """A small collection with every kind of fault, for the notebook.
+
+    The photographs are crops of scikit-image's own; faults are made from them.
+    """
+    from skimage import data
+
+    pictures = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    crops = [
+        picture[y : y + 200, x : x + 260]
+        for picture in pictures
+        for y, x in ((0, 0), (0, 190), (100, 95))
+    ]
+    grey = crops[1].mean(axis=2, keepdims=True) / 255
+    chart = np.full((200, 260, 3), 255, np.uint8)
+    for i in range(5):
+        cv2.rectangle(chart, (15 + 50 * i, 190), (45 + 50 * i, 150 - 25 * i), (40 * i, 90, 200), -1)
+    faults = [
+        np.repeat(255 * grey, 3, axis=2),
+        255 * grey ** np.array([0.7, 1.0, 1.5]),
+        chart,
+        crops[0][:, ::-1],
+        crops[5][8:-8, 8:-8],
+    ]
+    found = []
+    for i, rgb in enumerate([*crops, *faults]):
+        pixels = np.ascontiguousarray(np.asarray(rgb).astype(np.uint8)[..., ::-1])
+        body = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+        photo = Photo(i, body, pixels.shape[1], pixels.shape[0], title=f"Photo {i}")
+        if i in (3, 7):
+            photo.licence = "by-nc"
+        found.append(photo)
+    return found

@@ -25,8 +25,6 @@ PIXEL_LIMIT = 150_000_000
 # Imported so that they are registered; Pillow's own five are always.
 _PLUGINS = (TiffImagePlugin, WebPImagePlugin)
 OPENED = tuple(name for name in FORMATS if name != "MPO")
-# The size of pictures is checked below, before any pixel is decoded.
-Image.MAX_IMAGE_PIXELS = None
 
 
 def identify(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
@@ -43,6 +41,8 @@ def identify(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
     except UnidentifiedImageError:
         name = "corrupt" if named_as_picture else "unsupported"
         raise BadPictureError(name, _what(path)) from None
+    except Image.DecompressionBombError as error:  # Pillow's own limit, 179 million by default
+        raise BadPictureError("unsupported", _say(error)) from None
     except Exception as error:  # Pillow's readers raise nearly anything on broken files
         raise BadPictureError("corrupt", _say(error)) from None
     pixels = image.width * image.height

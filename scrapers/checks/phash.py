@@ -24,7 +24,7 @@ def phashes(luma: NDArray[np.uint8]) -> tuple[int, int]:
     Mirroring turns the sign of every frequency that is odd across.
     """
     small = cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = cv2.dct(small)[:LOW, :LOW]
+    low = np.asarray(cv2.dct(small)[:LOW, :LOW], np.float32)
     return _bits(low), _bits(low * _MIRRORED)
 
 
