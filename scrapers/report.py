@@ -84,8 +84,8 @@ def _ends(rows: list[Row]) -> list[Row]:
     return ranked if len(ranked) <= SHEET else ranked[: SHEET // 2] + ranked[-SHEET // 2 :]
 
 
-def sheet(folder: Path, rows: list[Row], side: int = 120) -> bytes:
-    """A contact sheet as PNG: one line per verdict, its first pictures."""
+def sheet(folder: Path, rows: list[Row], side: int = 96) -> bytes:
+    """A contact sheet as JPEG: one line per verdict, its first pictures."""
     lines = []
     for verdict in sorted({row.verdict.partition(":")[0] for row in rows}):
         line = np.full((side + 24, 5 * (side + 8), 3), 255, np.uint8)
@@ -101,7 +101,8 @@ def sheet(folder: Path, rows: list[Row], side: int = 120) -> bytes:
             left = i * (side + 8)
             line[22 : 22 + rgb.shape[0], left : left + rgb.shape[1]] = rgb[: side + 2]
         lines.append(line)
-    return cv2.imencode(".png", np.vstack(lines)[..., ::-1])[1].tobytes()
+    data = cv2.imencode(".jpg", np.vstack(lines)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    return data.tobytes()
 
 
 def _figure(folder: Path, row: Row) -> str:

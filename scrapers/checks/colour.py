@@ -84,7 +84,7 @@ def is_toned(found: Chroma, rules: Rules) -> bool:
     if found.high > rules.toned_chroma:
         return False
     # Toning may bend its curve: the wider for it, but all of it explained.
-    if found.fit >= 0.9 and found.left <= rules.toned_curve * found.high:
+    if found.fit >= 0.85 and found.left <= rules.toned_curve * found.high:
         return True
     return (
         found.fit >= rules.toned_fit

@@ -15,7 +15,7 @@ class Rules(Strict):
     toned_fit: float = Field(0.4, ge=0, le=1, description="share of ab that lightness explains")
     toned_left: float = Field(0.15, ge=0, description="what it leaves, in parts of the chroma")
     toned_width: float = Field(0.036, ge=0, description="spread across ab's main axis, the same")
-    toned_curve: float = Field(0.06, ge=0, description="or so little left, at a fit of 0.9")
+    toned_curve: float = Field(0.08, ge=0, description="or so little left, at a fit of 0.85")
     toned_chroma: float = Field(36.0, ge=0, description="no toning is stronger than this")
     flat_share: float = Field(0.52, ge=0, le=1, description="pixels like their neighbours: drawn")
     flat_colours: float = Field(0.6, ge=0, le=1, description="and share of the 8 commonest colours")
