@@ -21,6 +21,7 @@ import albumentations as A
 
 from gan_color.config import AugmentConfig, DataConfig, FolderConfig
 from gan_color.data.images import ImageFile, Index, ScanCache, examine, find_images, read_rgb
+from gan_color.data.shards import tar_of
 from gan_color.errors import GanColorError
 
 Item = tuple[Tensor, ...]
@@ -107,18 +108,18 @@ def evaluation_crop(path: Path, size: int) -> Tensor:
 
 
 def scan(folders: tuple[FolderConfig, ...], data: DataConfig, cache: ScanCache) -> Index:
-    """Find and check every picture of the folders; subfolders become classes.
+    """Find and check every picture of the folders and their tars; subfolders become classes.
 
     `data.source_pattern` names the source of a file by the first group of a regular expression on
     its name; without it, a folder is one source. Raises GanColorError for a folder without images.
     """
     index = Index()
-    found = [(i, folder.path, find_images(folder.path)) for i, folder in enumerate(folders)]
+    found = [(i, f.path, find_images(f.path, shards=True)) for i, f in enumerate(folders)]
     labelled = {
         path: path.relative_to(root).parts[0]
         for _, root, paths in found
         for path in paths
-        if len(path.relative_to(root).parts) > 1
+        if len(path.relative_to(root).parts) > 1 and tar_of(path) is None
     }
     index.classes = sorted(set(labelled.values()))
     label_of = {name: i for i, name in enumerate(index.classes)}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from gan_color.data.shards import members, read_bytes, tar_of
 from gan_color.errors import GanColorError
 
 _COMMON = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
@@ -28,8 +29,11 @@ class BadImageError(GanColorError):
     """A file that is not a readable picture; the message says why."""
 
 
-def find_images(folder: Path) -> list[Path]:
+def find_images(folder: Path, shards: bool = False) -> list[Path]:
     """Every image file below a folder, sorted; hidden files and folders are left out.
+
+    So is what `python -m scrapers clean` moved to `quarantine`, beside its manifest. `shards` looks
+    into tars too (gan_color.data.shards).
 
     Raises GanColorError where the folder does not exist or holds no image.
     """
@@ -38,11 +42,13 @@ def find_images(folder: Path) -> list[Path]:
     found = []
     for root, directories, files in os.walk(folder):
         directories[:] = sorted(d for d in directories if not d.startswith("."))
-        found += [
-            Path(root, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-        ]
+        if "manifest.jsonl" in files and "quarantine" in directories:
+            directories.remove("quarantine")
+        paths = [Path(root, name) for name in files if not name.startswith(".")]
+        if shards:
+            tars = [path for path in paths if path.suffix == ".tar"]
+            paths += [member for tar in tars for member in members(tar)]
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
     if not found:
         raise GanColorError(
             f"data: found no images in {str(folder)!r}, expected "
@@ -120,6 +126,8 @@ def open_image(
     """
     pixel_limit = PIXEL_LIMIT if pixel_limit is None else pixel_limit
     try:
+        if isinstance(source, Path) and tar_of(source):
+            source = io.BytesIO(read_bytes(source))
         image = _identify(source)
         if image.width * image.height > pixel_limit:
             raise BadImageError(
@@ -202,7 +210,7 @@ class Index:
 
 def _examine(path: Path) -> dict[str, object]:
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         rgb = np.array(to_srgb(open_image(io.BytesIO(data))))
     except (BadImageError, OSError) as error:
         return {"bad": str(error)}
@@ -228,7 +236,7 @@ class ScanCache:
 
     @staticmethod
     def key(path: Path) -> str:
-        status = path.stat()
+        status = (tar_of(path) or path).stat()
         return f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}"
 
     def add(self, rows: dict[str, dict[str, object]]) -> None:

@@ -1,0 +1,8 @@
+"""python -m scrapers collect | urls | clean | split | resize | pack | bench."""
+
+import sys
+
+from scrapers.cli import main
+
+if __name__ == "__main__":  # processes that examine pictures import this file too
+    sys.exit(main())

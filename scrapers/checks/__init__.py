@@ -1,0 +1,1 @@
+"""Checks: a picture in, a verdict, its reason and score out."""

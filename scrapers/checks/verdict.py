@@ -1,0 +1,24 @@
+"""What a check says about a picture."""
+
+from dataclasses import dataclass
+
+KEEP = "keep"
+# As they stand in the manifest; a duplicate's verdict is duplicate-of:FILE.
+NAMES = ("corrupt", "unsupported", "too-small", "clipart", "grayscale", "sepia", "duplicate-of")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`name` is one of NAMES or keep; `reason` says what exactly was found, `score` how much."""
+
+    name: str
+    reason: str
+    score: float
+
+
+class BadPictureError(Exception):
+    """A file that is no usable picture; `verdict` says why."""
+
+    def __init__(self, name: str, reason: str, score: float = 1.0) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.verdict = Verdict(name, reason, score)

@@ -1,0 +1,222 @@
+"""The command line; each command's work is done elsewhere."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scrapers.errors import ScraperError, SourceError
+from scrapers.recipe import Recipe, read_recipe
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Collect, clean, split and pack photographs that you may train on.",
+)
+
+RecipePath = Annotated[Path, typer.Argument(help="a recipe, such as datasets/landscapes.yml")]
+Folder = Annotated[Path, typer.Argument(help="a dataset's folder, or any folder of pictures")]
+Contact = Annotated[str, typer.Option(help="your mail address or page, instead of the recipe's")]
+Private = Annotated[
+    list[str] | None,
+    typer.Option("--allow-address", hidden=True, help="for tests: this private address"),
+]
+
+
+# typer carries a private copy of click; this is its base of all usage errors.
+_UsageError: Any = typer.BadParameter.__mro__[2]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; a user's mistake is one line and exit code 2."""
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="python -m scrapers")
+    except (ScraperError, SourceError) as error:
+        return _fail(str(error))
+    except _UsageError as error:
+        return _fail(error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        console.print("stopped; run the same command again to go on")
+        return 130
+    return int(code or 0)
+
+
+def _fail(message: str) -> int:
+    console.print(f"scrapers: {' '.join(message.split())}", markup=False)
+    return 2
+
+
+def _recipe(path: Path, contact: str, limit: int | None = None) -> Recipe:
+    recipe = read_recipe(path)
+    changes = {"contact": contact or recipe.contact, "limit": limit or recipe.limit}
+    return recipe.model_copy(update=changes)
+
+
+def progress() -> Progress:
+    """A bar with counts, on standard error."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+@app.command()
+def collect(
+    recipe: RecipePath,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="a folder; else beside the recipe")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="pictures in all")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="search, fetch no picture")] = False,
+    contact: Contact = "",
+    allow_address: Private = None,
+) -> None:
+    """Fetch what a recipe describes. Kill it whenever you like; the same command goes on."""
+    from scrapers import collect as collecting
+    from scrapers.collect import label
+    from scrapers.listing import preview
+
+    wanted = _recipe(recipe, contact, limit)
+    folder = output or recipe.parent / wanted.name
+    if dry_run:
+        found, refused, errors = preview(wanted, limit or 200, allow_address or ())
+        table = Table("source", "would be fetched", "refused", title=str(recipe))
+        for name in label(wanted):
+            said = ", ".join(f"{n} {reason}" for reason, n in refused[name].most_common())
+            table.add_row(name, str(found[name]), errors.get(name) or said)
+        console.print(table)
+        return
+    with progress() as bars:
+        tasks = {
+            name: bars.add_task(name, total=source.limit or wanted.limit)
+            for name, source in zip(label(wanted), wanted.sources, strict=True)
+        }
+        summary = collecting.collect(
+            wanted, folder, allow_address or (), lambda name: bars.update(tasks[name], advance=1)
+        )
+    table = Table("source", "found", "there before", "stored", "refused, failed", title=str(folder))
+    for name in label(wanted):
+        reasons = [f"{n} {why}" for why, n in summary.refused[name].most_common()]
+        reasons += [f"{n} {why} (tried again next time)" for why, n in summary.failed[name].items()]
+        reasons += [summary.errors[name]] if name in summary.errors else []
+        counts = (summary.found[name], summary.already[name], summary.stored[name])
+        table.add_row(name, *map(str, counts), "; ".join(reasons))
+    console.print(table)
+    if "disk" in summary.errors:
+        raise ScraperError(f"{folder}: {summary.errors['disk']}")
+    if len(summary.errors) == len(wanted.sources):
+        raise ScraperError(next(iter(summary.errors.values())))
+
+
+@app.command()
+def urls(
+    recipe: RecipePath,
+    output: Annotated[Path, typer.Option("-o", "--output", help="a .parquet file")],
+    limit: Annotated[int | None, typer.Option(min=1, help="pictures in all")] = None,
+    contact: Contact = "",
+    allow_address: Private = None,
+) -> None:
+    """Write addresses with licence columns for img2dataset, and print its command."""
+    from scrapers.listing import command, write_urls
+
+    count, errors = write_urls(_recipe(recipe, contact, limit), output, allow_address or ())
+    for name, error in errors.items():
+        console.print(f"{name}: {error}", style="yellow", markup=False)
+    console.print(f"{output}: {count:,} addresses; download them by\n", markup=False)
+    typer.echo(command(output))
+
+
+@app.command()
+def clean(
+    folder: Folder,
+    rules: Annotated[Path | None, typer.Option(help="thresholds, as datasets/clean.yml")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="write verdicts, move nothing")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="bring back all that was moved")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes")] = None,
+) -> None:
+    """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
+    from scrapers import clean as cleaning
+    from scrapers.checks.rules import Rules
+    from scrapers.recipe import parse, read_yaml
+
+    if undo:
+        console.print(f"{folder}: {cleaning.undo(folder):,} files brought back", markup=False)
+        return
+    chosen = parse(Rules, read_yaml(rules), rules) if rules else Rules()
+    with progress() as bars:
+        task = bars.add_task("examine", total=len(cleaning.files(folder)))
+        counts = cleaning.clean(
+            folder, chosen, dry_run, workers, lambda done: bars.update(task, advance=done)
+        )
+    table = Table("verdict", "pictures", title=str(folder))
+    for verdict, count in counts.most_common():
+        table.add_row(verdict, f"{count:,}")
+    console.print(table)
+    console.print(f"look at {folder / 'report.html'}", markup=False)
+
+
+@app.command()
+def split(
+    folder: Folder,
+    val: Annotated[float, typer.Option(help="share to validate on")] = 0.05,
+    test: Annotated[float, typer.Option(help="share to test on")] = 0.0,
+) -> None:
+    """Move pictures to images/train, images/val, images/test; what belongs together stays so."""
+    from scrapers import prepare
+
+    for name, count in sorted(prepare.split(folder, val, test).items()):
+        console.print(f"{folder}/images/{name}: {count:,} pictures", markup=False)
+
+
+@app.command()
+def resize(
+    folder: Folder,
+    short_side: Annotated[int, typer.Option(min=16, help="pixels")] = 288,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_288")] = None,
+) -> None:
+    """Write a second dataset whose pictures are no larger than they need be; never enlarges."""
+    from scrapers import prepare
+
+    target = output or folder.with_name(f"{folder.name}_{short_side}")
+    with progress() as bars:
+        task = bars.add_task("resize", total=None)
+        prepare.resize(folder, target, short_side, lambda n: bars.update(task, advance=n))
+    console.print(f"{target}", markup=False)
+
+
+@app.command()
+def pack(
+    folder: Folder,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_shards")] = None,
+    per_shard: Annotated[int, typer.Option(min=1, help="pictures in a tar")] = 1000,
+) -> None:
+    """Write WebDataset tars, which the trainer's data.folders takes too."""
+    from scrapers import pack as packing
+
+    target = output or folder.with_name(f"{folder.name}_shards")
+    count = packing.pack(folder, target, per_shard)
+    console.print(f"{target}: {count:,} tars", markup=False)
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
+    pictures: Annotated[int, typer.Option(min=0, help="how many; 0: the usual")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="real pictures, or labelled ones")] = None,
+    labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
+) -> None:
+    """Measure: pictures a second, or verdicts against labels."""
+    from scrapers import bench as benching
+
+    typer.echo(benching.run(what, pictures, folder, labels))

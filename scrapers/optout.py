@@ -1,0 +1,102 @@
+"""What a site says about robots and mining: robots.txt, X-Robots-Tag, TDM reservation, meta tags.
+
+RFC 9309 (robots.txt), https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
+(text and data mining), and the noai and noimageai values that hosts of artists introduced.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+from protego import Protego
+
+TOKEN = "gan-color-datasets"
+BLOCKING = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+# Directives that have a colon of their own: they are no robot's name.
+_WITH_VALUE = frozenset(
+    {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
+)
+ROBOTS_BYTES = 500 * 1024  # RFC 9309, section 2.5: at least so much is parsed
+
+
+class Robots:
+    """One origin's robots.txt. `text` None: unreachable, so everything is disallowed."""
+
+    def __init__(self, text: str | None) -> None:
+        self.reachable = text is not None
+        self._rules = Protego.parse((text or "")[:ROBOTS_BYTES])
+
+    def allows(self, url: str) -> bool:
+        """Whether we may fetch an address."""
+        return self.reachable and bool(self._rules.can_fetch(url, TOKEN))
+
+    @property
+    def delay(self) -> float:
+        """Seconds between two requests."""
+        rate = self._rules.request_rate(TOKEN)
+        every = rate.seconds / rate.requests if rate and rate.requests else 0.0
+        return max(float(self._rules.crawl_delay(TOKEN) or 0.0), every)
+
+
+def blocked_by_tags(lines: Iterable[str]) -> str:
+    """The first directive of X-Robots-Tag lines (or meta content) that keeps us out, or ""."""
+    for line in lines:
+        applies = True
+        for part in line.split(","):
+            name, colon, rest = part.strip().partition(":")
+            directive = name.strip().lower()
+            if colon and directive not in _WITH_VALUE and " " not in directive:
+                # A robot's name governs the rest of its line.
+                applies = directive == TOKEN
+                directive = rest.strip().lower()
+            if applies and directive in BLOCKING:
+                return directive
+    return ""
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    end = "$" if pattern.endswith("$") else ""
+    parts = pattern.removesuffix("$").split("*")
+    return re.compile(".*".join(re.escape(part) for part in parts) + end)
+
+
+class Reservations:
+    """An origin's /.well-known/tdmrep.json: the first rule that matches a path says 0 or 1."""
+
+    def __init__(self, text: str) -> None:
+        self.rules: list[tuple[re.Pattern[str], bool | None]] = []
+        try:
+            rows = json.loads(text) if text else []
+        except ValueError:
+            rows = []
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict) and isinstance(row.get("location"), str):
+                value = _reservation(row.get("tdm-reservation"))
+                self.rules.append((_glob(row["location"]), value))
+
+    def reserved(self, url: str, header: str | None = None, meta: str | None = None) -> bool:
+        """Whether mining an address is reserved; later words override earlier ones."""
+        parts = urlsplit(url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        value = next((v for pattern, v in self.rules if pattern.match(path)), None)
+        for later in (_reservation(header), _reservation(meta)):
+            value = value if later is None else later
+        return value is True
+
+
+def _reservation(value: object) -> bool | None:
+    return {"1": True, "0": False}.get(str(value).strip())
+
+
+def meta_tags(soup: BeautifulSoup) -> tuple[list[str], str | None]:
+    """(robots lines that concern us, tdm-reservation) of a page's meta tags."""
+    lines, reservation = [], None
+    for tag in soup.find_all("meta"):
+        name, content = str(tag.get("name", "")).lower(), str(tag.get("content", ""))
+        if name in ("robots", TOKEN):
+            lines.append(content)
+        elif name == "tdm-reservation":
+            reservation = content
+    return lines, reservation

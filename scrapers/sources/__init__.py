@@ -1,0 +1,30 @@
+"""Sources: `search(query)` yields items with url, page, author, licence and size."""
+
+from importlib import import_module
+
+from scrapers.client import Client
+from scrapers.recipe import AnySource, Recipe
+from scrapers.sources.base import Source
+
+TABLE = {
+    "commons": "commons:Commons",
+    "openverse": "openverse:Openverse",
+    "flickr": "flickr:Flickr",
+    "pixabay": "pixabay:Pixabay",
+    "pexels": "refused:Refused",
+    "unsplash": "refused:Refused",
+    "yfcc": "yfcc:Yfcc",
+    "unsplash_dataset": "unsplash_dataset:UnsplashDataset",
+    "web": "web:Web",
+    "urls": "urls:Urls",
+    "folder": "folder:Folder",
+}
+
+
+def create(config: AnySource, client: Client, name: str, recipe: Recipe) -> Source:
+    """The source of a recipe's entry. Raises ScraperError where it may not be used."""
+    module, _, kind = TABLE[config.kind].partition(":")
+    source: Source = getattr(import_module(f"scrapers.sources.{module}"), kind)(
+        config, client, name, recipe
+    )
+    return source

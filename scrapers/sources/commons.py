@@ -1,0 +1,156 @@
+"""Wikimedia Commons: https://www.mediawiki.org/wiki/API:Query, with CommonsMetadata's fields."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from scrapers import licences
+from scrapers.errors import SourceError
+from scrapers.item import Item, first_link, plain
+from scrapers.licences import Licence
+from scrapers.sources.base import Source, number, safe_id
+
+METADATA = (
+    "LicenseShortName|License|LicenseUrl|Artist|Attribution|ObjectName|DateTimeOriginal|NonFree"
+    "|DeletionReason|Restrictions"
+)
+HOSTS = ("upload.wikimedia.org", "thumb.wikimedia.org")
+
+
+class Commons(Source):
+    """Words (`search`) and categories, followed `depth` levels down."""
+
+    terms = (
+        "Wikimedia Commons: each file's own licence; no bar on machine learning beyond it "
+        "(https://commons.wikimedia.org/wiki/Commons:Reuse, read 2026-11)"
+    )
+
+    def queries(self) -> list[str]:
+        return [*self.config.search, *(f"Category:{name}" for name in self.config.categories)]
+
+    def search(self, query: str) -> Iterator[Item]:
+        if not query.startswith("Category:"):
+            terms = f"{query} filetype:bitmap"
+            yield from self._pictures(
+                generator="search", gsrsearch=terms, gsrnamespace=6, gsrlimit=50
+            )
+            return
+        seen, level = {query}, [query]
+        for depth in range(self.config.depth + 1):
+            below = []
+            for title in level:
+                members = {"generator": "categorymembers", "gcmtitle": title, "gcmlimit": 50}
+                yield from self._pictures(**members, gcmtype="file")
+                if depth < self.config.depth:
+                    pages = self._pages({**members, "gcmtype": "subcat"})
+                    below += [page["title"] for page in pages if page.get("title") not in seen]
+                    seen.update(below)
+            level = below
+
+    def _pages(self, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Pages in their order; a batch may come in several replies until `batchcomplete`."""
+        common = {"action": "query", "format": "json", "formatversion": 2, "maxlag": 5}
+        go_on: dict[str, Any] = {}
+        batch: dict[int, dict[str, Any]] = {}
+        while True:
+            reply = self.client.json(
+                self.config.endpoint, {**common, **parameters, **go_on}, retry=_busy
+            )
+            if "error" in reply:
+                error = reply["error"]
+                raise SourceError(f"Commons: {error.get('code')}: {plain(error.get('info'))[:150]}")
+            for page in reply.get("query", {}).get("pages", ()):
+                known = batch.setdefault(page.get("pageid", -len(batch)), {})
+                known.update(page)
+            if reply.get("batchcomplete"):
+                yield from sorted(batch.values(), key=lambda page: page.get("index", 0))
+                batch = {}
+            if "continue" not in reply:
+                return
+            go_on = reply["continue"]
+
+    def _pictures(self, **parameters: Any) -> Iterator[Item]:
+        parameters |= {
+            "prop": "imageinfo",
+            "iiprop": "url|size|mime|mediatype|sha1|timestamp|user|extmetadata",
+            "iiurlwidth": self.config.width,
+            "iiextmetadatafilter": METADATA,
+        }
+        for page in self._pages(parameters):
+            if item := self._item(page):
+                yield item
+
+    def _item(self, page: dict[str, Any]) -> Item | None:
+        info = (page.get("imageinfo") or [{}])[0]
+        gone = any(key in info or key in page for key in ("filemissing", "filehidden", "missing"))
+        if not info.get("url") or gone or info.get("mediatype") != "BITMAP":
+            return None
+        meta = {key: _value(value) for key, value in info.get("extmetadata", {}).items()}
+        if meta.get("DeletionReason") or meta.get("NonFree"):
+            return None
+        width, height = number(info.get("width")), number(info.get("height"))
+        url = info["url"]
+        if info.get("thumburl") and number(info.get("thumbwidth")) < width:
+            url = info["thumburl"]
+            height = round(height * self.config.width / max(1, width))
+            width = self.config.width
+        url = _without_tracking(url)
+        own = urlsplit(self.config.endpoint).hostname
+        if urlsplit(url).hostname not in (*HOSTS, own):
+            return None
+        licence = _licence(meta)
+        title = plain(meta.get("ObjectName")) or page["title"].removeprefix("File:")
+        author = plain(meta.get("Artist")) or info.get("user", "")
+        described = info.get("descriptionurl", "")
+        credit = plain(meta.get("Attribution"))
+        if not credit and licence:
+            credit = (
+                f'"{title}" by {author}, {licence.name} {licence.url}, via Wikimedia Commons, '
+                f"{described}"
+            )
+        return Item(
+            id=safe_id("commons", page["pageid"]),
+            source=self.name,
+            url=url,
+            licence=licence,
+            page=described,
+            title=title,
+            author=author,
+            author_url=first_link(meta.get("Artist")),
+            credit=credit,
+            width=width,
+            height=height,
+            taken_at=plain(meta.get("DateTimeOriginal")),
+            terms=self.terms,
+        )
+
+
+def _value(entry: Any) -> str:
+    """extmetadata's value; in several languages it is a mapping: English, else the first."""
+    value = entry.get("value") if isinstance(entry, dict) else entry
+    if isinstance(value, dict):
+        texts = {key: text for key, text in value.items() if not key.startswith("_")}
+        value = texts.get("en") or next(iter(texts.values()), "")
+    return str(value or "")
+
+
+def _licence(meta: dict[str, str]) -> Licence | None:
+    if url := meta.get("LicenseUrl"):
+        return licences.from_url(url)
+    # Public domain files have no address, only the machine-readable id.
+    short = meta.get("License", "").lower()
+    return licences.creative_commons("pdm", "1.0") if short == "pd" else licences.named(short)
+
+
+def _without_tracking(url: str) -> str:
+    parts = urlsplit(url)
+    query = [pair for pair in parse_qsl(parts.query) if not pair[0].startswith("utm_")]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _busy(reply: Any) -> bool:
+    return isinstance(reply, dict) and reply.get("error", {}).get("code") in (
+        "maxlag",
+        "ratelimited",
+        "readonly",
+    )

@@ -1,0 +1,162 @@
+"""Flickr: https://www.flickr.com/services/api/flickr.photos.search.html, by upload date."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from scrapers import licences
+from scrapers.errors import SourceError
+from scrapers.item import Item, plain
+from scrapers.licences import Licence
+from scrapers.sources.base import Source, number, safe_id
+
+# Flickr's licence ids, by which alone it can be trusted: the names changed.
+LICENCES = {
+    "1": ("by-nc-sa", "2.0"),
+    "2": ("by-nc", "2.0"),
+    "3": ("by-nc-nd", "2.0"),
+    "4": ("by", "2.0"),
+    "5": ("by-sa", "2.0"),
+    "6": ("by-nd", "2.0"),
+    "7": ("no-known-restrictions", ""),
+    "8": ("us-government", ""),
+    "9": ("cc0", "1.0"),
+    "10": ("pdm", "1.0"),
+    "11": ("by", "4.0"),
+    "12": ("by-sa", "4.0"),
+    "13": ("by-nd", "4.0"),
+    "14": ("by-nc", "4.0"),
+    "15": ("by-nc-sa", "4.0"),
+    "16": ("by-nc-nd", "4.0"),
+}
+# A query ends at 4,000 results and its total is too low; a window holds at most so many.
+WINDOW, PER_PAGE, SHORTEST = 3000, 500, 300
+RETRIED = (10, 105, 201)
+TOO_FAR = 20
+# Sizes from the one that is best for training on: 1024 pixels, then larger, then smaller.
+SIZES = ("l", "h", "k", "c", "z", "o")
+EXTRAS = "license,owner_name,date_taken,date_upload,media,o_dims,path_alias," + ",".join(
+    f"url_{size}" for size in SIZES
+)
+
+
+def licence(identity: object) -> Licence | None:
+    """The licence behind one of Flickr's ids; None for all rights reserved."""
+    name, version = LICENCES.get(str(identity), ("", ""))
+    return (
+        licences.named(name)
+        if name in licences.OTHERS
+        else licences.creative_commons(name, version)
+    )
+
+
+def live_url(url: str) -> str:
+    """An old farm address as the one that answers today; https in any case."""
+    match = re.fullmatch(
+        r"https?://farm\d+\.static\.?flickr\.com/(\d+)/(\d+_[0-9a-z]+(?:_[a-z0-9]+)?\.[a-z]+)", url
+    )
+    if match:
+        return f"https://live.staticflickr.com/{match[1]}/{match[2]}"
+    return re.sub(r"^http://(?=[^/]*flickr\.com/)", "https://", url)
+
+
+class Flickr(Source):
+    """Words, with FLICKR_API_KEY."""
+
+    terms = (
+        "Flickr: each photo's own licence; link to its page; keys are non-commercial by default "
+        "(https://www.flickr.com/help/terms/api, read 2026-11)"
+    )
+
+    def check(self) -> None:
+        self._key = self.key("FLICKR_API_KEY", "flickr")
+
+    def search(self, query: str) -> Iterator[Item]:
+        wanted = [key for key, (name, _) in LICENCES.items() if name in self.recipe.licences]
+        start = datetime.fromisoformat(self.config.start).replace(tzinfo=UTC)
+        end = datetime.fromisoformat(self.config.end) if self.config.end else datetime.now(UTC)
+        # Today's midnight: the same query again within the day finds its replies kept.
+        end = end.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+        seen: set[str] = set()
+        fixed = {"text": query, "license": ",".join(wanted)}
+        for photo in self._window(fixed, int(start.timestamp()), int(end.timestamp())):
+            identity = str(photo.get("id"))
+            if identity not in seen:
+                seen.add(identity)
+                if item := self._item(photo):
+                    yield item
+
+    def _reply(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        reply = self.client.json(
+            self.config.endpoint,
+            {
+                "method": "flickr.photos.search",
+                "api_key": self._key,
+                "format": "json",
+                "nojsoncallback": 1,
+                "media": "photos",
+                "content_type": 1,
+                "safe_search": 1,
+                "sort": "date-posted-asc",
+                "per_page": PER_PAGE,
+                "extras": EXTRAS,
+                **parameters,
+            },
+            retry=lambda reply: reply.get("code") in RETRIED,
+            secret=("api_key",),
+        )
+        if reply.get("stat") != "ok":
+            if reply.get("code") == TOO_FAR:
+                return {"photo": [], "pages": 0}
+            raise SourceError(f"Flickr: error {reply.get('code')}: {plain(reply.get('message'))}")
+        photos: dict[str, Any] = reply["photos"]
+        return photos
+
+    def _window(self, fixed: dict[str, Any], start: int, end: int) -> Iterator[dict[str, Any]]:
+        window = {**fixed, "min_upload_date": start, "max_upload_date": end}
+        first = self._reply({**window, "page": 1})
+        if number(first.get("total")) > WINDOW and end - start > SHORTEST:
+            middle = (start + end) // 2
+            yield from self._window(fixed, start, middle)
+            yield from self._window(fixed, middle, end)
+            return
+        yield from first.get("photo", ())
+        for page in range(2, number(first.get("pages")) + 1):
+            photos = self._reply({**window, "page": page}).get("photo", ())
+            if not photos:
+                return
+            yield from photos
+
+    def _item(self, photo: dict[str, Any]) -> Item | None:
+        def side(size: str, name: str) -> int:
+            return number(photo.get(f"{name}_{size}"))
+
+        sizes = [size for size in SIZES if photo.get(f"url_{size}")]
+        large = [
+            size
+            for size in sizes
+            if not side(size, "width")
+            or min(side(size, "width"), side(size, "height")) >= self.recipe.min_side
+        ]
+        if not sizes:
+            return None
+        size = (large or sizes)[0]
+        identity, owner = photo["id"], photo.get("owner", "")
+        page = f"https://www.flickr.com/photos/{owner}/{identity}"
+        granted = licence(photo.get("license"))
+        title, author = plain(photo.get("title")), plain(photo.get("ownername"))
+        return Item(
+            id=safe_id("flickr", identity),
+            source=self.name,
+            url=live_url(photo[f"url_{size}"]),
+            licence=granted,
+            page=page,
+            title=title,
+            author=author,
+            author_url=f"https://www.flickr.com/people/{owner}",
+            width=side(size, "width"),
+            height=side(size, "height"),
+            taken_at=str(photo.get("datetaken", "")),
+            terms=self.terms,
+        )
