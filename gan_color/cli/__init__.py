@@ -10,7 +10,9 @@ import typer
 
 # They register themselves, in the order --help lists them.
 # isort: off
-from gan_color.cli import train, runs, evaluate, compare, colorize, serve, models, plan, bench  # noqa: F401
+from gan_color.cli import (  # noqa: F401
+    train, runs, evaluate, compare, colorize, video, serve, export, models, plan, bench,
+)
 
 # isort: on
 from gan_color.cli.app import app
