@@ -1,9 +1,11 @@
 """What runs a model file: PyTorch for safetensors, ONNX Runtime for .onnx."""
 
+import hashlib
 from pathlib import Path
 
 import torch
 
+import gan_color
 from gan_color.device import choose_device
 from gan_color.errors import GanColorError
 from gan_color.models.base import Colorizer
@@ -24,3 +26,10 @@ def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
     # Convolutions are faster in this layout on every device; the answer is the same.
     laid_out: Colorizer = model.to(memory_format=torch.channels_last)
     return laid_out
+
+
+def provenance(path: Path) -> str:
+    """The note that says where a picture's colours come from: the version and the model's file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"colorized by gan_color {gan_color.__version__} ({path.name}, sha256 {digest[:12]})"

@@ -104,10 +104,11 @@ class DiscriminatorConfig(Strict):
 
 
 class TrackingConfig(Strict):
-    """Weights & Biases. log.csv, previews and report.html are written in any case."""
+    """Who hears of a run. log.csv, previews and report.html are written in any case."""
 
     wandb: Literal["disabled", "offline", "online"] = "disabled"
     tensorboard: bool = Field(False, description="event files; needs the extra 'tensorboard'")
+    notebook: bool = Field(False, description="previews below the cell of a notebook")
     checkpoints: bool = Field(False, description="each stage's last one becomes a W&B artifact")
     project: str = "gan_color"
     tags: tuple[str, ...] = ()

@@ -5,39 +5,31 @@ from pathlib import Path
 from PIL import Image
 
 from gan_color.config import Config
-from gan_color.data.images import open_image
 from gan_color.data.samples import grey_photograph, held_out
 from gan_color.export import load_model
-from gan_color.models.base import Colorizer
-from gan_color.pictures import read, save
-from gan_color.pipeline import DEFAULT_RENDER, colorize_image
+from gan_color.pictures import read, save, side_by_side
+from gan_color.pipeline import DEFAULT_RENDER, ChromaModel, ColorizeOptions, colorize_picture
 from gan_color.training.report import write_report
 from gan_color.training.run import train
 
 
-def side_by_side(images: list[Image.Image]) -> Image.Image:
-    """Pictures of one height, left to right."""
-    sheet = Image.new("RGB", (sum(i.width for i in images), images[0].height))
-    left = 0
-    for image in images:
-        sheet.paste(image, (left, 0))
-        left += image.width
-    return sheet
-
-
-def example_sheets(model: Colorizer, render: int = DEFAULT_RENDER) -> dict[str, Image.Image]:
+def example_sheets(model: ChromaModel, render: int = DEFAULT_RENDER) -> dict[str, Image.Image]:
     """Two photographs that samples never train on, coloured at size `render`, by caption."""
-    truth = open_image(held_out()).convert("RGB")
-    grey = truth.convert("L").convert("RGB")
-    camera = open_image(grey_photograph()).convert("RGB")
-    return {
-        "a photograph it never saw: grey | coloured | true": side_by_side(
-            [grey, colorize_image(model, grey, render), truth]
-        ),
-        "a photograph that was always grey | coloured": side_by_side(
-            [camera, colorize_image(model, camera, render)]
-        ),
+    options = ColorizeOptions(render)
+    truth, camera = read(held_out()), read(grey_photograph())
+    grey = read(truth.image().convert("L"))
+    sheets = {
+        "a photograph it never saw: grey | coloured | true": [
+            grey,
+            colorize_picture(model, grey, options),
+            truth,
+        ],
+        "a photograph that was always grey | coloured": [
+            camera,
+            colorize_picture(model, camera, options),
+        ],
     }
+    return {caption: side_by_side(pictures).image() for caption, pictures in sheets.items()}
 
 
 def run_demo(config: Config) -> Path:

@@ -34,7 +34,31 @@ def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) 
         "options": options.model_dump(mode="json"),
         "record": record,
     }
-    tensors = folded_state(model)
+    _save(path, folded_state(model), header)
+
+
+def save_half(source: Path, target: Path) -> float:
+    """Write a model file with its weights as float16, half the size; returns their largest error,
+    relative to the largest weight of its tensor. Loading gives float32 again.
+
+    Raises GanColorError for a weight that float16 cannot hold.
+    """
+    header = read_header(source)
+    stored = load_file(source)
+    half = {key: t.half() if t.is_floating_point() else t for key, t in stored.items()}
+    worst = 0.0
+    for key, tensor in stored.items():
+        if not tensor.is_floating_point() or not tensor.numel():
+            continue
+        if not half[key].isfinite().all():
+            raise GanColorError(f"fp16: {key} of {source} has weights beyond float16's 65504")
+        error = (half[key].float() - tensor).abs().max() / tensor.abs().max().clamp(min=1e-12)
+        worst = max(worst, float(error))
+    _save(target, half, header)
+    return worst
+
+
+def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})

@@ -59,6 +59,22 @@ def _cube_or_line(t: Tensor) -> Tensor:
     return torch.where(t > EPSILON_ROOT, t * t * t, (t - OFFSET) / SLOPE)
 
 
+def _decode_srgb(rgb: Tensor) -> Tensor:
+    return torch.where(
+        rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4), rgb / 12.92
+    )
+
+
+def lightness(rgb: Tensor) -> Tensor:
+    """L [B, 1, H, W] in -1..1 of sRGB [B, 3, H, W] in 0..1: scale(rgb_to_lab(rgb))[0], for less."""
+    rgb = _check_colour(rgb, "lightness")
+    with torch.autocast(rgb.device.type, enabled=False):
+        r, g, b = _decode_srgb(rgb).unbind(1)
+        row = XYZ_FROM_RGB[1]
+        y = row[0] * r + row[1] * g + row[2] * b
+        return (116.0 * _cube_root_or_line(y) - 16.0).unsqueeze(1) / 50.0 - 1.0
+
+
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB [B, 3, H, W] in 0..1 to Lab [B, 3, H, W] (L* 0..100; a*, b* unscaled).
 
@@ -67,10 +83,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     """
     rgb = _check_colour(rgb, "rgb_to_lab")
     with torch.autocast(rgb.device.type, enabled=False):
-        linear = torch.where(
-            rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4), rgb / 12.92
-        )
-        r, g, b = linear.unbind(1)
+        r, g, b = _decode_srgb(rgb).unbind(1)
         x, y, z = (row[0] * r + row[1] * g + row[2] * b for row in XYZ_FROM_RGB)
         fx = _cube_root_or_line(x / WHITE_X)
         fy = _cube_root_or_line(y)

@@ -10,13 +10,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-import gan_color
+from gan_color.enlarge import MIDDLE, bicubic, fit
 from gan_color.errors import GanColorError
-from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
+from gan_color.lab import lightness, rgb8_to_float
 from gan_color.merge import merge
 from gan_color.pictures import Picture, read
 from gan_color.pictures.picture import to_8_bit
@@ -65,11 +64,6 @@ class ColorizeOptions:
 DEFAULTS = ColorizeOptions()
 
 
-def provenance(model_name: str) -> str:
-    """The note that says where a picture's colours come from."""
-    return f"colorized by gan_color {gan_color.__version__} ({model_name})"
-
-
 def colorize_image(
     model: ChromaModel, image: Image.Image, options: ColorizeOptions | int = DEFAULT_RENDER
 ) -> Image.Image:
@@ -101,8 +95,13 @@ def finish(
     picture: Picture, chroma: Chroma, options: ColorizeOptions, device: torch.device
 ) -> Picture:
     """Lay chroma on the photo; `device` computes."""
-    ab = (chroma.ab * options.saturation).clamp(-1, 1)
-    return replace(picture, pixels=merge(picture.pixels, ab, options.strength, device))
+    height, width = chroma.L.shape[-2:]
+    middle = _lightness_at(
+        picture, (min(MIDDLE * width, picture.size[0]), min(MIDDLE * height, picture.size[1]))
+    )
+    coefficients = fit(chroma.ab[None], chroma.L[None], middle).to(device)
+    pixels = merge(picture.pixels, coefficients, options.saturation, options.strength)
+    return replace(picture, pixels=pixels)
 
 
 def predict(
@@ -115,32 +114,44 @@ def predict(
     found: list[Chroma | None] = [None] * len(pictures)
     sizes = sorted({options.render, *options.consensus}, reverse=True)
     for position, render in enumerate(sizes):
-        seen = [_lightness_at(picture, render) for picture in pictures]
+        seen = [_lightness_at(p, _render_size(p, render)) for p in pictures]
         for shape in dict.fromkeys(L.shape for L in seen):
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
-            with torch.autocast(
-                device.type,
-                dtype=PRECISIONS[options.precision],
-                enabled=options.precision != "fp32",
-            ):
-                answers = model.colorize(batch).float().cpu()
+            answers = _colorize(model, batch, options.precision)
             for i, ab in zip(members, answers, strict=True):
                 largest = found[i]
                 if largest is None:
                     found[i] = Chroma(ab, seen[i][0])
                     continue
-                fitted = F.interpolate(ab[None], largest.ab.shape[-2:], mode="bicubic")[0]
+                fitted = bicubic(ab[None], (largest.ab.shape[-2], largest.ab.shape[-1]))[0]
                 mean = largest.ab + (fitted - largest.ab) / (position + 1)
                 found[i] = Chroma(mean, largest.L)
     return [chroma for chroma in found if chroma is not None]
 
 
-def _lightness_at(picture: Picture, render: int) -> Tensor:
-    """L [1, 1, h, w], the shorter side `render` pixels long unless the photo is smaller."""
+def _colorize(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
+    kind = L.device.type
+    try:
+        with torch.autocast(kind, dtype=PRECISIONS[precision], enabled=precision != "fp32"):
+            return model.colorize(L).float().cpu()
+    except torch.OutOfMemoryError:
+        raise GanColorError(
+            f"render: {L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos do not fit into the "
+            "memory of this device, expected a smaller render size or batch"
+        ) from None
+
+
+def _render_size(picture: Picture, render: int) -> tuple[int, int]:
+    """Width and height, the shorter one `render` unless the photo is smaller."""
+    ratio = min(1.0, render / min(picture.size))
+    width, height = (max(1, round(side * ratio)) for side in picture.size)
+    return width, height
+
+
+def _lightness_at(picture: Picture, size: tuple[int, int]) -> Tensor:
+    """L [1, 1, h, w] of the photo at (width, height)."""
     image = Image.fromarray(to_8_bit(picture.pixels))
-    ratio = min(1.0, render / min(image.size))
-    width, height = (max(1, round(side * ratio)) for side in image.size)
-    small = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     rgb = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
-    return scale(rgb_to_lab(rgb8_to_float(rgb)))[0]
+    return lightness(rgb8_to_float(rgb))

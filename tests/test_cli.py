@@ -72,6 +72,9 @@ def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trai
         (("colorize", "x.jpg", "-o", "y", "--model", "none.safetensors"), "found no file"),
         (("evaluate", "--model", "none.safetensors", "--data", "."), "found no file"),
         (("lr-find",), "expected --config FILE"),
+        (("video", "x.mp4", "y.mp4", "-m", "none.safetensors"), "found no file"),
+        (("export", "x.safetensors"), "expected one or more of --onnx, --fp16 and --card"),
+        (("export", "none.safetensors", "--card", "c.md"), "found no file"),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -91,7 +94,18 @@ def test_photos_are_coloured_and_bad_ones_reported(trained, tmp_path, coffee, ca
     errors = capsys.readouterr().err
     assert "bad.jpg: not an image in a known format" in errors
     assert "coloured 1 of 2" in errors
+    assert "1 failed" in errors
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.jpg"]
+    assert "gan_color" in Image.open(tmp_path / "out" / "good.jpg").getexif()[0x0131]
+    again = ("-m", model, "--no-note", "--format", "png", "--strength", 0, "--render", 64)
+    assert run("colorize", album / "good.jpg", "-o", tmp_path / "out", *again) == 0
+    assert 0x0131 not in Image.open(tmp_path / "out" / "good.png").getexif()
+    before, after = Image.open(album / "good.jpg"), Image.open(tmp_path / "out" / "good.png")
+    assert before.convert("RGB").tobytes() == after.tobytes()  # strength 0: the photo itself
+    capsys.readouterr()
+    assert run("colorize", album / "good.jpg", "-o", tmp_path / "out", *again) == 0
+    assert "coloured 0 of 1 photos" in (told := capsys.readouterr().err)
+    assert "1 were there already" in told
     assert run("colorize", album / "good.jpg", "-o", tmp_path / "o.png", "--model", model) == 0
     assert Image.open(tmp_path / "o.png").size == (60, 40)
     assert (

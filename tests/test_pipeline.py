@@ -12,10 +12,9 @@ from skimage.color import rgb2lab
 import gan_color
 from gan_color import merge
 from gan_color.errors import GanColorError
-from gan_color.jobs import Job, colorize_file, colorize_jobs, plan_jobs
 from gan_color.models.base import Colorizer, ModelOptions
 from gan_color.pictures import read, save
-from gan_color.pipeline import colorize_image
+from gan_color.pipeline import colorize_image, colorize_picture
 
 
 class Tint(Colorizer):
@@ -93,9 +92,9 @@ def test_transparency_is_kept(coffee: Image.Image):
 def test_orientation_is_applied_and_metadata_kept(tmp_path: Path, coffee: Image.Image):
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "my grandmother"
-    source, target = tmp_path / "in.jpg", tmp_path / "out" / "out.jpg"
-    coffee.save(source, exif=exif, dpi=(300, 300))
-    colorize_file(Tint(), source, target)
+    coffee.save(tmp_path / "in.jpg", exif=exif, dpi=(300, 300))
+    target = tmp_path / "out" / "out.jpg"
+    save(colorize_picture(Tint(), read(tmp_path / "in.jpg")), target)
     out = Image.open(target)
     assert out.size == coffee.size[::-1]
     assert out.getexif()[0x010E] == "my grandmother"
@@ -130,46 +129,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, coffee: Image.Image,
     with pytest.raises(OSError, match="No space"):
         save(read(coffee), path)
     assert path.read_bytes() == b"precious"
-
-
-def test_the_input_is_never_overwritten(tmp_path: Path, coffee: Image.Image):
-    path = tmp_path / "x.png"
-    coffee.save(path)
-    before = path.read_bytes()
-    results = list(colorize_jobs(Tint(), plan_jobs([path], tmp_path)))
-    assert "is the input itself" in str(results[0][1])
-    assert path.read_bytes() == before
-
-
-def test_bad_photos_are_reported_and_the_rest_done(tmp_path: Path, coffee: Image.Image):
-    album, out = tmp_path / "album", tmp_path / "out"
-    (album / "sub").mkdir(parents=True)
-    coffee.resize((40, 30)).save(album / "sub" / "good.png")
-    (album / "bad.jpg").write_text("no picture")
-    whole = (album / "sub" / "good.png").read_bytes()
-    (album / "cut.png").write_bytes(whole[: len(whole) // 2])
-    jobs = plan_jobs([album, tmp_path / "missing.jpg"], out)
-    problems = {job.source.name: problem for job, problem in colorize_jobs(Tint(), jobs)}
-    assert problems["good.png"] is None
-    assert all(problems[name] for name in ("bad.jpg", "cut.png", "missing.jpg"))
-    assert [p.relative_to(out) for p in out.rglob("*") if p.is_file()] == [Path("sub/good.png")]
-
-
-def test_jobs_follow_files_folders_and_formats(tmp_path: Path):
-    album = tmp_path / "a"
-    album.mkdir()
-    for name in ("x.jpg", "y.gif"):
-        Image.new("RGB", (4, 4)).save(album / name)
-    single = album / "x.jpg"
-    assert plan_jobs([single], tmp_path / "o.png") == [Job(single, tmp_path / "o.png")]
-    assert plan_jobs([single], tmp_path / "o") == [Job(single, tmp_path / "o" / "x.jpg")]
-    assert [j.target.name for j in plan_jobs([album], tmp_path / "o")] == ["x.jpg", "y.png"]
-    Image.new("RGB", (4, 4)).save(album / "y.png")
-    with pytest.raises(GanColorError, match=r"would both become .*y\.png"):
-        plan_jobs([album], tmp_path / "o")
-    (tmp_path / "file.txt").write_text("")
-    with pytest.raises(GanColorError, match="is a file, expected a folder"):
-        plan_jobs([single, single], tmp_path / "file.txt")
 
 
 def test_python_users_get_pictures_from_paths_and_images(tmp_path: Path, coffee: Image.Image):

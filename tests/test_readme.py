@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 from PIL import Image
+from test_video import make_film
 
 from gan_color.cli import main
 from gan_color.data import samples
@@ -30,6 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     samples.build(folder / "datasets" / "samples")
     shutil.copytree(folder / "datasets" / "samples" / "valid", folder / "album")
     Image.open(samples.grey_photograph()).save(folder / "old.jpg")
+    make_film(folder / "old.mp4")
     from gan_color import models
     from gan_color.export import save_model
 
@@ -57,6 +59,9 @@ def test_the_readmes_commands_run_in_their_order(place: Path, monkeypatch, capfd
     assert ran >= 8
     assert Image.open("coloured.jpg").size == Image.open("old.jpg").size
     assert len(list(Path("coloured").iterdir())) == 14
+    assert len(list(Path("compared").glob("*.compare.jpg"))) == 14
+    assert Path("coloured.mp4").stat().st_size > 1000
+    assert "float16" in Path("MODEL_CARD.md").read_text()
     for code in blocks("python"):
         exec(compile(code, "README.md", "exec"), {})
     assert Image.open("coloured.png").size == Image.open("old.jpg").size

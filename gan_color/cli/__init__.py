@@ -10,7 +10,7 @@ import typer
 
 # They register themselves, in the order --help lists them.
 # isort: off
-from gan_color.cli import train, runs, evaluate, colorize, serve, bench  # noqa: F401
+from gan_color.cli import train, runs, evaluate, colorize, serve, export, bench  # noqa: F401
 
 # isort: on
 from gan_color.cli.app import app

@@ -21,6 +21,13 @@ def bench(
         Path | None,
         typer.Option(help="Time evaluations of this folder only, ours and a plain loop's."),
     ] = None,
+    inference: Annotated[
+        Path | None, typer.Option(help="Time colouring photos with this model only, by stage.")
+    ] = None,
+    onnx: Annotated[Path | None, typer.Option(help="The same model, for --inference.")] = None,
+    enlarge: Annotated[
+        Path | None, typer.Option(help="Judge how chroma is enlarged on this folder only.")
+    ] = None,
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
@@ -28,6 +35,7 @@ def bench(
 
     gan-color bench --preset small --size 128 --size 256 --data datasets/samples/train
     gan-color bench --evaluation datasets/samples/valid
+    gan-color bench --inference model.safetensors --onnx model.onnx
     """
     from gan_color import bench as benches
     from gan_color.device import choose_device
@@ -38,7 +46,14 @@ def bench(
         from gan_color.bench_evaluation import bench_evaluation
 
         rows += bench_evaluation(evaluation)
-    sides = [] if evaluation else sorted(size or [128, 256])
+    if inference is not None or enlarge is not None:
+        from gan_color import bench_inference as colouring
+
+        if inference is not None:
+            rows += colouring.bench_inference(inference, onnx, device)
+        if enlarge is not None:
+            rows += colouring.bench_enlarge(enlarge)
+    sides = [] if evaluation or inference or enlarge else sorted(size or [128, 256])
     for side in sides:
         rows.append(benches.bench_step(preset, side, batch, place, precision, width=width))
     if data is not None:

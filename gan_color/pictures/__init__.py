@@ -4,8 +4,8 @@ Between reading and writing a picture is upright sRGB at 8 or 16 bit, with its a
 metadata beside it.
 """
 
-from gan_color.pictures.picture import Picture
+from gan_color.pictures.picture import Picture, side_by_side
 from gan_color.pictures.reading import read
 from gan_color.pictures.writing import KINDS, SUFFIX_KINDS, encode, save
 
-__all__ = ["KINDS", "SUFFIX_KINDS", "Picture", "encode", "read", "save"]
+__all__ = ["KINDS", "SUFFIX_KINDS", "Picture", "encode", "read", "save", "side_by_side"]

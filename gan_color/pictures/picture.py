@@ -1,5 +1,6 @@
 """What a picture is between reading and writing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,3 +47,14 @@ def to_8_bit(values: Pixels) -> NDArray[np.uint8]:
         return values.astype(np.uint8, copy=False)
     # 65535 = 257 * 255; by rows, so that a large picture is never there as 32 bit.
     return np.stack([((row.astype(np.uint32) + 128) // 257).astype(np.uint8) for row in values])
+
+
+def side_by_side(pictures: Sequence[Picture]) -> Picture:
+    """Pictures of one height, left to right, at 8 bit and on white."""
+    columns = []
+    for picture in pictures:
+        image = picture.image()
+        if image.mode == "RGBA":
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        columns.append(np.asarray(image.convert("RGB")))
+    return Picture(np.concatenate(columns, axis=1))

@@ -1,4 +1,4 @@
-"""Where a run reports to beside log.csv: Weights & Biases and TensorBoard, where configured."""
+"""Where a run reports to beside log.csv: Weights & Biases, TensorBoard, a notebook."""
 
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,8 @@ def create(config: Config, run_id: str | None) -> Tracker:
     members: list[Tracker] = []
     if config.tracking.tensorboard:
         members.append(_tensorboard(config))
+    if config.tracking.notebook:
+        members.append(_notebook())
     if config.tracking.wandb != "disabled":
         members.append(_wandb(config, run_id))
     return Trackers(members)
@@ -110,6 +112,16 @@ def _tensorboard(config: Config) -> Tracker:
             "pip install 'gan-color[tensorboard]'"
         ) from None
     return TensorboardTracker(config.folder / "tensorboard")
+
+
+def _notebook() -> Tracker:
+    try:
+        from gan_color.training.notebook_tracker import NotebookTracker
+    except ImportError:
+        raise GanColorError(
+            "tracking.notebook: found no package IPython; expected to run in Jupyter"
+        ) from None
+    return NotebookTracker()
 
 
 def _wandb(config: Config, run_id: str | None) -> Tracker:

@@ -1,0 +1,50 @@
+"""gan-color export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_color.cli.app import app
+from gan_color.errors import GanColorError
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="A model.safetensors file.")],
+    onnx: Annotated[Path | None, typer.Option(help="Write it as ONNX, checked.")] = None,
+    fp16: Annotated[Path | None, typer.Option(help="Write it as float16 safetensors.")] = None,
+    card: Annotated[Path | None, typer.Option(help="Write a model card, Markdown.")] = None,
+) -> None:
+    """Write a model in other forms. ONNX is compared with PyTorch at several sizes first.
+
+    gan-color export runs/demo/model.safetensors --onnx demo.onnx --card MODEL_CARD.md
+    """
+    from gan_color.export import save_half
+    from gan_color.files import write_text
+    from gan_color.model_card import model_card
+
+    if not (onnx or fp16 or card):
+        raise GanColorError("export: expected one or more of --onnx, --fp16 and --card FILE")
+    for path in (onnx, fp16):
+        if path is not None and path.exists() and path.samefile(model):
+            raise GanColorError(f"export: {path} is the model itself, expected another place")
+    notes = []
+    if fp16 is not None:
+        worst = save_half(model, fp16)
+        notes.append(f"{fp16.name}: float16, weights off by {worst:.1e} of the largest at most")
+    if onnx is not None:
+        from gan_color.onnx_model import export_onnx
+
+        for row in export_onnx(model, onnx):
+            notes.append(
+                f"{onnx.name} at {row.width} x {row.height}: ab differs from PyTorch by "
+                f"{row.largest:.1e} at most, {row.mean:.1e} on average (1 is 110 of a* or b*)"
+            )
+    for note in notes:
+        typer.echo(note)
+    if card is not None:
+        text = model_card(model, notes)
+        card.parent.mkdir(parents=True, exist_ok=True)
+        write_text(card, text)
+        typer.echo(f"{card}: {len(text.splitlines())} lines")

@@ -1,0 +1,139 @@
+"""Colorizers as ONNX: export, a check against PyTorch, and ONNX Runtime in PyTorch's place (CPU).
+
+The file takes L [B, 1, H, W] and gives ab [B, 2, H, W], both -1..1, for any B and for H and W that
+are multiples of the stride that its metadata names. Options and training record travel with it.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_color.errors import GanColorError
+from gan_color.export import HEADER_KEY, load_model, read_header
+from gan_color.models.base import Colorizer, pad_to_multiple
+
+OPSET = 18
+PARITY_SIZES = ((64, 64), (96, 160), (256, 256), (224, 352))
+TOLERANCE = 1e-3  # of ab, where 1 is 110 of a* or b*: an eighth of what an eye tells apart
+
+
+def _need(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise GanColorError(f"onnx: needs {name}: pip install 'gan-color[onnx]'") from None
+
+
+class _Whole(nn.Module):
+    """L in, ab out: what colorize() does to a padded picture."""
+
+    def __init__(self, model: Colorizer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, L: Tensor) -> Tensor:
+        ab: Tensor = self.model.decode(self.model(L))
+        return ab.clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far ONNX Runtime is from PyTorch at one size: the largest and the mean |Δab|."""
+
+    height: int
+    width: int
+    largest: float
+    mean: float
+
+
+def export_onnx(source: Path, target: Path) -> list[Parity]:
+    """Write a model file as ONNX, whole or not at all, and compare the two at several sizes.
+
+    Raises GanColorError where they differ by more than 0.001, and then nothing is written.
+    """
+    onnx = _need("onnx")
+    _need("onnxscript")
+    header = read_header(source)
+    model = load_model(source)
+    batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "rows", "columns"))
+    stride = model.stride
+    example = torch.zeros(2, 1, 2 * stride, 3 * stride)
+    shapes = {"L": {0: batch, 2: stride * height, 3: stride * width}}
+    program = torch.onnx.export(
+        _Whole(model),
+        (example,),
+        input_names=["L"],
+        output_names=["ab"],
+        dynamic_shapes=shapes,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, {HEADER_KEY: json.dumps({**header, "stride": stride})})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.stem}.part.onnx")
+    try:
+        onnx.save(proto, str(part))
+        report = compare(model, OnnxColorizer(part))
+        worst = max(row.largest for row in report)
+        if worst > TOLERANCE:
+            raise GanColorError(
+                f"onnx: {target} differs from PyTorch by {worst:.2g}, expected {TOLERANCE} at most"
+            )
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return report
+
+
+def compare(model: Colorizer, other: "OnnxColorizer") -> list[Parity]:
+    """Both on the same random lightness (seed 0) at each of PARITY_SIZES, odd sizes included."""
+    generator = torch.Generator().manual_seed(0)
+    report = []
+    for height, width in (*PARITY_SIZES, (101, 77)):
+        L = torch.rand(1, 1, height, width, generator=generator) * 2 - 1
+        difference = (model.colorize(L) - other.colorize(L)).abs()
+        report.append(Parity(height, width, float(difference.max()), float(difference.mean())))
+    return report
+
+
+class OnnxColorizer:
+    """An ONNX file in a Colorizer's place. Raises GanColorError for a file that is none of ours."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        runtime = _need("onnxruntime")
+        if not path.is_file():
+            raise GanColorError(f"model: found no file {str(path)!r}, expected a model.onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads  # 0: one a core
+        try:
+            self.session = runtime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+            metadata = self.session.get_modelmeta().custom_metadata_map
+            self.stride = int(json.loads(metadata[HEADER_KEY])["stride"])
+        except KeyError:
+            raise GanColorError(
+                f"model: {path} carries no gan_color header, "
+                "expected a file that `gan-color export --onnx` wrote"
+            ) from None
+        except Exception as error:  # ONNX Runtime's own errors share no other base
+            detail = " ".join(str(error).split())[:300]
+            raise GanColorError(f"model: {path} is not a readable ONNX file: {detail}") from None
+
+    def colorize(self, L: Tensor) -> Tensor:
+        """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size: see Colorizer.colorize."""
+        height, width = L.shape[-2:]
+        padded = pad_to_multiple(L.float(), self.stride).numpy()
+        ab = torch.from_numpy(self.session.run(["ab"], {"L": padded})[0])
+        return ab[..., :height, :width]
