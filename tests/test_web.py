@@ -96,6 +96,8 @@ def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
     whole = colour(client, sent, model="run", format="png", strength=0).content
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole))), before)
     grey = colour(client, sent, model="run", format="png", saturation=0).content
+    vivid = colour(client, sent, model="run", format="png", saturation=4).content
+    assert vivid != grey
     L = [
         rgb_to_lab(rgb8_to_float(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]))
         for x in (before, np.asarray(Image.open(io.BytesIO(grey))))

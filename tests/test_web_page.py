@@ -108,6 +108,8 @@ def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list
     here = url.split("/")[2]
     page.on("request", lambda r: None if is_local(r.url, here) else wrong.append(r.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
+    # What the page's policy keeps from being asked for at all is told here.
+    page.on("console", lambda m: wrong.append(m.text) if "Content Security" in m.text else None)
     page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(url)
     expect(page.locator("#gc-colour")).to_be_visible(timeout=20_000)
@@ -165,6 +167,9 @@ def test_the_page_serves_a_phone_and_says_what_is_wrong(server, browser):
     page.locator("#gc-colour").press("Enter")
     expect(page.locator(".compare")).to_be_visible(timeout=20_000)
     expect(status).to_contain_text("Done.")
+    box = page.locator(".compare").bounding_box()
+    assert box
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.close()
 

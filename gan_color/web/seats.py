@@ -28,22 +28,20 @@ class Seats:
     async def seat(self) -> AsyncIterator[None]:
         """Inside, a request has its seat until the time is up; RequestError 503 otherwise."""
         if self.taken >= self.limits.requests:
-            raise self._busy(f"found {self.taken} requests at work, at most")
+            raise _later(
+                f"found {self.taken} requests at work, expected fewer than {self.limits.requests}"
+            )
         self.taken += 1
         try:
             async with asyncio.timeout(self.limits.seconds):
                 yield
         except TimeoutError:
-            raise self._busy(
-                f"found no answer within {self.limits.seconds:g} s: the server has much to do, or "
-                "the photo came slowly; expected fewer seconds, or fewer than"
+            raise _later(
+                f"found no answer yet, expected one within {self.limits.seconds:g} s; choose a "
+                "smaller photo or render"
             ) from None
         finally:
             self.taken -= 1
-
-    def _busy(self, reason: str) -> RequestError:
-        message = f"server: {reason} {self.limits.requests} requests; try again in a while"
-        return RequestError(503, message, {"Retry-After": str(RETRY_SECONDS)})
 
     async def run(
         self, work: Callable[[], Result], disconnected: Callable[[], Awaitable[None]]
@@ -74,3 +72,8 @@ class Seats:
 
     def _free(self) -> None:
         self.taken -= 1
+
+
+def _later(reason: str) -> RequestError:
+    message = f"server: {reason}; try again in {RETRY_SECONDS} s"
+    return RequestError(503, message, {"Retry-After": str(RETRY_SECONDS)})
