@@ -10,13 +10,9 @@ import typer
 
 # They register themselves, in the order --help lists them.
 # isort: off
-<<<<<<< HEAD
 from gan_color.cli import (  # noqa: F401
-    train, runs, evaluate, compare, colorize, video, serve, export, models, plan, bench,
+    train, runs, evaluate, compare, colorize, serve, export, models, plan, bench,
 )
-=======
-from gan_color.cli import train, runs, evaluate, colorize, serve, export, bench  # noqa: F401
->>>>>>> web
 
 # isort: on
 from gan_color.cli.app import app
