@@ -1,5 +1,7 @@
 """Clip art, line art, charts and screenshots: flat areas of few colours, as no camera gives."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +41,7 @@ def _same(here: NDArray[np.int32], below: NDArray[np.int32]) -> NDArray[np.bool_
     return np.asarray((here[:, :-1] == here[:, 1:]) & (here[:, :-1] == below[:, :-1]))
 
 
-def _join(rgb: NDArray[np.uint8], bits: int) -> NDArray[np.int32]:
+def _join(rgb: NDArray[Any], bits: int) -> NDArray[np.int32]:
     """One number per pixel [H, W] from channels of so many bits."""
     wide = rgb.astype(np.int32)
     return (wide[..., 0] << 2 * bits) | (wide[..., 1] << bits) | wide[..., 2]
