@@ -41,7 +41,7 @@ def run(what: str, pictures: int, folder: Path | None, labels: Path | None) -> s
 
 def _serve(count: int, port: Any, stop: Any) -> None:
     """Serve pictures of some 100 kB: twenty of them, each with a tail of its own."""
-    bodies = [synthetic(i, 640, 480, 88) for i in range(20)]
+    bodies = [synthetic(i, 640, 480, 95) for i in range(20)]
     tails = (i.to_bytes(4, "big") for i in range(count))
     photos = [Photo(i, bodies[i % 20] + tail, 640, 480) for i, tail in enumerate(tails)]
     with Server(photos) as server:

@@ -217,7 +217,7 @@ class Collector:
     def _store(self, task: Task, part: Path, received: int) -> bool:
         item = task.item
         try:
-            picture = identify(part, self.recipe.limits.max_pixels)
+            picture = identify(part, self.recipe.limits.max_pixels, named=True)
             size, kind = picture.size, str(picture.format)
             if min(size) < self.recipe.min_side:
                 raise BadPictureError("too small", f"{size[0]} x {size[1]} pixels")

@@ -85,6 +85,7 @@ class Request:
     status: int
     sent: int
     whole: bool
+    when: float  # monotonic seconds at which it came
 
 
 class Server:
@@ -154,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        when = time.monotonic()
         script = self.server_state.scripts.get(parts.path)
         answer = script.popleft() if script else Answer()
         status, sent, whole = 0, 0, False
@@ -162,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server_state.log.append(Request(parts.path, query, headers, status, sent, whole))
+        self.server_state.log.append(Request(parts.path, query, headers, status, sent, whole, when))
 
     def _found(self, path: str, query: dict[str, str]) -> tuple[int, bytes, str, dict[str, str]]:
         """(status, body, content type, further headers) of a path without a script."""

@@ -136,6 +136,11 @@ def test_near_hashes_are_all_found(tmp_path):
     for i in range(0, 200, 2):  # all distances from 0 to 9, at random bits
         bits = random.permutation(64)[: (i // 2) % 10].astype(np.uint64)
         hashes[i + 1] = hashes[i] ^ np.bitwise_or.reduce(np.uint64(1) << bits, initial=0)
+    for i in range(64):  # 7 bits that only one bucket of one word betrays
+        word, bit = divmod(i, 16)
+        masks = [1 << bit if w == word else 0b11 << (i % 15) for w in range(4)]
+        flipped = sum(mask << 16 * w for w, mask in enumerate(masks))
+        hashes[201 + 2 * i] = hashes[200 + 2 * i] ^ np.uint64(flipped)
     distance = np.bitwise_count(hashes[:, None] ^ hashes[None])
     for radius in (0, 3, 4, 7):
         expected = np.argwhere(np.triu(distance <= radius, 1))

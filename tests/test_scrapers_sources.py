@@ -120,6 +120,8 @@ def test_openverse_is_cut_into_windows_below_its_cap(tmp_path):
 def test_flickr_is_cut_by_upload_date_and_counts_by_licence_id(tmp_path, monkeypatch):
     monkeypatch.setenv("FLICKR_API_KEY", "test-key")
     monkeypatch.setattr("scrapers.sources.flickr.WINDOW", 20)
+    monkeypatch.setattr("scrapers.sources.flickr.PER_PAGE", 10)
+    monkeypatch.setattr("scrapers.testing_apis.FLICKR_CAP", 20)
     photos = many(60)
     kinds = [("by", "2.0"), ("by", "4.0"), ("cc0", "1.0"), ("by-nc", "2.0"), ("pdm", "1.0")]
     for i, photo in enumerate(photos):

@@ -8,11 +8,13 @@ FLAT, LEFT = 6.0, 0.5
 FULL = 0.7  # share of the first line behind a band that must differ from it
 
 
-def _band(lines: NDArray[np.float32]) -> int:
+def _band(lines: NDArray[np.int16]) -> int:
     """How many of the first lines [N, M, 3] are one flat colour, and end all at once.
 
     Where only a part of the next line differs, it is a thing before a plain ground: no band.
     """
+    if np.ptp(lines[0], axis=0).max() > 8 * FLAT:
+        return 0
     colour = np.median(lines[0], axis=0)
     for i in range(len(lines) // 3):
         away = np.abs(lines[i] - colour).max(axis=1)
@@ -31,7 +33,7 @@ def box(rgb: NDArray[np.uint8], least: int) -> tuple[int, int, int, int] | None:
     if not least or min(rgb.shape[:2]) < 8 * least:
         return None
     height, width = rgb.shape[:2]
-    pixels = rgb.astype(np.float32)
+    pixels = rgb.astype(np.int16)
     top, bottom = _band(pixels), _band(pixels[::-1])
     columns = pixels.transpose(1, 0, 2)
     left, right = _band(columns), _band(columns[::-1])

@@ -28,13 +28,14 @@ def variants(luma: NDArray[np.uint8]) -> list[int]:
 
     The first is the picture's own.
     """
-    small = np.asarray(cv2.resize(luma, (128, 128), interpolation=cv2.INTER_AREA), np.uint8)
+    smooth = cv2.blur(luma, (3, 3)) if min(luma.shape) > 128 else luma
+    small = np.asarray(cv2.resize(smooth, (128, 128), interpolation=cv2.INTER_LINEAR), np.uint8)
     cut = [round(64 * (1 - crop)) for crop in CROPS]
     views = [small, *(small[c : 128 - c, c : 128 - c] for c in cut)]
     side = round(128 * CORNER)
     views += [small[y : y + side, x : x + side] for y in (0, 128 - side) for x in (0, 128 - side)]
-    both = [phashes(view) for view in views]
-    return [own for own, _ in both] + [mirrored for _, mirrored in both]
+    hashes: list[int] = phashes(views).ravel().tolist()
+    return hashes
 
 
 def _word(hashes: Hashes, number: int) -> NDArray[np.int64]:

@@ -27,12 +27,13 @@ _PLUGINS = (TiffImagePlugin, WebPImagePlugin)
 OPENED = tuple(name for name in FORMATS if name != "MPO")
 
 
-def identify(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = None) -> Image.Image:
     """Open a picture without decoding it. BadPictureError for what can never be used.
 
+    `named` says whether the file claims to be a picture; by default its suffix does.
     Pictures of several frames (animations, pages) are refused: which one was meant is not known.
     """
-    named_as_picture = path.suffix.lower() in SUFFIXES
+    named_as_picture = path.suffix.lower() in SUFFIXES if named is None else named
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,0 +1,56 @@
+"""What the pages say can be typed is typed, and the notebook runs as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from scrapers.cli import main
+from scrapers.testing import synthetic
+
+REPOSITORY = Path(__file__).parent.parent
+NOTEBOOK = REPOSITORY / "notebooks" / "04_build_a_dataset.ipynb"
+
+
+@pytest.mark.parametrize("page", ["README.md", "datasets/README.md"])
+def test_the_commands_of_the_pages_run_in_their_order(page, tmp_path, monkeypatch):
+    blocks = re.findall(r"```console\n(.*?)```", (REPOSITORY / page).read_text(), re.DOTALL)
+    commands = [shlex.split(line) for block in blocks for line in block.strip().splitlines()]
+    assert len(commands) >= 3
+    datasets = tmp_path / "datasets"
+    (datasets / "own").mkdir(parents=True)
+    for i in range(8):
+        (datasets / "own" / f"{i}.jpg").write_bytes(synthetic(i, 200, 160))
+    # The recipe's name, and pictures of this machine: the real ones ask the world.
+    (datasets / "landscapes.yml").write_text(
+        "{name: landscapes, contact: me@gan-color.invalid, licences: [own], min_side: 64, "
+        "sources: [{kind: folder, path: own, licence: own}]}"
+    )
+    monkeypatch.chdir(tmp_path)
+    for words in commands:
+        assert words[:3] == ["python", "-m", "scrapers"]
+        assert main(words[3:]) == 0, words
+    assert list((datasets / "landscapes" / "images" / "train").iterdir())
+
+
+def test_links_of_the_datasets_page_lead_somewhere():
+    text = (REPOSITORY / "datasets" / "README.md").read_text()
+    local = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert local
+    assert [link for link in local if not (REPOSITORY / "datasets" / link).exists()] == []
+
+
+def test_the_notebook_runs_and_keeps_one_picture_alone():
+    notebook = nbformat.read(NOTEBOOK, 4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [next(iter(o["data"])) for cell in cells for o in cell.outputs] == ["image/jpeg"]
+    assert {cell.execution_count for cell in cells} == {None}
+    NotebookClient(
+        notebook, timeout=120, resources={"metadata": {"path": str(REPOSITORY)}}
+    ).execute()
+    shown = "".join(o["data"].get("text/plain", "") for c in cells for o in c.outputs)
+    assert "'duplicate-of': 2" in shown
+    assert "licence by-nc" in shown
