@@ -30,7 +30,7 @@ def run(what: str, pictures: int, folder: Path | None, labels: Path | None) -> s
     if what == "duplicates":
         return bench_duplicates(pictures or 1_000_000)
     if what == "clean":
-        return bench_clean(pictures or 1000, folder)
+        return bench_clean(pictures or 2000, folder)
     if what == "verdicts" and folder and labels:
         return verdicts(folder, labels)
     raise ScraperError(

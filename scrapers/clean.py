@@ -33,6 +33,7 @@ from scrapers.manifest import Row
 from scrapers.normalise import normalise
 from scrapers.sources.folder import pictures
 
+BY_HAND = "kept by hand"
 QUARANTINE, ORIGINAL, STATE = "quarantine", "original", ".clean"
 # Files of a dataset's folder that are no pictures of it.
 OWN = (manifest.JSONL, manifest.PARQUET, manifest.ATTRIBUTION, "report.html")
@@ -196,13 +197,22 @@ def clean(
         if not names and not earlier:
             raise ScraperError(f"found no files in {str(folder)!r}, expected pictures")
         examined = examine_all(folder, names, rules, workers, watch)
-        find_duplicates(folder, [found for found in examined if found.verdict == KEEP], rules)
+        by_hand = {row.file for row in earlier if row.reason == BY_HAND}
+        for found in examined:
+            if found.file in by_hand:
+                found.verdict, found.reason = KEEP, BY_HAND
+        find_duplicates(folder, _comparable(examined), rules)
         rows = _rows(examined, earlier)
         report.write(folder, rows, examined)
         manifest.write(folder, rows)
         if not dry_run:
             _move(folder, rows, {found.file: found for found in examined})
         return Counter(row.verdict.partition(":")[0] for row in rows)
+
+
+def _comparable(examined: list[Examined]) -> list[Examined]:
+    """What may be a duplicate: what was kept, but not by hand."""
+    return [f for f in examined if f.verdict == KEEP and f.reason != BY_HAND]
 
 
 def _rows(examined: list[Examined], earlier: list[Row]) -> list[Row]:
@@ -237,7 +247,7 @@ def _move(folder: Path, rows: list[Row], examined: dict[str, Examined]) -> None:
                 (folder / target).parent.mkdir(parents=True, exist_ok=True)
                 (folder / row.file).rename(folder / target)
                 row.file = target
-            elif found.changes:
+            elif found.changes and found.reason != BY_HAND:
                 target = f"{QUARANTINE}/{ORIGINAL}/{row.file}"
                 fresh = normalise(folder / row.file, found)
                 journal.append({"from": row.file, "to": target, "rewritten": True})
@@ -269,20 +279,44 @@ def _measure(folder: Path, row: Row) -> None:
     row.width, row.height = found.width, found.height
 
 
+def keep(folder: Path, name: str) -> str:
+    """Overrule a verdict: bring one file back from quarantine, never to be refused again.
+
+    `name` is its path in the manifest; the path that it has then is returned.
+    """
+    with only_one(folder):
+        rows = manifest.read(folder)
+        row = next((row for row in rows if row.file == name), None)
+        if row is None or not name.startswith(f"{QUARANTINE}/"):
+            raise ScraperError(
+                f"--keep: found no {name!r} in the manifest, expected {QUARANTINE}/VERDICT/FILE"
+            )
+        target = Path(*Path(name).parts[2:])
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).rename(folder / target)
+        row.file, row.verdict, row.reason = target.as_posix(), KEEP, BY_HAND
+        manifest.write(folder, rows)
+        return row.file
+
+
 def undo(folder: Path) -> int:
     """Bring every quarantined file back to its place and forget all verdicts; how many files."""
     with only_one(folder):
         path = _log(folder)
         back: dict[str, str] = {}
         count = 0
+        rows = manifest.read(folder)
+        # `split` may have moved the copy that an original has to replace.
+        now = {Path(row.file).name: row.file for row in rows}
         for move in reversed(list(read_jsonl(path))):
             source, target = folder / move["to"], folder / move["from"]
+            if move.get("rewritten") and not target.exists():
+                target = folder / now.get(target.name, move["from"])
             if source.exists():  # else the run was killed before it moved
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
                 count += 1
             back[move["to"]] = move["from"]
-        rows = manifest.read(folder)
         for row in rows:
             row.file = back.get(row.file, row.file)
             row.verdict, row.reason, row.score = "", "", 0.0

@@ -143,6 +143,9 @@ def clean(
         bool, typer.Option("--dry-run", help="write verdicts, move nothing")
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="bring back all that was moved")] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="overrule: bring this file back for good")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes")] = None,
 ) -> None:
     """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
@@ -152,6 +155,10 @@ def clean(
 
     if undo:
         console.print(f"{folder}: {cleaning.undo(folder):,} files brought back", markup=False)
+        return
+    if keep:
+        for name in keep:
+            console.print(f"{folder}: kept {cleaning.keep(folder, name)}", markup=False)
         return
     chosen = parse(Rules, read_yaml(rules), rules) if rules else Rules()
     with progress() as bars:

@@ -213,6 +213,17 @@ def test_a_killed_move_is_finished_by_the_next_run_or_undone(tmp_path, monkeypat
     assert _contents(tmp_path) == before
 
 
+def test_the_eye_may_overrule_for_good(tmp_path):
+    saved(tmp_path, "grey.jpg", toned(picture(2), (1, 1, 1)))
+    saved(tmp_path, "x.jpg", picture())
+    clean(tmp_path)
+    assert cleaning.keep(tmp_path, "quarantine/grayscale/grey.jpg") == "grey.jpg"
+    assert clean(tmp_path) == {"keep": 2}
+    assert (tmp_path / "grey.jpg").exists()
+    with pytest.raises(ScraperError, match=r"--keep: found no 'x\.jpg'"):
+        cleaning.keep(tmp_path, "x.jpg")
+
+
 def test_what_was_examined_is_not_examined_again(tmp_path, monkeypatch):
     copies(tmp_path)
     clean(tmp_path, dry_run=True)
