@@ -11,7 +11,16 @@ import typer
 # They register themselves, in the order --help lists them.
 # isort: off
 from gan_color.cli import (  # noqa: F401
-    train, runs, evaluate, compare, colorize, serve, export, models, plan, bench,
+    train,
+    runs,
+    evaluate,
+    compare,
+    colorize,
+    serve,
+    export,
+    models,
+    plan,
+    bench,
 )
 
 # isort: on

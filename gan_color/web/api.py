@@ -182,7 +182,7 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         options = ColorizeOptions(form.render, saturation=form.saturation, strength=form.strength)
         both = form.answer == "json"
         model = library.load(file)
-        return file.name, colouring.colour(model, file.name, photo, options, form.format, both)
+        return file.name, colouring.colour(model, photo, options, form.format, both)
 
     return api
 

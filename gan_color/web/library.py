@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gan_color import models
-from gan_color.backends import load_backend
+from gan_color.backends import load_backend, provenance
 from gan_color.errors import GanColorError
 from gan_color.export import read_header
 from gan_color.pipeline import ChromaModel
@@ -36,6 +36,14 @@ class ModelFile:
         }
 
 
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory, and the note that goes into the pictures it colours."""
+
+    colorizer: ChromaModel
+    note: str
+
+
 class ModelLibrary:
     """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`.
 
@@ -45,7 +53,7 @@ class ModelLibrary:
     def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
         self.folder, self.device, self.keep = folder, device, keep
         self._known: dict[Version, ModelFile | str] = {}
-        self._loaded: OrderedDict[Version, ChromaModel] = OrderedDict()
+        self._loaded: OrderedDict[Version, LoadedModel] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()
 
     def _scan(self) -> list[ModelFile | str]:
@@ -86,14 +94,15 @@ class ModelLibrary:
             raise GanColorError(f"model: found {name[:100]!r}, expected one of {', '.join(files)}")
         return files[name]
 
-    def load(self, file: ModelFile) -> ChromaModel:
+    def load(self, file: ModelFile) -> LoadedModel:
         """The model itself, from memory where it is there; one is loaded at a time."""
         with self._loading:
             model = self._loaded.pop(file.version, None)
             if model is None:
                 while len(self._loaded) >= self.keep:
                     self._loaded.popitem(last=False)
-                model = load_backend(file.version[0], str(self.device))
+                path = file.version[0]
+                model = LoadedModel(load_backend(path, str(self.device)), provenance(path))
             self._loaded[file.version] = model
             return model
 
