@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pyarrow as pa
+import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from scrapers.errors import ScraperError
@@ -91,10 +92,15 @@ def write(folder: Path, rows: Iterable[Row]) -> None:
 
 
 def write_derived(folder: Path, rows: list[Row]) -> None:
-    """manifest.parquet and ATTRIBUTION.md from the rows."""
-    columns = {name: [getattr(row, name) for row in rows] for name in NAMES}
+    """manifest.parquet and ATTRIBUTION.md from manifest.jsonl and its rows."""
     temporary = folder / f".{PARQUET}.part"
-    pq.write_table(pa.table(columns, schema=SCHEMA), temporary)
+    if not rows:
+        table = SCHEMA.empty_table()
+    else:
+        # Read from jsonl: making arrays of Python's lists imports pandas, a second of waiting.
+        options = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
+        table = pj.read_json(folder / JSONL, parse_options=options).select(list(NAMES))
+    pq.write_table(table, temporary)
     temporary.replace(folder / PARQUET)
     write_text(folder / ATTRIBUTION, attribution(rows))
 
