@@ -4,12 +4,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from gan_color import models
-from gan_color.backends import load_backend
+from gan_color.backends import load_backend, provenance
 from gan_color.errors import GanColorError
 from gan_color.export import read_header
 from gan_color.pipeline import ChromaModel
@@ -36,6 +36,13 @@ class ModelFile:
         }
 
 
+class Loaded(NamedTuple):
+    """A model in memory, and the note that pictures it coloured carry."""
+
+    model: ChromaModel
+    note: str
+
+
 class ModelLibrary:
     """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`.
 
@@ -45,7 +52,7 @@ class ModelLibrary:
     def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
         self.folder, self.device, self.keep = folder, device, keep
         self._known: dict[Version, ModelFile | str] = {}
-        self._loaded: OrderedDict[Version, ChromaModel] = OrderedDict()
+        self._loaded: OrderedDict[Version, Loaded] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()
 
     def _scan(self) -> list[ModelFile | str]:
@@ -86,16 +93,17 @@ class ModelLibrary:
             raise GanColorError(f"model: found {name[:100]!r}, expected one of {', '.join(files)}")
         return files[name]
 
-    def load(self, file: ModelFile) -> ChromaModel:
+    def load(self, file: ModelFile) -> Loaded:
         """The model itself, from memory where it is there; one is loaded at a time."""
         with self._loading:
-            model = self._loaded.pop(file.version, None)
-            if model is None:
+            found = self._loaded.pop(file.version, None)
+            if found is None:
                 while len(self._loaded) >= self.keep:
                     self._loaded.popitem(last=False)
-                model = load_backend(file.version[0], str(self.device))
-            self._loaded[file.version] = model
-            return model
+                path = file.version[0]
+                found = Loaded(load_backend(path, str(self.device)), provenance(path))
+            self._loaded[file.version] = found
+            return found
 
 
 def _examine(name: str, version: Version) -> ModelFile | str:
