@@ -43,6 +43,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with torch.no_grad():
         model.head.weight.normal_(0, 0.5)
+        for name, weight in model.named_parameters():
+            if name.endswith("attention.gain"):
+                weight.fill_(0.5)
     path = tmp_path_factory.mktemp("export") / "model.safetensors"
     save_model(path, "unet", model, RECORD)
     return path

@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
 def pictures(notebook: nbformat.NotebookNode) -> int:
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
-    return sum("image/png" in o.get("data", {}) for o in outputs)
+    return sum(not {"image/png", "image/jpeg"}.isdisjoint(o.get("data", {})) for o in outputs)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

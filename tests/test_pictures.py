@@ -16,6 +16,7 @@ from test_pipeline import Tint
 from gan_color.data.images import BadImageError
 from gan_color.errors import GanColorError
 from gan_color.pictures import KINDS, Picture, encode, read, save
+from gan_color.pictures.writing import srgb_profile
 from gan_color.pipeline import ColorizeOptions, colorize_picture
 
 DEEP = (np.linspace(0, 65535, 48 * 64 * 3).reshape(48, 64, 3)).astype(np.uint16)
@@ -220,6 +221,16 @@ def test_metadata_of_16_bits(kind: str):
     )
     if kind == "PNG":
         assert again.metadata.texts == (("Title", "attic"),)
+
+
+def test_the_same_photo_gives_the_same_file_at_any_time(coffee: Image.Image, monkeypatch):
+    picture = read(coffee.resize((60, 40)))
+    first = [encode(picture, kind) for kind in KINDS]
+    srgb_profile.cache_clear()
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    later = made[:24] + struct.pack(">6H", 2031, 5, 6, 7, 8, 9) + made[36:]
+    monkeypatch.setattr(ImageCms.ImageCmsProfile, "tobytes", lambda _: later)
+    assert [encode(picture, kind) for kind in KINDS] == first
 
 
 def animation(kind: str) -> bytes:

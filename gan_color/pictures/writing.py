@@ -9,13 +9,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tifffile
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin, TiffTags, features
+from PIL import Image, ImageCms, PngImagePlugin, features
 
 from gan_color import files
 from gan_color.errors import GanColorError
-from gan_color.pictures.metadata import LAYOUT, Metadata
+from gan_color.pictures.metadata import Metadata
 from gan_color.pictures.picture import Picture
+from gan_color.pictures.tiff import write_tiff
 
 SUFFIX_KINDS = {
     ".jpg": "JPEG",
@@ -39,12 +39,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {"quality": 90, "chroma": 444},
 }
-# Those that the TIFF writer sets itself.
-OWN_TIFF_TAGS = LAYOUT | {
-    ExifTags.Base.XResolution,
-    ExifTags.Base.YResolution,
-    ExifTags.Base.ResolutionUnit,
-}
 METRE = 39.3701  # inches
 PNG_SIGNATURE_AND_HEADER = 8 + 25
 
@@ -52,7 +46,10 @@ PNG_SIGNATURE_AND_HEADER = 8 + 25
 @cache
 def srgb_profile() -> bytes:
     """The ICC profile that every picture is written with."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # The time it was made at (ICC.1:2022, table 17), fixed: the same photo gives the same file.
+    struct.pack_into(">6H", made, 24, 2000, 1, 1, 0, 0, 0)
+    return bytes(made)
 
 
 def encode(
@@ -70,7 +67,7 @@ def encode(
     exif = picture.metadata.noted(note)
     try:
         if kind == "TIFF":
-            return _tiff(picture, exif)
+            return write_tiff(picture, exif, srgb_profile())
         if kind == "PNG" and picture.pixels.dtype == np.uint16:
             return _png_16(picture, exif)
         return _encode_8(picture, kind, quality, exif)
@@ -172,50 +169,3 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _bgr(picture: Picture) -> Any:
     order = [2, 1, 0] if picture.alpha is None else [2, 1, 0, 3]
     return picture.array()[..., order]
-
-
-def _tiff(picture: Picture, exif: bytes) -> bytes:
-    """tifffile writes 8 and 16 bits alike; the Exif and GPS blocks, which it cannot write, are
-    appended, and their offsets put into the tags that point to them (TIFF 6.0, section 2).
-    """
-    tags = Image.Exif()
-    tags.load(exif)
-    blocks = {int(tag): tags.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
-    blocks = {tag: values for tag, values in blocks.items() if values}
-    # Under the number before, which tifffile does not refuse and which sorts the same.
-    extra: list[tuple[int, str, int, Any, bool]] = [(tag - 1, "I", 1, 0, True) for tag in blocks]
-    software = tags.pop(ExifTags.Base.Software, None)
-    for tag, value in tags.items():
-        kind = {str: "s", bytes: "B", int: "I"}.get(type(value))
-        if kind and tag not in blocks and tag not in OWN_TIFF_TAGS:
-            count = len(value) if kind == "B" else int(kind == "I")
-            extra.append((int(tag), kind, count, value, True))
-    if picture.metadata.xmp:
-        xmp = picture.metadata.xmp
-        extra.append((int(ExifTags.Base.XMLPacket), "B", len(xmp), xmp, True))
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        picture.array(),
-        byteorder="<",
-        photometric="rgb",
-        compression="zlib",
-        iccprofile=srgb_profile(),
-        extrasamples=None if picture.alpha is None else ["unassalpha"],
-        resolution=picture.metadata.dpi,
-        resolutionunit="inch" if picture.metadata.dpi else None,
-        software=software or False,
-        metadata=None,
-        extratags=extra,
-    )
-    data = bytearray(buffer.getvalue())
-    buffer.seek(0)
-    with tifffile.TiffFile(buffer) as file:
-        places = {tag: file.pages.first.tags[tag - 1].offset for tag in blocks}
-    for tag, values in blocks.items():
-        data += bytes(len(data) % 2)  # blocks begin at even offsets
-        directory = TiffImagePlugin.ImageFileDirectory_v2(group=tag)
-        directory.update(values)
-        struct.pack_into("<HHII", data, places[tag], tag, TiffTags.LONG, 1, len(data))
-        data += directory.tobytes(len(data))
-    return bytes(data)
