@@ -5,6 +5,7 @@ import base64
 import inspect
 import io
 import os
+import re
 import shutil
 import struct
 import sys
@@ -21,7 +22,7 @@ import torch
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.transport.serialization import Binary
 from starlette.testclient import TestClient
@@ -92,6 +93,8 @@ def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
     assert answer.headers["cache-control"] == "no-store"
     before, after = (np.asarray(Image.open(io.BytesIO(b))) for b in (sent, answer.content))
     assert after.shape == before.shape
+    software = Image.open(io.BytesIO(answer.content)).getexif()[ExifTags.Base.Software]
+    assert re.match(r"colorized by gan_color \S+ \(model.safetensors, sha256 ", software)
     assert not np.array_equal(after, before)
     whole = colour(client, sent, model="run", format="png", strength=0).content
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole))), before)

@@ -181,8 +181,8 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         colouring.check_work(photo, form.render, limits)
         options = ColorizeOptions(form.render, saturation=form.saturation, strength=form.strength)
         both = form.answer == "json"
-        model = library.load(file)
-        return file.name, colouring.colour(model, photo, options, form.format, both)
+        model, note = library.load(file)
+        return file.name, colouring.colour(model, note, photo, options, form.format, both)
 
     return api
 

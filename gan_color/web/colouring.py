@@ -7,8 +7,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gan_color.data.images import BadImageError
 from gan_color.pictures import Picture, encode, read
-from gan_color.pipeline import ColorizeOptions, colorize_picture
-from gan_color.web.library import LoadedModel
+from gan_color.pipeline import ChromaModel, ColorizeOptions, colorize_picture
 from gan_color.web.limits import Limits
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
@@ -63,14 +62,14 @@ def check_work(picture: Picture, render: int, limits: Limits) -> None:
 
 
 def colour(
-    model: LoadedModel, picture: Picture, options: ColorizeOptions, kind: str, both: bool
+    model: ChromaModel, note: str, picture: Picture, options: ColorizeOptions, kind: str, both: bool
 ) -> Coloured:
-    """Colour a picture and encode it as `kind`; raises GanColorError for what cannot be encoded."""
-    after = colorize_picture(model.colorizer, picture, options)
+    """Colour a picture and encode it as `kind`, with `note` in its EXIF; raises GanColorError for what cannot be encoded."""
+    after = colorize_picture(model, picture, options)
     # Browsers are given what they show: the photo's own pixels without its metadata.
     shown = replace(picture, metadata=type(picture.metadata)())
     return Coloured(
         *picture.size,
         before=encode(shown, kind.upper()) if both else b"",
-        after=encode(after, kind.upper(), note=model.note),
+        after=encode(after, kind.upper(), note=note),
     )

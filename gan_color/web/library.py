@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -36,11 +36,10 @@ class ModelFile:
         }
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model in memory, and the note that goes into the pictures it colours."""
+class Loaded(NamedTuple):
+    """A model in memory, and the note that pictures it coloured carry."""
 
-    colorizer: ChromaModel
+    model: ChromaModel
     note: str
 
 
@@ -53,7 +52,7 @@ class ModelLibrary:
     def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
         self.folder, self.device, self.keep = folder, device, keep
         self._known: dict[Version, ModelFile | str] = {}
-        self._loaded: OrderedDict[Version, LoadedModel] = OrderedDict()
+        self._loaded: OrderedDict[Version, Loaded] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()
 
     def _scan(self) -> list[ModelFile | str]:
@@ -94,17 +93,17 @@ class ModelLibrary:
             raise GanColorError(f"model: found {name[:100]!r}, expected one of {', '.join(files)}")
         return files[name]
 
-    def load(self, file: ModelFile) -> LoadedModel:
+    def load(self, file: ModelFile) -> Loaded:
         """The model itself, from memory where it is there; one is loaded at a time."""
         with self._loading:
-            model = self._loaded.pop(file.version, None)
-            if model is None:
+            found = self._loaded.pop(file.version, None)
+            if found is None:
                 while len(self._loaded) >= self.keep:
                     self._loaded.popitem(last=False)
                 path = file.version[0]
-                model = LoadedModel(load_backend(path, str(self.device)), provenance(path))
-            self._loaded[file.version] = model
-            return model
+                found = Loaded(load_backend(path, str(self.device)), provenance(path))
+            self._loaded[file.version] = found
+            return found
 
 
 def _examine(name: str, version: Version) -> ModelFile | str:
