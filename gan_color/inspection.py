@@ -22,7 +22,8 @@ def describe_models() -> list[dict[str, Any]]:
         for suffix, options in kind.variants().items():
             # Shapes only: no memory is filled, nothing is computed.
             with torch.device("meta"):
-                model = models.create(name, **options).fold()
+                # The counter asks parameters that modules hand on for a gradient function.
+                model = models.create(name, **options).fold().requires_grad_(False)
                 counter = FlopCounterMode(display=False)
                 with counter, torch.no_grad():
                     model(torch.empty(1, 1, SIZE, SIZE))
