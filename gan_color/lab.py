@@ -15,6 +15,8 @@ autocast says: in bfloat16 Lab would be wrong by up to 0.2. Everything is elemen
 also keeps TF32 matrix units away from it.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -50,6 +52,11 @@ def _check_colour(x: Tensor, name: str) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def _full_precision(x: Tensor) -> AbstractContextManager[object]:
+    # The meta device, which counts what a model costs, knows no autocast.
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
 def _cube_root_or_line(t: Tensor) -> Tensor:
     # The clamp keeps the gradient of the branch not taken finite (x ** (1/3) has none at 0).
     return torch.where(t > EPSILON, t.clamp(min=EPSILON).pow(1.0 / 3.0), SLOPE * t + OFFSET)
@@ -66,7 +73,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
     rgb = _check_colour(rgb, "rgb_to_lab")
-    with torch.autocast(rgb.device.type, enabled=False):
+    with _full_precision(rgb):
         linear = torch.where(
             rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4), rgb / 12.92
         )
@@ -86,7 +93,7 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
     lab = _check_colour(lab, "lab_to_rgb")
-    with torch.autocast(lab.device.type, enabled=False):
+    with _full_precision(lab):
         lightness, a, b = lab.unbind(1)
         fy = (lightness + 16.0) / 116.0
         fx = a / 500.0 + fy

@@ -29,7 +29,10 @@ KOALARIZATION = {
 }
 # Small instances: the same code as the published sizes, which test_parity.py counts.
 SMALL: dict[str, list[dict[str, Any]]] = {
-    "unet": [UNET, {**UNET, "decoder": "queries", "query_width": 32, "queries": 8}],
+    "unet": [
+        UNET,
+        {**UNET, "decoder": "queries", "query_width": 32, "queries": 8, "query_layers": 3},
+    ],
     "zhang16": [{"width": 8}],
     "zhang16_regression": [{"width": 8}],
     "iizuka16": [{"width": 8, "classes": 3, "global_size": 32}],

@@ -15,7 +15,7 @@ from gan_color.models.discriminator import Critic, MultiscaleDiscriminator
 from gan_color.models.zhang16 import Zhang16
 
 NONE = {"encoder_weights": "none"}
-FROZEN = {"classifier": "mobilenetv3_small_050", "classifier_weights": "none"}
+FROZEN = {"classifier": "test_resnet", "classifier_weights": "none"}
 FULL = {"decoder": "full", **FROZEN}
 FAULTS = {"down": "max", "up": "transposed"}
 

@@ -48,7 +48,9 @@ class KoalarizationOptions(ModelOptions):
     ab_range: float = Field(127.0, gt=0, description="a*, b* of an output of 1; full: 128")
     lightness: Literal["signed", "raw"] = Field("signed", description="-1..1 | 0..100")
     cache: int = Field(
-        0, ge=0, description="embeddings kept in memory; pays where crops do not vary"
+        0,
+        ge=0,
+        description="embeddings kept in memory; pays where crops do not vary, unless compiled",
     )
 
     def for_inference(self) -> "KoalarizationOptions":
