@@ -1,5 +1,6 @@
 """What a colorizer costs: parameters, and FLOPs at 256 x 256."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from gan_color import models
 SIZE = 256
 
 
+@cache
 def describe_models() -> list[dict[str, Any]]:
     """One row per model and variant: name, paper, parameters, gflops_256, needs (of a training,
     beyond pictures), adversarial (whether a GAN stage can train it).

@@ -8,6 +8,7 @@ from skimage.color import lab2rgb, rgb2lab
 from gan_color.errors import GanColorError
 from gan_color.lab import (
     float_to_rgb8,
+    grey,
     lab_to_rgb,
     rgb8_to_float,
     rgb_to_lab,
@@ -100,3 +101,10 @@ def test_scaling_is_undone_and_stays_inside_one():
 def test_a_wrong_tensor_is_refused_with_what_was_found(convert, bad):
     with pytest.raises(GanColorError, match=r"found .* expected a floating-point \[B, 3, H, W\]"):
         convert(bad)
+
+
+def test_grey_is_the_value_that_has_this_lightness():
+    value = torch.linspace(0, 1, 33).view(1, 1, 1, 33)
+    L, _ = scale(rgb_to_lab(value.expand(-1, 3, -1, -1)))
+    assert torch.allclose(grey(L), value, atol=2e-4)
+    assert grey(L.to("meta")).shape == value.shape

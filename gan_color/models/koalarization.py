@@ -69,9 +69,7 @@ class Koalarization(Colorizer):
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
         common = {"classifier_weights": "none"}
-        xception = {"classifier": "legacy_xception", **common}
-        full = {"decoder": "full", "embedding": "softmax", "ab_range": 128.0, "lightness": "raw"}
-        return {"irv2": common, "xception": xception, "full": {**full, **common}}
+        return {"irv2": common, "xception": {"classifier": "legacy_xception", **common}}
 
     def __init__(self, options: KoalarizationOptions) -> None:
         super().__init__(options)
