@@ -130,24 +130,6 @@ def video(
 
 
 @app.command()
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-) -> None:
-    """List the colorizers: name, paper, parameters, cost at 256 x 256."""
-    from gan_color.inspection import describe_models
-
-    rows = describe_models()
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        parameters = f"{row['parameters'] / 1e6:.1f} M"
-        typer.echo(
-            f"{row['name']:<16}{parameters:>10}{row['gflops_256']:>8.1f} GFLOP  {row['paper']}"
-        )
-
-
-@app.command()
 def demo(
     config: Annotated[Path, typer.Option("--config", "-c", help="What to train.")] = Path(
         "configs/demo.yml"
