@@ -91,7 +91,7 @@ def _peak(path: Path, device: str, render: int) -> dict[str, Any]:
     """What a process that does nothing else occupies at most while it colours 48 megapixels."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        idle, peak = pool.apply(_occupied, (path, device, render))
+        idle, peak = pool.apply(_occupied, (path, photo(LARGEST), device, render))
     return {
         "photo": f"{LARGEST[0]} x {LARGEST[1]}",
         "peak_mib": round(peak / 1024),
@@ -99,13 +99,10 @@ def _peak(path: Path, device: str, render: int) -> dict[str, Any]:
     }
 
 
-def _occupied(path: Path, device: str, render: int) -> tuple[int, int]:
+def _occupied(path: Path, data: bytes, device: str, render: int) -> tuple[int, int]:
     model = load_backend(path, device)
     with torch.no_grad():
         model.colorize(torch.zeros(1, 1, 64, 64, device=model.device))
-    # The photo is made in another process, so that making it does not count.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        data = pool.apply(photo, (LARGEST,))
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     encode(colorize_picture(model, read(data), ColorizeOptions(render)))
     return idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

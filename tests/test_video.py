@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from test_pipeline import Tint
 
@@ -114,3 +115,19 @@ def test_a_film_that_cannot_be_coloured_leaves_nothing(source, target, message, 
         list(colorize_video(Tint(), tmp_path / source, tmp_path / target))
     assert sorted(p.name for p in tmp_path.iterdir()) == there
     assert (tmp_path / "in.mp4").read_bytes() == whole
+
+
+class Tired(Tint):
+    """Gives up after two frames."""
+
+    def forward(self, L: torch.Tensor) -> torch.Tensor:
+        if len(self.seen) == 2:
+            raise GanColorError("tired")
+        return super().forward(L)
+
+
+def test_a_failure_half_way_leaves_nothing(tmp_path: Path):
+    make_film(tmp_path / "in.mp4")
+    with pytest.raises(GanColorError, match="tired"):
+        list(colorize_video(Tired(), tmp_path / "in.mp4", tmp_path / "out.mp4"))
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
