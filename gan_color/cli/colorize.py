@@ -1,6 +1,5 @@
 """gan-color colorize, video, models and demo."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
