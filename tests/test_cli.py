@@ -131,7 +131,8 @@ def test_photos_are_coloured_and_bad_ones_reported(trained, tmp_path, coffee, ca
 def test_models_lists_name_paper_parameters_and_cost(capsys):
     assert run("models", "--json") == 0
     rows = json.loads(capsys.readouterr().out)
-    assert {"name", "paper", "parameters", "gflops_256"} == set(rows[0])
+    keys = {"name", "paper", "parameters", "gflops_256", "needs", "adversarial"}
+    assert keys == set(rows[0])
     small = next(row for row in rows if row["name"] == "unet/small")
     assert 5e6 < small["parameters"] < 10e6
     assert 5 < small["gflops_256"] < 15
