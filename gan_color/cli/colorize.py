@@ -127,18 +127,3 @@ def video(
         for done in frames:
             progress.update(task, completed=done)
     console.print(f"coloured {done} frames into {target}")
-
-
-@app.command()
-def demo(
-    config: Annotated[Path, typer.Option("--config", "-c", help="What to train.")] = Path(
-        "configs/demo.yml"
-    ),
-) -> None:
-    """Train on photographs that ship with installed packages, then colour two others."""
-    from gan_color.config import load
-    from gan_color.console import console
-    from gan_color.demo import run_demo
-
-    report = run_demo(load(config))
-    console.print(f"look at: {report}")
