@@ -11,12 +11,13 @@ import typer
 # They register themselves, in the order --help lists them.
 # isort: off
 from gan_color.cli import (  # noqa: F401
+    demo,
+    colorize,
+    serve,
     train,
     runs,
     evaluate,
     compare,
-    colorize,
-    serve,
     export,
     models,
     plan,

@@ -1,4 +1,4 @@
-"""gan-color colorize, video, models and demo."""
+"""gan-color colorize and video."""
 
 from pathlib import Path
 from typing import Annotated
