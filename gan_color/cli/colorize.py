@@ -119,8 +119,9 @@ def video(
     from gan_color.video import Film, colorize_video
 
     options = ColorizeOptions(render, tuple(consensus or ()), saturation, strength, precision)
+    colorizer = load_backend(model, device)
     film = Film(options, smooth, batch, provenance(model) if note else "")
-    frames = colorize_video(load_backend(model, device), source, target, film)
+    frames = colorize_video(colorizer, source, target, film)
     done = 0
     with Progress(console=console) as progress:
         task = progress.add_task("colouring", total=next(frames) or None)
