@@ -1,6 +1,6 @@
 """Jupyter: the newest preview sheet, in place, while the run goes on."""
 
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
 from gan_color.training.judge import sheet_of
 from gan_color.training.tracking import Rows, Tracker
@@ -10,8 +10,11 @@ class NotebookTracker(Tracker):
     """Shows previews below the cell that trains: grey, EMA generator, raw generator, truth."""
 
     def __init__(self) -> None:
-        self.handle = display(display_id=True)
+        self.handle: DisplayHandle | None = None
 
     def previews(self, rows: Rows, total_images: int) -> None:
-        if self.handle is not None:  # None outside of a notebook
-            self.handle.update(sheet_of(rows))
+        sheet = sheet_of(rows)
+        if self.handle is None:
+            self.handle = display(sheet, display_id=True)
+        else:
+            self.handle.update(sheet)
