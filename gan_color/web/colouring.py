@@ -64,7 +64,10 @@ def check_work(picture: Picture, render: int, limits: Limits) -> None:
 def colour(
     model: ChromaModel, note: str, picture: Picture, options: ColorizeOptions, kind: str, both: bool
 ) -> Coloured:
-    """Colour a picture and encode it as `kind`, with `note` in its EXIF; raises GanColorError for what cannot be encoded."""
+    """Colour a picture and encode it as `kind`, `note` in its EXIF.
+
+    Raises GanColorError for what cannot be encoded.
+    """
     after = colorize_picture(model, picture, options)
     # Browsers are given what they show: the photo's own pixels without its metadata.
     shown = replace(picture, metadata=type(picture.metadata)())
