@@ -64,7 +64,7 @@ def check_work(picture: Picture, render: int, limits: Limits) -> None:
 def colour(
     model: ChromaModel, note: str, picture: Picture, options: ColorizeOptions, kind: str, both: bool
 ) -> Coloured:
-    """Colour a picture and encode it as `kind`, with `note` in its EXIF.
+    """Colour a picture and encode it as `kind`, `note` in its EXIF.
 
     Raises GanColorError for what cannot be encoded.
     """
