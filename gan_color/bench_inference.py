@@ -21,10 +21,19 @@ from torch import Tensor
 from gan_color.backends import load_backend
 from gan_color.data.images import find_images, read_rgb
 from gan_color.data.samples import photographs
+from gan_color.device import choose_device
 from gan_color.enlarge import Enlargement, bicubic, fit, reduce
+from gan_color.export import load_model
 from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
 from gan_color.pictures import encode, read
-from gan_color.pipeline import ChromaModel, ColorizeOptions, colorize_picture, finish, predict
+from gan_color.pipeline import (
+    ChromaModel,
+    ColorizeOptions,
+    colorize_picture,
+    finish,
+    predict,
+    run_model,
+)
 
 SIZES = ((1024, 768), (4000, 3000))
 LARGEST = (8000, 6000)
@@ -74,12 +83,38 @@ def bench_stages(
     return rows
 
 
+def bench_models(
+    path: Path, onnx: Path | None, device: str, render: int, repeats: int = 15
+) -> list[dict[str, Any]]:
+    """Seconds of the model alone on L [1, 1, render, 4/3 render], medians, backends in turn."""
+    eager = load_model(path).to(choose_device(device))
+    ways: dict[str, tuple[ChromaModel, str]] = {
+        "pytorch, as loaded": (eager, "fp32"),
+        "pytorch, channels_last": (load_backend(path, device), "fp32"),
+        "pytorch, channels_last, bf16": (load_backend(path, device), "bf16"),
+    }
+    if onnx is not None:
+        ways["onnxruntime"] = (load_backend(onnx), "fp32")
+    L = torch.rand(1, 1, render, render * 4 // 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, (model, precision) in ways.items():
+            start = time.perf_counter()
+            run_model(model, L.to(model.device), precision)
+            seconds[name].append(time.perf_counter() - start)
+    return [
+        {"backend": name, "render": render, "model": round(statistics.median(values[1:]), 4)}
+        for name, values in seconds.items()
+    ]
+
+
 def bench_inference(
     path: Path, onnx: Path | None, device: str, render: int = 256
 ) -> list[dict[str, Any]]:
-    """Stages for PyTorch (fp32 and bf16) and, where given, the ONNX file; then peak memory."""
+    """The model alone, all stages for PyTorch and, where given, the ONNX file; peak memory."""
+    rows = bench_models(path, onnx, device, render)
     model = load_backend(path, device)
-    rows = bench_stages(model, "pytorch", ColorizeOptions(render))
+    rows += bench_stages(model, "pytorch", ColorizeOptions(render))
     rows += bench_stages(model, "pytorch", ColorizeOptions(render, precision="bf16"))
     if onnx is not None:
         rows += bench_stages(load_backend(onnx), "onnxruntime", ColorizeOptions(render))
@@ -103,9 +138,18 @@ def _occupied(path: Path, data: bytes, device: str, render: int) -> tuple[int, i
     model = load_backend(path, device)
     with torch.no_grad():
         model.colorize(torch.zeros(1, 1, 64, 64, device=model.device))
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    idle = _high_water()
     encode(colorize_picture(model, read(data), ColorizeOptions(render)))
-    return idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return idle, _high_water()
+
+
+def _high_water() -> int:
+    """KiB this process occupied at most; Linux' ru_maxrss would begin with its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def bench_enlarge(folder: Path, shrink: tuple[int, ...] = (2, 4, 8)) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def predict(
         for shape in dict.fromkeys(L.shape for L in seen):
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
-            answers = _colorize(model, batch, options.precision)
+            answers = run_model(model, batch, options.precision)
             for i, ab in zip(members, answers, strict=True):
                 largest = found[i]
                 if largest is None:
@@ -130,7 +130,11 @@ def predict(
     return [chroma for chroma in found if chroma is not None]
 
 
-def _colorize(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
+def run_model(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
+    """ab [B, 2, H, W] float32 on the CPU for L [B, 1, H, W] on the model's device.
+
+    Raises GanColorError where the device's memory does not suffice.
+    """
     kind = L.device.type
     try:
         with torch.autocast(kind, dtype=PRECISIONS[precision], enabled=precision != "fp32"):

@@ -3,17 +3,28 @@
 Serves three uses: the U-Net's encoder, the perceptual loss, the space of a Frechet distance.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gan_color.errors import GanColorError
+
+# timm imports Weights & Biases where it finds it, for its own training script: seconds that
+# colouring a photo would wait for. It gets on without.
+_unseen = "wandb" not in sys.modules
+if _unseen:
+    sys.modules["wandb"] = None  # type: ignore[assignment]
+try:
+    import timm
+finally:
+    if _unseen:
+        del sys.modules["wandb"]
 
 
 class Encoder(nn.Module):
