@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from gan_color.errors import GanColorError
 
-# timm imports Weights & Biases where it finds it, for its own training script: seconds that
-# colouring a photo would wait for. It gets on without.
+# timm imports Weights & Biases where it finds it, for its own training script, and gets on without:
+# a program that colours a photo has no business with a tracker.
 _unseen = "wandb" not in sys.modules
 if _unseen:
     sys.modules["wandb"] = None  # type: ignore[assignment]
