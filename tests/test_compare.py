@@ -1,4 +1,4 @@
-"""Comparison of models: the command, its page, the blind test, the notebook."""
+"""Comparison of models: the command, its page, the blind test."""
 
 import json
 import re
@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import REPOSITORY
-from PIL import Image
 from test_cli import one_line, run
 
 from gan_color import models
 from gan_color.evaluation.comparison import compare, model_files
 from gan_color.evaluation.protocols import Protocol
 from gan_color.export import save_model
-
-NOTEBOOK = REPOSITORY / "notebooks" / "03_compare.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -134,20 +130,3 @@ def test_models_lists_what_each_costs_and_needs(capsys):
     assert "prior" in rows["zhang16"]["needs"]
     assert rows["pix2pixhd"]["gflops_256"] == pytest.approx(107.5, abs=0.1)
     assert rows["ddcolor/tiny"]["gflops_256"] == pytest.approx(50.3, abs=1.0)
-
-
-def test_the_notebook_runs_and_keeps_one_picture(tmp_path: Path, monkeypatch):
-    import shutil
-
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert [list(output["data"]) for output in outputs] == [["image/png", "text/plain"]]
-    shutil.copytree(REPOSITORY / "configs", tmp_path / "configs")
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path / "notebooks")
-    names: dict[str, object] = {}
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            exec(compile("".join(cell["source"]), str(NOTEBOOK), "exec"), names)
-    assert isinstance(names["sheet"], Image.Image)
-    assert (tmp_path / "runs" / "compare.html").exists()
