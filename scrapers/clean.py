@@ -182,6 +182,7 @@ def clean(
     dry_run: bool = False,
     workers: int | None = None,
     watch: Callable[[int], None] | None = None,
+    write_report: bool = True,
 ) -> Counter[str]:
     """Judge every picture of a folder, write the manifest and the report; verdicts counted.
 
@@ -203,7 +204,8 @@ def clean(
                 found.verdict, found.reason = KEEP, BY_HAND
         find_duplicates(folder, _comparable(examined), rules)
         rows = _rows(examined, earlier)
-        report.write(folder, rows, examined)
+        if write_report:
+            report.write(folder, rows, examined)
         manifest.write(folder, rows)
         if not dry_run:
             _move(folder, rows, {found.file: found for found in examined})

@@ -147,6 +147,7 @@ def clean(
         list[str] | None, typer.Option(help="overrule: bring this file back for good")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes")] = None,
+    report: Annotated[bool, typer.Option(help="write report.html, for the eye to overrule")] = True,
 ) -> None:
     """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
     from scrapers import clean as cleaning
@@ -164,13 +165,14 @@ def clean(
     with progress() as bars:
         task = bars.add_task("examine", total=len(cleaning.files(folder)))
         counts = cleaning.clean(
-            folder, chosen, dry_run, workers, lambda done: bars.update(task, advance=done)
+            folder, chosen, dry_run, workers, lambda done: bars.update(task, advance=done), report
         )
     table = Table("verdict", "pictures", title=str(folder))
     for verdict, count in counts.most_common():
         table.add_row(verdict, f"{count:,}")
     console.print(table)
-    console.print(f"look at {folder / 'report.html'}", markup=False)
+    if report:
+        console.print(f"look at {folder / 'report.html'}", markup=False)
 
 
 @app.command()
