@@ -17,8 +17,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_color import models
-from gan_color.config import AugmentConfig, DataConfig
-from gan_color.config_stages import AdversarialStage
+from gan_color.config import DataConfig
+from gan_color.config_stages import AdversarialStage, AugmentConfig
 from gan_color.data.dataset import CropDataset, scan
 from gan_color.data.images import ScanCache
 from gan_color.models.base import Batch

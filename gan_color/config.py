@@ -6,12 +6,18 @@ was found, what is allowed, and the closest known key.
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gan_color.config_base import Count, Positive, Share, Strict, Weight
-from gan_color.config_stages import AdversarialStage, DiscriminatorStage, Stage, SupervisedStage
+from gan_color.config_stages import (
+    AdversarialStage,
+    AugmentConfig,
+    DiscriminatorStage,
+    Stage,
+    SupervisedStage,
+)
 from gan_color.errors import GanColorError
 from gan_color.strict_yaml import apply_override, read_yaml
 from gan_color.validation import explain
@@ -50,26 +56,6 @@ class FolderConfig(Strict):
     @classmethod
     def _plain_path(cls, data: Any) -> Any:
         return {"path": data} if isinstance(data, str | Path) else data
-
-
-class AugmentConfig(Strict):
-    """Random changes of a training crop."""
-
-    scale: tuple[Share, Share] = Field((0.35, 1.0), description="share of the picture's area")
-    ratio: tuple[Positive, Positive] = Field((0.75, 1.3333), description="width / height")
-    flip: Share = 0.5
-    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="most degrees")
-    brightness: Share = 0.0
-    contrast: Share = 0.0
-    degrade: Share = Field(0.0, description="share of items whose L gets grain, blur, JPEG, fading")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        for name in ("scale", "ratio"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ValueError(f"{name}: found [{low}, {high}], expected 0 < low <= high")
-        return self
 
 
 class DataConfig(Strict):

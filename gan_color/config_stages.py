@@ -49,6 +49,26 @@ class InflectionConfig(Strict):
     space: SpaceConfig | None = Field(None, description="null: the model's own pretrained encoder")
 
 
+class AugmentConfig(Strict):
+    """Random changes of a training crop."""
+
+    scale: tuple[Share, Share] = Field((0.35, 1.0), description="share of the picture's area")
+    ratio: tuple[Positive, Positive] = Field((0.75, 1.3333), description="width / height")
+    flip: Share = 0.5
+    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="most degrees")
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    degrade: Share = Field(0.0, description="share of items whose L gets grain, blur, JPEG, fading")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("scale", "ratio"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name}: found [{low}, {high}], expected 0 < low <= high")
+        return self
+
+
 class _Stage(Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     images: Count
@@ -71,6 +91,7 @@ class _Stage(Strict):
     mean_of: tuple[str, ...] = Field(
         (), description="earlier stages; the generator starts as the mean of how they ended"
     )
+    augment: AugmentConfig | None = Field(None, description="null: data.augment")
 
     @model_validator(mode="after")
     def _parts_are_equal(self) -> Self:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from gan_color.config import AugmentConfig, DataConfig, FolderConfig
+from gan_color.config import DataConfig, FolderConfig
+from gan_color.config_stages import AugmentConfig
 from gan_color.data import images, samples
 from gan_color.data.dataset import CropDataset, evaluation_crop, scan
 from gan_color.data.images import ImageFile, ScanCache, split_by_digest

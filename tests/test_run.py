@@ -174,6 +174,17 @@ def test_bad_pictures_are_listed_and_skipped(tiny: Config, tmp_path: Path, sampl
     assert summary["train"] > 0
 
 
+def test_a_stage_may_crop_in_its_own_way(tiny: Config, monkeypatch):
+    seen = []
+    crops = run.CropDataset
+    monkeypatch.setattr(run, "CropDataset", lambda *a: seen.append(a[2]) or crops(*a))
+    config = changed(tiny, f"stages.{tiny.stages[1].name}.augment={{scale: [0.9, 1.0]}}")
+    training = run.Run(config, None)
+    for stage in config.stages[:2]:
+        training.learner(stage, 1, [])
+    assert [augment.scale for augment in seen] == [config.data.augment.scale, (0.9, 1.0)]
+
+
 def test_a_small_run_overfits_one_picture(tiny: Config, tmp_path: Path, coffee: Image.Image):
     folder = tmp_path / "one"
     folder.mkdir()

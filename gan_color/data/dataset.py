@@ -19,7 +19,8 @@ from torch.utils.data import Dataset
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 
-from gan_color.config import AugmentConfig, DataConfig, FolderConfig
+from gan_color.config import DataConfig, FolderConfig
+from gan_color.config_stages import AugmentConfig
 from gan_color.data.images import ImageFile, Index, ScanCache, examine, find_images, read_rgb
 from gan_color.data.shards import tar_of
 from gan_color.errors import GanColorError

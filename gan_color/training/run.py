@@ -156,7 +156,7 @@ class Run:
             distributed.ranks(),
         )
         loader = training_loader(
-            CropDataset(self.data.train, stage.size, self.config.data.augment),
+            CropDataset(self.data.train, stage.size, stage.augment or self.config.data.augment),
             sampler,
             self.config.data.workers,
             pin_memory=self.device.type == "cuda",
