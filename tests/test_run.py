@@ -179,6 +179,7 @@ def test_a_stage_may_crop_in_its_own_way(tiny: Config, monkeypatch):
     crops = run.CropDataset
     monkeypatch.setattr(run, "CropDataset", lambda *a: seen.append(a[2]) or crops(*a))
     config = changed(tiny, f"stages.{tiny.stages[1].name}.augment={{scale: [0.9, 1.0]}}")
+    config.folder.mkdir(parents=True)
     training = run.Run(config, None)
     for stage in config.stages[:2]:
         training.learner(stage, 1, [])
