@@ -8,14 +8,18 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_color import models
 from gan_color.config import Config, parse
 from gan_color.data import samples
+from gan_color.export import save_model
 from gan_color.strict_yaml import apply_override
 
 # Workers of pytest -n share the cores.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
-# Child processes of tests are forked from a server that has imported what takes seconds.
+# Child processes of tests are forked from a server that has imported what takes seconds. The tests
+# that start some stay with one worker of pytest -n, so that there is one such server.
 multiprocessing.set_forkserver_preload(["gan_color.training.run"])
+with_processes = pytest.mark.xdist_group("processes")
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -81,3 +85,10 @@ def changed(config: Config, *overrides: str) -> Config:
     for override in overrides:
         apply_override(mapping, override)
     return parse(mapping)
+
+
+def save_demo_model(folder: Path) -> None:
+    """What `make demo` leaves in runs/demo, untrained and with a thinner decoder."""
+    widths = (32, 24, 16, 16, 8)
+    model = models.create("unet", preset="small", encoder_weights="none", widths=widths)
+    save_model(folder / "runs" / "demo" / "model.safetensors", "unet", model, {})

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from conftest import with_processes
 from processes import in_two_ranks
 from torch import nn
 
@@ -299,6 +300,7 @@ def _train_rank(rank: int, path: str) -> None:
     torch.save(_two_updates(rank, 2), f"{path}.{rank}")
 
 
+@with_processes
 def test_two_ranks_equal_one_process(tmp_path):
     path = str(tmp_path / "weights")
     in_two_ranks(_train_rank, path)

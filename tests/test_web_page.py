@@ -18,13 +18,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, with_processes
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from test_web import colour, photo, write_models
 
 from gan_color.cli import main
 
+pytestmark = with_processes
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
