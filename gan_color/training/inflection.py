@@ -25,7 +25,7 @@ from torch import Tensor
 from gan_color import metrics
 from gan_color.config_stages import InflectionConfig
 from gan_color.data.dataset import evaluation_crop
-from gan_color.data.images import ImageFile
+from gan_color.data.images import ImageFile, spread
 from gan_color.evaluation.distances import Moments, frechet_distance, moments
 from gan_color.evaluation.spaces import FeatureSpace
 from gan_color.lab import AB_SCALE, float_to_rgb8, rgb8_to_float, rgb_to_lab, scale
@@ -66,10 +66,7 @@ class Watch:
         self, files: list[ImageFile], size: int, pictures: int, space: FeatureSpace, p: Precision
     ) -> None:
         self.precision = p
-        count = min(pictures, len(files))
-        # Spread over the sorted files, so that every folder and class is seen.
-        chosen = [files[i * len(files) // count] for i in range(count)]
-        self.files = [file.path for file in chosen]
+        self.files = [file.path for file in spread(files, pictures)]
         self.truth = torch.stack([evaluation_crop(path, size) for path in self.files])
         self.space = space.to(p.device).to(memory_format=torch.channels_last)
         self.truth_moments = self._moments(self.truth)
