@@ -36,8 +36,6 @@ from gan_color.training.precision import Precision
 
 BATCH = 16
 Judgement = dict[str, Any]
-# What a judgement holds beside its place ("stage", "images", "total_images", "cycle").
-FIGURES = ("frechet", "colorfulness_ratio", "drift", "skin_hue", "skin_chroma", "sky_hue")
 
 
 def _hue(ab: Tensor) -> Tensor:
@@ -111,7 +109,7 @@ class Watch:
         discriminator: Discriminator,
         objective: Objective,
     ) -> Judgement:
-        """Figures of a generator (FIGURES), and the discriminators' accuracies on its fakes.
+        """Figures of a generator, and the discriminators' accuracies on its fakes.
 
         frechet; colorfulness_ratio (of the truth's); drift, the mean distance of ab from before
         the GAN; skin_hue and sky_hue, degrees turned since then (positive: towards yellow, and
