@@ -134,3 +134,7 @@ class OnnxColorizer:
         padded = pad_to_multiple(L.float(), self.stride).numpy()
         ab = torch.from_numpy(self.session.run(["ab"], {"L": padded})[0])
         return ab[..., :height, :width]
+
+    def scenes(self, L: Tensor) -> list[dict[str, float]]:
+        """Nothing: the file answers with chroma alone. See Colorizer.scenes."""
+        return [{} for _ in L]

@@ -92,3 +92,14 @@ def save_demo_model(folder: Path) -> None:
     widths = (32, 24, 16, 16, 8)
     model = models.create("unet", preset="small", encoder_weights="none", widths=widths)
     save_model(folder / "runs" / "demo" / "model.safetensors", "unet", model, {})
+
+
+def save_scene_model(path: Path) -> None:
+    """A model file that takes every photograph for a forest, by 73 to 27 against a beach."""
+    model = models.create("iizuka16", width=8, classes=2, global_size=32)
+    model.set_classes(["beach", "forêt"])
+    last = model.classifier[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([0.0, 1.0]))
+    save_model(path, "iizuka16", model, {})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY, tiny_mapping
+from conftest import REPOSITORY, save_scene_model, tiny_mapping
 from PIL import Image
 
 from gan_color.cli import main
@@ -214,6 +214,15 @@ def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, caps
     assert (tmp_path / "tiny" / "lr_find.png").exists()
     assert run("lr-find", "--config", config, "--stage", "gan", *place) == 2
     assert "adversaries" in one_line(capsys)
+
+
+def test_a_model_that_names_scenes_names_them_beside_the_file(tmp_path, coffee, capsys):
+    save_scene_model(tmp_path / "m.safetensors")
+    coffee.resize((60, 40)).save(tmp_path / "x.png")
+    target = tmp_path / "y.png"
+    assert run("colorize", tmp_path / "x.png", "-o", target, "-m", tmp_path / "m.safetensors") == 0
+    told = "".join(capsys.readouterr().err.split())  # whatever the width of the terminal
+    assert f"{target}:forêt73%,beach27%" in told
 
 
 def test_train_gan_is_the_train_command(monkeypatch, capsys):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import inspect
 import io
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import schemathesis
 import torch
+from conftest import save_scene_model
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,6 +59,7 @@ def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cache-control"] == "no-store"
+    assert "scenes" not in answer.headers
     before, after = (np.asarray(Image.open(io.BytesIO(b))) for b in (sent, answer.content))
     assert after.shape == before.shape
     software = Image.open(io.BytesIO(answer.content)).getexif()[ExifTags.Base.Software]
@@ -79,10 +82,20 @@ def test_both_pictures_come_as_json_upright_and_alike_in_size(client):
     exif[0x0112] = 6  # a quarter turn
     answer = colour(client, photo((60, 40), exif=exif), answer="json", format="webp").json()
     assert (answer["model"], answer["width"], answer["height"]) == ("plain", 40, 60)
+    assert answer["scenes"] == {}
     for key in ("before", "after"):
         head, data = answer[key].split(",")
         assert head == "data:image/webp;base64"
         assert Image.open(io.BytesIO(base64.b64decode(data))).size == (40, 60)
+
+
+def test_a_model_that_names_scenes_says_them_in_json_and_in_a_header(tmp_path):
+    save_scene_model(tmp_path / "scene.safetensors")
+    client = TestClient(create_app(tmp_path, "cpu", LIMITS, page=False))
+    expected = {"forêt": pytest.approx(0.731, abs=1e-3), "beach": pytest.approx(0.269, abs=1e-3)}
+    found = colour(client, photo(), answer="json").json()["scenes"]
+    assert list(found.items()) == list(expected.items())
+    assert json.loads(colour(client, photo()).headers["scenes"]) == expected
 
 
 def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import REPOSITORY, with_processes
+from conftest import REPOSITORY, save_scene_model, with_processes
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 from web_photos import colour, photo
@@ -99,6 +99,22 @@ def test_the_page_serves_a_phone_and_says_what_is_wrong(server, browser):
     assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.close()
+
+
+def test_the_page_says_what_a_photo_shows_where_the_model_names_it(server, browser, tmp_path):
+    save_scene_model(server.models / "scene.safetensors")
+    page, wrong = open_page(browser, server.url)
+    page.click("[data-example=coffee]")
+    expect(page.locator(".drop img")).to_be_visible()
+    page.get_by_label("Models, side by side").click()
+    page.get_by_role("option", name="scene").click()
+    page.keyboard.press("Escape")
+    page.click("#gc-colour")
+    expect(page.locator(".result .scenes")).to_have_text(["", "forêt 73%, beach 27%"])
+    expect(page.locator(".result .scenes").first).to_be_hidden()
+    assert wrong == []
+    page.close()
+    (server.models / "scene.safetensors").unlink()
 
 
 def test_eight_clients_at_once_lose_no_request(server):

@@ -105,7 +105,7 @@ def test_200_malformed_uploads_are_refused_and_the_server_lives(client):
 
 def test_photos_with_random_damage_never_break_the_server(client, monkeypatch):
     # What is tried is reading and writing; the model's part would take most of the time.
-    monkeypatch.setattr(colouring, "colorize_picture", lambda _, picture, __: picture)
+    monkeypatch.setattr(colouring, "colorize_and_name", lambda _, picture, __: (picture, {}))
     dice = np.random.default_rng(5)
     for kind in ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF"):
         exif = Image.Exif()
