@@ -22,7 +22,7 @@ demo: $(STAMP)
 	$(BIN)/gan-color demo
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,11 +17,28 @@ from gan_color.strict_yaml import apply_override
 
 # Workers of pytest -n share the cores.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
-# Child processes of tests are forked from a server that has imported what takes seconds. The tests
-# that start some stay with one worker of pytest -n, so that there is one such server.
+# Child processes of tests are forked from a server that has imported what takes seconds.
 multiprocessing.set_forkserver_preload(["gan_color.training.run"])
-with_processes = pytest.mark.xdist_group("processes")
 REPOSITORY = Path(__file__).parent.parent
+
+# Files that share such a server, or the notebooks' kernel: each group stays with one worker of
+# pytest -n, so that one is started. (Marks cannot say it: pytest 9.2 hides them from xdist 3.8.)
+PROCESSES = ("evaluate", "inflection_runs", "resume", "steps", "web_page")
+TOGETHER = {
+    **{f"test_{name}.py": "processes" for name in PROCESSES},
+    "test_notebooks.py": "notebooks",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(Path(nodeid.partition("::")[0]).name, nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import timm
 import torch
-from conftest import with_processes
 from PIL import Image
 from processes import in_two_ranks
 from safetensors.torch import save_file
@@ -227,7 +226,6 @@ def _evaluate_rank(rank: int, data: Path, work: Path) -> None:
         assert results == []
 
 
-@with_processes
 def test_two_processes_share_the_pictures(photographs, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "CHUNK", 2)
     alone = figures([tint()], photographs, tmp_path / "alone")["tint"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import tiny_mapping, with_processes
+from conftest import tiny_mapping
 from PIL import Image
 from processes import contents, in_child
 from safetensors.torch import load_file
@@ -105,7 +105,6 @@ def test_cycles_go_on_while_they_gain(sample_folders, tmp_path, scripted):
     assert all(torch.equal(kept["gan_2-0000012"][k], v) for k, v in kept["gan_3-0000024"].items())
 
 
-@with_processes
 def test_a_watched_run_killed_and_resumed_ends_bit_identical(sample_folders, tmp_path):
     weights = backbone_file(tmp_path)
     # Nothing ever counts as gain: the stage ends after two epochs, back at its start.

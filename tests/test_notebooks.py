@@ -11,7 +11,6 @@ from conftest import REPOSITORY, save_demo_model
 from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
-pytestmark = pytest.mark.xdist_group("notebooks")  # one worker, so that there is one kernel
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 # What shows that a notebook did its work: words in its outputs, files it leaves.
 SAID = {"04_build_a_dataset": ("'duplicate-of': 2", "licence by-nc")}

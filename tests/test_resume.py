@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import changed, tiny_mapping, with_processes
+from conftest import changed, tiny_mapping
 from processes import contents, in_child
 
 from gan_color.config import Config
@@ -13,7 +13,6 @@ from gan_color.errors import GanColorError
 from gan_color.training import checkpoint, run
 
 
-@with_processes
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_killed_again_and_again_ends_bit_identical(
     sample_folders: tuple[Path, Path], tmp_path: Path, workers: int

@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from conftest import with_processes
 from processes import in_two_ranks
 from tiny_steps import (
     FP32,
@@ -253,7 +252,6 @@ def _train_rank(rank: int, path: str) -> None:
     torch.save(_two_updates(rank, 2), f"{path}.{rank}")
 
 
-@with_processes
 def test_two_ranks_equal_one_process(tmp_path):
     path = str(tmp_path / "weights")
     in_two_ranks(_train_rank, path)

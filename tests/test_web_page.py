@@ -10,13 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import REPOSITORY, save_scene_model, with_processes
+from conftest import REPOSITORY, save_scene_model
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 from web_photos import colour, photo
 from web_server import NGINX, Server, nginx, open_page
 
-pytestmark = with_processes
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
