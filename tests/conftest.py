@@ -15,8 +15,11 @@ from gan_color.data import samples
 from gan_color.export import save_model
 from gan_color.strict_yaml import apply_override
 
-# Workers of pytest -n share the cores.
-torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+# Workers of pytest -n share the cores, and so do the processes that tests start: more threads than
+# cores wait for each other at every operation.
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+torch.set_num_threads(THREADS)
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 # Child processes of tests are forked from a server that has imported what takes seconds.
 multiprocessing.set_forkserver_preload(["gan_color.training.run"])
 REPOSITORY = Path(__file__).parent.parent
