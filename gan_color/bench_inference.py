@@ -37,6 +37,10 @@ from gan_color.pipeline import (
 
 SIZES = ((1024, 768), (4000, 3000))
 LARGEST = (8000, 6000)
+RENDER = 256
+REPEATS = 5  # of a photo's whole way
+MODEL_REPEATS = 15  # of the model alone
+SHRINK = (2, 4, 8)
 
 
 def photo(size: tuple[int, int]) -> bytes:
@@ -49,15 +53,13 @@ def photo(size: tuple[int, int]) -> bytes:
     return buffer.getvalue()
 
 
-def bench_stages(
-    model: ChromaModel, label: str, options: ColorizeOptions, repeats: int = 5
-) -> list[dict[str, Any]]:
+def bench_stages(model: ChromaModel, label: str, options: ColorizeOptions) -> list[dict[str, Any]]:
     """Seconds of each stage of a photo's way, medians, for 0.8 and 12 megapixels."""
     rows = []
     for size in SIZES:
         data = photo(size)
         runs: list[list[float]] = []
-        for _ in range(repeats + 1):
+        for _ in range(REPEATS + 1):
             clock = [time.perf_counter()]
             picture = read(data)
             clock.append(time.perf_counter())
@@ -83,10 +85,8 @@ def bench_stages(
     return rows
 
 
-def bench_models(
-    path: Path, onnx: Path | None, device: str, render: int, repeats: int = 15
-) -> list[dict[str, Any]]:
-    """Seconds of the model alone on L [1, 1, render, 4/3 render], medians, backends in turn."""
+def bench_models(path: Path, onnx: Path | None, device: str) -> list[dict[str, Any]]:
+    """Seconds of the model alone on L [1, 1, 256, 341], medians, backends in turn."""
     eager = load_model(path).to(choose_device(device))
     ways: dict[str, tuple[ChromaModel, str]] = {
         "pytorch, as loaded": (eager, "fp32"),
@@ -95,38 +95,36 @@ def bench_models(
     }
     if onnx is not None:
         ways["onnxruntime"] = (load_backend(onnx), "fp32")
-    L = torch.rand(1, 1, render, render * 4 // 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    L = torch.rand(1, 1, RENDER, RENDER * 4 // 3, generator=torch.Generator().manual_seed(0)) - 0.5
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
+    for _ in range(MODEL_REPEATS + 1):
         for name, (model, precision) in ways.items():
             start = time.perf_counter()
             run_model(model, L.to(model.device), precision)
             seconds[name].append(time.perf_counter() - start)
     return [
-        {"backend": name, "render": render, "model": round(statistics.median(values[1:]), 4)}
+        {"backend": name, "render": RENDER, "model": round(statistics.median(values[1:]), 4)}
         for name, values in seconds.items()
     ]
 
 
-def bench_inference(
-    path: Path, onnx: Path | None, device: str, render: int = 256
-) -> list[dict[str, Any]]:
+def bench_inference(path: Path, onnx: Path | None, device: str) -> list[dict[str, Any]]:
     """The model alone, all stages for PyTorch and, where given, the ONNX file; peak memory."""
-    rows = bench_models(path, onnx, device, render)
+    rows = bench_models(path, onnx, device)
     model = load_backend(path, device)
-    rows += bench_stages(model, "pytorch", ColorizeOptions(render))
-    rows += bench_stages(model, "pytorch", ColorizeOptions(render, precision="bf16"))
+    rows += bench_stages(model, "pytorch", ColorizeOptions(RENDER))
+    rows += bench_stages(model, "pytorch", ColorizeOptions(RENDER, precision="bf16"))
     if onnx is not None:
-        rows += bench_stages(load_backend(onnx), "onnxruntime", ColorizeOptions(render))
-    rows.append(_peak(path, device, render))
+        rows += bench_stages(load_backend(onnx), "onnxruntime", ColorizeOptions(RENDER))
+    rows.append(_peak(path, device))
     return rows
 
 
-def _peak(path: Path, device: str, render: int) -> dict[str, Any]:
+def _peak(path: Path, device: str) -> dict[str, Any]:
     """What a process that does nothing else occupies at most while it colours 48 megapixels."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        idle, peak = pool.apply(_occupied, (path, photo(LARGEST), device, render))
+        idle, peak = pool.apply(_occupied, (path, photo(LARGEST), device))
     return {
         "photo": f"{LARGEST[0]} x {LARGEST[1]}",
         "peak_mib": round(peak / 1024),
@@ -134,12 +132,12 @@ def _peak(path: Path, device: str, render: int) -> dict[str, Any]:
     }
 
 
-def _occupied(path: Path, data: bytes, device: str, render: int) -> tuple[int, int]:
+def _occupied(path: Path, data: bytes, device: str) -> tuple[int, int]:
     model = load_backend(path, device)
     with torch.no_grad():
         model.colorize(torch.zeros(1, 1, 64, 64, device=model.device))
     idle = _high_water()
-    encode(colorize_picture(model, read(data), ColorizeOptions(render)))
+    encode(colorize_picture(model, read(data), ColorizeOptions(RENDER)))
     return idle, _high_water()
 
 
@@ -152,7 +150,7 @@ def _high_water() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def bench_enlarge(folder: Path, shrink: tuple[int, ...] = (2, 4, 8)) -> list[dict[str, Any]]:
+def bench_enlarge(folder: Path) -> list[dict[str, Any]]:
     """Mean CIEDE2000 of true chroma reduced by a factor and enlarged again, by method."""
     from skimage.color import deltaE_ciede2000
 
@@ -165,7 +163,7 @@ def bench_enlarge(folder: Path, shrink: tuple[int, ...] = (2, 4, 8)) -> list[dic
         "guided": _guided,
     }
     rows = []
-    for factor in shrink:
+    for factor in SHRINK:
         errors: dict[str, list[float]] = {name: [] for name in ways}
         for path in find_images(folder):
             rgb = torch.from_numpy(read_rgb(path)).permute(2, 0, 1)[None]

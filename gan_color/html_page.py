@@ -5,6 +5,8 @@ import html
 import io
 from typing import Any
 
+from PIL import Image
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem;
        color: #1c1c1c; background: #fff; }
@@ -75,4 +77,11 @@ def png(figure: Any) -> bytes:
 
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """A picture as JPEG, chroma at full size."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90, subsampling=0)
     return buffer.getvalue()

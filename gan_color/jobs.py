@@ -1,14 +1,14 @@
 """Files to colour: which becomes which, one after the other, errors as values."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from gan_color.data.images import SUFFIXES, BadImageError, find_images
 from gan_color.errors import GanColorError
 from gan_color.pictures import SUFFIX_KINDS, Picture, read, save, side_by_side
-from gan_color.pipeline import DEFAULTS, ChromaModel, ColorizeOptions, finish, predict
+from gan_color.pipeline import DEFAULTS, ChromaModel, ColorizeOptions, finish, name_scenes, predict
 from gan_color.temporal import ChromaSmoother
 
 KIND_SUFFIXES = {kind: suffix for suffix, kind in reversed(SUFFIX_KINDS.items())}
@@ -35,11 +35,12 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """A job that is over; `problem` says why one failed."""
+    """A job that is over; `problem` says why one failed, `scenes` what a photo shows."""
 
     job: Job
     state: State = State.COLOURED
     problem: str = ""
+    scenes: dict[str, float] = field(default_factory=dict)  # see Colorizer.scenes
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def colorize_jobs(model: ChromaModel, jobs: list[Job], work: Work = Work()) -> I
                 if work.compare:
                     save(side_by_side([picture, coloured]), job.comparison, note=work.note)
                 save(coloured, job.target, work.quality, work.note)
-                yield Result(job)
+                yield Result(job, scenes=name_scenes(model, chroma))
             except (GanColorError, OSError) as error:
                 yield Result(job, State.FAILED, str(error))
 

@@ -34,6 +34,9 @@ class ChromaModel(Protocol):
     def colorize(self, L: Tensor) -> Tensor:
         """ab [B, 2, H, W] for L [B, 1, H, W], both in -1..1."""
 
+    def scenes(self, L: Tensor) -> list[dict[str, float]]:
+        """What each picture shows: {name: probability}, likeliest first; empty: it cannot tell."""
+
 
 @dataclass(frozen=True)
 class ColorizeOptions:
@@ -83,6 +86,14 @@ def colorize_picture(
     return finish(picture, predict(model, [picture], options)[0], options, model.device)
 
 
+def colorize_and_name(
+    model: ChromaModel, picture: Picture, options: ColorizeOptions
+) -> tuple[Picture, dict[str, float]]:
+    """The coloured picture, and what it shows: see `name_scenes`. Raises GanColorError."""
+    chroma = predict(model, [picture], options)[0]
+    return finish(picture, chroma, options, model.device), name_scenes(model, chroma)
+
+
 @dataclass(frozen=True)
 class Chroma:
     """ab [2, h, w] at the render size, and the lightness [1, h, w] it was made for; fp32, CPU."""
@@ -128,6 +139,13 @@ def predict(
                 mean = largest.ab + (fitted - largest.ab) / (position + 1)
                 found[i] = Chroma(mean, largest.L)
     return [chroma for chroma in found if chroma is not None]
+
+
+def name_scenes(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
+    """What a photo shows, as far as the model was taught names: {name: probability}, likeliest
+    first.
+    """
+    return model.scenes(chroma.L[None].to(model.device))[0]
 
 
 def run_model(model: ChromaModel, L: Tensor, precision: str) -> Tensor:

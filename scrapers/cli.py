@@ -151,15 +151,16 @@ def clean(
 ) -> None:
     """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
     from scrapers import clean as cleaning
+    from scrapers import quarantine
     from scrapers.checks.rules import Rules
     from scrapers.recipe import parse, read_yaml
 
     if undo:
-        console.print(f"{folder}: {cleaning.undo(folder):,} files brought back", markup=False)
+        console.print(f"{folder}: {quarantine.undo(folder):,} files brought back", markup=False)
         return
     if keep:
         for name in keep:
-            console.print(f"{folder}: kept {cleaning.keep(folder, name)}", markup=False)
+            console.print(f"{folder}: kept {quarantine.keep(folder, name)}", markup=False)
         return
     chosen = parse(Rules, read_yaml(rules), rules) if rules else Rules()
     with progress() as bars:

@@ -99,7 +99,7 @@ def sheet(folder: Path, rows: list[Row], side: int = 96) -> bytes:
                 continue
             rgb = rgb[:side, :side]
             left = i * (side + 8)
-            line[22 : 22 + rgb.shape[0], left : left + rgb.shape[1]] = rgb[: side + 2]
+            line[22 : 22 + rgb.shape[0], left : left + rgb.shape[1]] = rgb
         lines.append(line)
     data = cv2.imencode(".jpg", np.vstack(lines)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
     return data.tobytes()

@@ -3,20 +3,45 @@
 import multiprocessing
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
+from gan_color import models
 from gan_color.config import Config, parse
 from gan_color.data import samples
+from gan_color.export import save_model
 from gan_color.strict_yaml import apply_override
 
-# Workers of pytest -n share the cores.
-torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+# Workers of pytest -n share the cores, and so do the processes that tests start: more threads than
+# cores wait for each other at every operation.
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+torch.set_num_threads(THREADS)
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 # Child processes of tests are forked from a server that has imported what takes seconds.
 multiprocessing.set_forkserver_preload(["gan_color.training.run"])
 REPOSITORY = Path(__file__).parent.parent
+
+# Files that share such a server, or the notebooks' kernel: each group stays with one worker of
+# pytest -n, so that one is started. (Marks cannot say it: pytest 9.2 hides them from xdist 3.8.)
+PROCESSES = ("evaluate", "inflection_runs", "resume", "steps", "web_page")
+TOGETHER = {
+    **{f"test_{name}.py": "processes" for name in PROCESSES},
+    "test_notebooks.py": "notebooks",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(Path(nodeid.partition("::")[0]).name, nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +106,21 @@ def changed(config: Config, *overrides: str) -> Config:
     for override in overrides:
         apply_override(mapping, override)
     return parse(mapping)
+
+
+def save_demo_model(folder: Path) -> None:
+    """What `make demo` leaves in runs/demo, untrained and with a thinner decoder."""
+    widths = (32, 24, 16, 16, 8)
+    model = models.create("unet", preset="small", encoder_weights="none", widths=widths)
+    save_model(folder / "runs" / "demo" / "model.safetensors", "unet", model, {})
+
+
+def save_scene_model(path: Path) -> None:
+    """A model file that takes every photograph for a forest, by 73 to 27 against a beach."""
+    model = models.create("iizuka16", width=8, classes=2, global_size=32)
+    model.set_classes(["beach", "forêt"])
+    last = model.classifier[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([0.0, 1.0]))
+    save_model(path, "iizuka16", model, {})

@@ -6,8 +6,9 @@ from typing import Any
 from scrapers import manifest
 from scrapers.collect import Summary, collect
 from scrapers.recipe import Recipe, parse
-from scrapers.testing import ADDRESS, Server
+from scrapers.testing import ADDRESS, Photo, Server, synthetic
 
+BODY = synthetic(0)
 # Everything at once, retries without waiting.
 FAST = {"rate": 0, "concurrency": 8, "workers": 8, "backoff": 0.01, "timeout": 1.0, "attempts": 3}
 
@@ -38,3 +39,22 @@ def stored(folder: Path, server: Server) -> list[str]:
     assert files == {Path(row.file).name for row in rows}
     bodies = {photo.body: path for path, photo in server.photos.items()}
     return sorted(bodies[(folder / row.file).read_bytes()] for row in rows)
+
+
+def many(count: int, **changes: Any) -> list[Photo]:
+    """Pictures told apart by a few bytes behind the JPEG's end, where no reader looks."""
+    return [
+        Photo(i, BODY + i.to_bytes(4, "big"), 320, 280, title=f"Alps {i}", **changes)
+        for i in range(count)
+    ]
+
+
+def found(
+    folder: Path, server: Server, source: dict[str, Any], **changes: Any
+) -> tuple[dict[str, manifest.Row], dict[str, int], str]:
+    """(rows by id, refusals, error) of one source against the server."""
+    made = recipe(source, **changes)
+    summary = run(made, folder)
+    stored(folder, server)
+    rows = {row.id: row for row in manifest.read(folder)}
+    return rows, summary.refused[source["kind"]], summary.errors.get(source["kind"], "")

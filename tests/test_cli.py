@@ -2,14 +2,14 @@
 
 import hashlib
 import json
+import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY, tiny_mapping
+from conftest import REPOSITORY, save_scene_model, tiny_mapping
 from PIL import Image
 
 from gan_color.cli import main
@@ -216,28 +216,21 @@ def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, caps
     assert "adversaries" in one_line(capsys)
 
 
-def test_help_and_colouring_import_nothing_of_training():
-    code = (
-        "import sys; from gan_color.cli import main\n"
-        "try: main(['colorize', '--help'])\n"
-        "except SystemExit: pass\n"
-        "assert 'torch' not in sys.modules\n"
-        "import gan_color.pipeline, gan_color.export, gan_color.models.unet\n"
-        "heavy = {'fastai', 'matplotlib', 'albumentations', 'pandas'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
+def test_a_model_that_names_scenes_names_them_beside_the_file(tmp_path, coffee, capsys):
+    save_scene_model(tmp_path / "m.safetensors")
+    coffee.resize((60, 40)).save(tmp_path / "x.png")
+    target = tmp_path / "y.png"
+    assert run("colorize", tmp_path / "x.png", "-o", target, "-m", tmp_path / "m.safetensors") == 0
+    told = "".join(capsys.readouterr().err.split())  # whatever the width of the terminal
+    assert f"{target}:forêt73%,beach27%" in told
 
 
-def test_train_gan_is_the_train_command():
-    found = subprocess.run(
-        [sys.executable, REPOSITORY / "train_gan.py", "--config", "missing.yml"],
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 2
-    assert found.stderr == "gan-color: config: found no file 'missing.yml'\n"
+def test_train_gan_is_the_train_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train_gan.py", "--config", "missing.yml"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(REPOSITORY / "train_gan.py"), run_name="__main__")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "gan-color: config: found no file 'missing.yml'\n"
 
 
 def test_runs_are_listed_and_compared(trained, tmp_path, capsys):

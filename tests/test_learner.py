@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 from fastai.learner import Learner
-from test_steps import adversarial, batch, weights
+from tiny_steps import adversarial, batch, weights
 
 from gan_color.errors import GanColorError
 from gan_color.training.learner import ColorLearner, update

@@ -1,15 +1,15 @@
 """Every notebook runs from top to bottom, and is stored without what running it leaves."""
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, save_demo_model
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
-
-from gan_color import models
-from gan_color.export import save_model
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 # What shows that a notebook did its work: words in its outputs, files it leaves.
@@ -22,17 +22,25 @@ def pictures(notebook: nbformat.NotebookNode) -> int:
     return sum(not {"image/png", "image/jpeg"}.isdisjoint(o.get("data", {})) for o in outputs)
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[KernelManager]:
+    """One for all: a new one would import torch and fastai anew, half of a notebook's time."""
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_a_notebook_runs_top_to_bottom(path: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+def test_a_notebook_runs_top_to_bottom(path: Path, tmp_path: Path, kernel: KernelManager):
     shutil.copytree(REPOSITORY / "configs", tmp_path / "configs")
     (tmp_path / "notebooks").mkdir()
-    tiny = {"preset": "small", "encoder_weights": "none", "widths": (32, 24, 16, 16, 8)}
-    model = models.create("unet", **tiny)
-    save_model(tmp_path / "runs" / "demo" / "model.safetensors", "unet", model, {})
+    save_demo_model(tmp_path)
     notebook = nbformat.read(path, as_version=4)
-    where = {"metadata": {"path": str(tmp_path / "notebooks")}}
-    NotebookClient(notebook, timeout=110, kernel_name="python3", resources=where).execute()
+    # As in a kernel of its own: none of the names of another notebook.
+    start = nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {tmp_path / 'notebooks'}")
+    notebook.cells.insert(0, start)
+    NotebookClient(notebook, km=kernel, timeout=110).execute()
     assert pictures(notebook) >= 1
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     shown = "".join(o.get("data", {}).get("text/plain", "") for o in outputs)

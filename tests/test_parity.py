@@ -197,7 +197,6 @@ def test_a_pickle_that_is_more_than_tensors_is_not_run(tmp_path: Path):
 def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
     torch.manual_seed(0)
     model = models.create("iizuka16", width=8, classes=3, global_size=32)
-    model.set_classes(["beach", "forest"])
     L, ab = torch.rand(2, 1, 32, 32), torch.zeros(2, 2, 32, 32)
     output = model(L)
     known, unknown = (
@@ -208,7 +207,11 @@ def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
     assert unknown == 0
     entropy = nn.functional.cross_entropy(output[1], torch.tensor([0, 1]))
     assert torch.isclose(known, entropy / 300)
+    assert model.scenes(L) == [{}, {}]  # taught no names yet
+    model.set_classes(["beach", "forest"])
     found = model.scenes(L[:1])
+    share = model.eval()(L[:1])[1].softmax(1)[0].tolist()
+    assert found[0] == pytest.approx(dict(zip(["beach", "forest", "2"], share, strict=True)))
     assert set(found[0]) == {"beach", "forest", "2"}
     assert sum(found[0].values()) == pytest.approx(1, abs=1e-5)
     assert model.options.class_names == ("beach", "forest")  # so that a model file carries them

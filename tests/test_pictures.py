@@ -1,27 +1,21 @@
-"""Real files of every format, there and back."""
+"""Real files of every format become pictures in sRGB, or are refused."""
 
 import io
 import struct
-from pathlib import Path
 
-import cv2
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+from picture_files import DEEP, GREY, HALF, animation, file_bytes, png_16, tiff
+from PIL import ExifTags, Image, ImageCms, ImageOps
 from skimage.color import rgb2lab
 from test_pipeline import Tint
 
 from gan_color.data.images import BadImageError
 from gan_color.errors import GanColorError
-from gan_color.pictures import KINDS, Picture, encode, read, save
-from gan_color.pictures.writing import srgb_profile
+from gan_color.pictures import Picture, encode, read
 from gan_color.pipeline import ColorizeOptions, colorize_picture
-
-DEEP = (np.linspace(0, 65535, 48 * 64 * 3).reshape(48, 64, 3)).astype(np.uint16)
-GREY = np.ascontiguousarray(DEEP[..., 1])
-HALF = np.full((48, 64), 30_000, np.uint16)
 
 
 def profile_named(name: str) -> bytes:
@@ -40,30 +34,12 @@ def profile_named(name: str) -> bytes:
     )
 
 
-def file_bytes(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def tiff(values: np.ndarray, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, values, **options)
-    return buffer.getvalue()
-
-
-def png_16(values: np.ndarray) -> bytes:
-    return cv2.imencode(".png", values)[1].tobytes()
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_that_of_the_pixels(orientation: int, coffee: Image.Image):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     for image in (coffee.resize((60, 40)), Image.fromarray(GREY)):
         data = file_bytes(image, "PNG", exif=exif)
-        from PIL import ImageOps
-
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
         found = read(data)
         assert found.size == upright.size
@@ -166,78 +142,6 @@ def test_cmyk_palette_grey_and_one_bit_become_srgb(coffee: Image.Image):
     assert np.abs(read(file_bytes(lab, "TIFF")).pixels - truth).mean() < 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_format_keeps_pixels_metadata_and_provenance(
-    kind: str, tmp_path: Path, coffee: Image.Image
-):
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription], exif[ExifTags.Base.Software] = "grandmother", "scanner"
-    exif[ExifTags.Base.StripOffsets] = 7
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FNumber] = 2.0
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
-    source = file_bytes(
-        coffee.resize((60, 40)), "JPEG", exif=exif, dpi=(300, 300), xmp=xmp, comment=b"attic"
-    )
-    picture = read(source)
-    assert picture.size == (40, 60)  # the packet says that it lies on its side
-    path = tmp_path / "deep" / f"x.{kind.lower()}".replace("heif", "heic")
-    save(picture, path, note="colorized by a test")
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
-    again = read(path)
-    assert again.format == kind
-    limit = 0 if kind in ("PNG", "TIFF", "WEBP") else 20
-    assert np.abs(again.pixels.astype(int) - picture.pixels).max() <= limit
-    found = Image.open(path)
-    tags = found.getexif()
-    assert tags[ExifTags.Base.ImageDescription].strip("\0") == "grandmother"
-    assert tags[ExifTags.Base.Software].strip("\0") == "scanner; colorized by a test"
-    assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FNumber] == 2.0
-    assert tags.get(ExifTags.Base.StripOffsets) != 7
-    assert b"Orientation" not in again.metadata.xmp
-    assert b"xmpmeta" in again.metadata.xmp
-    if kind in ("JPEG", "PNG", "TIFF"):
-        assert round(again.metadata.dpi[0]) == 300
-    if kind == "JPEG":
-        assert again.metadata.comment == b"attic"
-        assert [layer[1:3] for layer in found.layer] == [(1, 1)] * 3  # 4:4:4
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_metadata_of_16_bits(kind: str):
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription], exif[ExifTags.Base.Artist] = "grandmother", "uncle"
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Title", "attic")
-    source = read(file_bytes(Image.fromarray(GREY), "PNG", exif=exif, dpi=(300, 300), pnginfo=info))
-    data = encode(source, kind, note="colorized")
-    again, found = read(data), Image.open(io.BytesIO(data))
-    tags = found.getexif()
-    assert tags[ExifTags.Base.ImageDescription] == "grandmother"
-    assert tags[ExifTags.Base.Artist] == "uncle"
-    assert tags[ExifTags.Base.Software] == "colorized"
-    assert round(again.metadata.dpi[0]) == 300
-    assert "sRGB" in ImageCms.getProfileDescription(
-        ImageCms.ImageCmsProfile(io.BytesIO(found.info["icc_profile"]))
-    )
-    if kind == "PNG":
-        assert again.metadata.texts == (("Title", "attic"),)
-
-
-def test_the_same_photo_gives_the_same_file_at_any_time(coffee: Image.Image, monkeypatch):
-    picture = read(coffee.resize((60, 40)))
-    first = [encode(picture, kind) for kind in KINDS]
-    srgb_profile.cache_clear()
-    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    later = made[:24] + struct.pack(">6H", 2031, 5, 6, 7, 8, 9) + made[36:]
-    monkeypatch.setattr(ImageCms.ImageCmsProfile, "tobytes", lambda _: later)
-    assert [encode(picture, kind) for kind in KINDS] == first
-
-
-def animation(kind: str) -> bytes:
-    frames = [Image.new("RGB", (8, 8), (40 * i, 0, 0)) for i in range(3)]
-    return file_bytes(frames[0], kind, save_all=True, append_images=frames[1:])
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -273,19 +177,6 @@ def test_a_picture_is_refused_by_its_header(coffee: Image.Image):
     data = file_bytes(coffee, "PNG")
     with pytest.raises(BadImageError, match=r"600 x 400 pixels, at most 1,000"):
         read(data[:100], pixel_limit=1000)  # the pixels are not even there
-
-
-@pytest.mark.parametrize(
-    ("kind", "quality", "size", "message"),
-    [
-        ("GIF", None, 4, "format: found 'GIF', expected one of JPEG, PNG"),
-        ("JPEG", 0, 4, "quality: found 0"),
-        ("JPEG", None, 70_000, "70000 x 1 as JPEG cannot be written"),
-    ],
-)
-def test_what_cannot_be_written_is_refused(kind: str, quality, size: int, message: str):
-    with pytest.raises(GanColorError, match=message):
-        encode(Picture(np.zeros((1, size, 3), np.uint8)), kind, quality)
 
 
 def test_damaged_exif_does_not_cost_the_photo(coffee: Image.Image):

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, save_demo_model
 from PIL import Image
 from test_video import make_film
 
@@ -32,11 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(folder / "datasets" / "samples" / "valid", folder / "album")
     Image.open(samples.grey_photograph()).save(folder / "old.jpg")
     make_film(folder / "old.mp4")
-    from gan_color import models
-    from gan_color.export import save_model
-
-    model = models.create("unet", preset="small", encoder_weights="none")
-    save_model(folder / "runs" / "demo" / "model.safetensors", "unet", model, {})
+    save_demo_model(folder)
     return folder
 
 
@@ -52,6 +48,8 @@ def test_the_readmes_commands_run_in_their_order(place: Path, monkeypatch, capfd
         assert program == "gan-color", line
         if "configs/unet_small.yml" in arguments and "--dry-run" not in arguments:
             arguments.append("--dry-run")  # hours otherwise
+        if arguments[0] == "lr-find":
+            arguments += ["--steps", "40"]  # the fewest that it takes
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert not caught.value.code, f"{line}: {capfd.readouterr().err}"

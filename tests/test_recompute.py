@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from test_steps import FP32, batch, discriminator, generator, stage, updater
+from tiny_steps import FP32, batch, discriminator, generator, stage, updater
 from torch import nn
 
 from gan_color.training.recompute import blocks, recompute_blocks

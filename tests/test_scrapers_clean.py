@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scrapers import clean as cleaning
-from scrapers import manifest
+from scrapers import examination, manifest, quarantine
 from scrapers.bench import verdicts
 from scrapers.checks.colour import colour_verdict
 from scrapers.checks.duplicates import near
 from scrapers.checks.examine import examine
 from scrapers.checks.rules import Rules
-from scrapers.clean import clean, undo
+from scrapers.clean import clean
 from scrapers.errors import ScraperError
+from scrapers.quarantine import undo
 from scrapers.testing import synthetic
 
 
@@ -194,7 +194,7 @@ def test_a_killed_move_is_finished_by_the_next_run_or_undone(tmp_path, monkeypat
     copies(tmp_path)
     before = _contents(tmp_path)
     moved = []
-    rename = cleaning.Path.rename
+    rename = quarantine.Path.rename
 
     def stop(path, target):
         if len(moved) == 3:
@@ -203,7 +203,7 @@ def test_a_killed_move_is_finished_by_the_next_run_or_undone(tmp_path, monkeypat
         return rename(path, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cleaning.Path, "rename", stop)
+        patch.setattr(quarantine.Path, "rename", stop)
         with pytest.raises(KeyboardInterrupt):
             clean(tmp_path)
     assert clean(tmp_path).total() == 8
@@ -218,17 +218,17 @@ def test_the_eye_may_overrule_for_good(tmp_path):
     saved(tmp_path, "grey.jpg", toned(picture(2), (1, 1, 1)))
     saved(tmp_path, "x.jpg", picture())
     clean(tmp_path)
-    assert cleaning.keep(tmp_path, "quarantine/grayscale/grey.jpg") == "grey.jpg"
+    assert quarantine.keep(tmp_path, "quarantine/grayscale/grey.jpg") == "grey.jpg"
     assert clean(tmp_path) == {"keep": 2}
     assert (tmp_path / "grey.jpg").exists()
     with pytest.raises(ScraperError, match=r"--keep: found no 'x\.jpg'"):
-        cleaning.keep(tmp_path, "x.jpg")
+        quarantine.keep(tmp_path, "x.jpg")
 
 
 def test_what_was_examined_is_not_examined_again(tmp_path, monkeypatch):
     copies(tmp_path)
     clean(tmp_path, dry_run=True)
-    monkeypatch.setattr(cleaning, "examine", lambda *_: pytest.fail("examined again"))
+    monkeypatch.setattr(examination, "examine", lambda *_: pytest.fail("examined again"))
     clean(tmp_path, dry_run=True)
     with pytest.raises(pytest.fail.Exception):
         clean(tmp_path, Rules(min_side=100), dry_run=True)

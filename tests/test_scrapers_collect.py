@@ -14,7 +14,7 @@ import pytest
 from scrapers_recipes import recipe, run, stored, url_list
 
 from scrapers import manifest
-from scrapers.client import Client, retry_after, user_agent
+from scrapers.access import Access, retry_after, user_agent
 from scrapers.errors import ScraperError
 from scrapers.recipe import Limits
 from scrapers.testing import Answer, Photo, Server, photos, synthetic
@@ -215,9 +215,9 @@ def test_who_asks_is_said_and_tls_is_never_off(server, tmp_path):
     assert {request.headers["user-agent"] for request in server.log} == {
         user_agent("me@gan-color.invalid")
     }
-    client = Client("me@gan-color.invalid", Limits())
-    assert client._session().verify is True
-    assert client._session().trust_env is False
+    session = Access("me@gan-color.invalid", Limits(), ()).session()
+    assert session.verify is True
+    assert session.trust_env is False
 
 
 def test_retry_after_is_a_number_or_a_date():

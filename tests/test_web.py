@@ -4,14 +4,12 @@ import asyncio
 import base64
 import inspect
 import io
+import json
 import os
 import re
 import shutil
-import struct
 import sys
 import threading
-import zipfile
-import zlib
 from pathlib import Path
 
 import httpx
@@ -19,6 +17,7 @@ import numpy as np
 import pytest
 import schemathesis
 import torch
+from conftest import save_scene_model
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,43 +25,17 @@ from PIL import ExifTags, Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.transport.serialization import Binary
 from starlette.testclient import TestClient
+from web_photos import LIMITS, colour, photo, write_models
 
 from gan_color import models
 from gan_color.cli import main
 from gan_color.cli.serve import serve
-from gan_color.export import save_model
 from gan_color.lab import rgb8_to_float, rgb_to_lab
 from gan_color.web import colouring
 from gan_color.web.api import create_api
 from gan_color.web.app import create_app
 from gan_color.web.library import ModelLibrary
 from gan_color.web.limits import Limits
-
-TINY = {
-    "encoder": "mobilenetv3_small_050",
-    "encoder_weights": "none",
-    "widths": [16, 12, 8, 8, 8],
-}
-
-
-def write_models(folder: Path) -> Path:
-    """A model beside two that are none, and one as a run leaves it."""
-    torch.manual_seed(0)
-    for path in (folder / "plain.safetensors", folder / "run" / "model.safetensors"):
-        model = models.create("unet", **TINY)
-        torch.nn.init.normal_(model.head.weight, std=0.3)  # an untrained one answers with grey
-        save_model(path, "unet", model, {})
-    (folder / "broken.safetensors").write_text("none")
-    return folder
-
-
-def photo(size: tuple[int, int] = (60, 40), kind: str = "JPEG", **options: object) -> bytes:
-    width, height = size
-    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
-    pixels = np.stack([x, y, 255 - x], axis=-1).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -72,18 +45,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(folder: Path) -> FastAPI:
-    return create_app(folder, "cpu", Limits(upload_bytes=300_000, pixels=1_000_000), page=False)
+    return create_app(folder, "cpu", LIMITS, page=False)
 
 
 @pytest.fixture(scope="module")
 def client(app: FastAPI) -> TestClient:
     return TestClient(app)
-
-
-def colour(client: TestClient, data: bytes, name: str = "old.jpg", **fields: object):
-    return client.post(
-        "/api/colorize", files={"file": (name, data)}, data={k: str(v) for k, v in fields.items()}
-    )
 
 
 def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
@@ -92,6 +59,7 @@ def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cache-control"] == "no-store"
+    assert "scenes" not in answer.headers
     before, after = (np.asarray(Image.open(io.BytesIO(b))) for b in (sent, answer.content))
     assert after.shape == before.shape
     software = Image.open(io.BytesIO(answer.content)).getexif()[ExifTags.Base.Software]
@@ -114,10 +82,20 @@ def test_both_pictures_come_as_json_upright_and_alike_in_size(client):
     exif[0x0112] = 6  # a quarter turn
     answer = colour(client, photo((60, 40), exif=exif), answer="json", format="webp").json()
     assert (answer["model"], answer["width"], answer["height"]) == ("plain", 40, 60)
+    assert answer["scenes"] == {}
     for key in ("before", "after"):
         head, data = answer[key].split(",")
         assert head == "data:image/webp;base64"
         assert Image.open(io.BytesIO(base64.b64decode(data))).size == (40, 60)
+
+
+def test_a_model_that_names_scenes_says_them_in_json_and_in_a_header(tmp_path):
+    save_scene_model(tmp_path / "scene.safetensors")
+    client = TestClient(create_app(tmp_path, "cpu", LIMITS, page=False))
+    expected = {"forêt": pytest.approx(0.731, abs=1e-3), "beach": pytest.approx(0.269, abs=1e-3)}
+    found = colour(client, photo(), answer="json").json()["scenes"]
+    assert list(found.items()) == list(expected.items())
+    assert json.loads(colour(client, photo()).headers["scenes"]) == expected
 
 
 def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):
@@ -182,112 +160,6 @@ def test_requests_of_another_shape_are_refused_in_json(client):
     assert "/api/docs" in error(client.get("/api/colorize"), 405)
     assert "/api/docs" in error(client.get("/api/nothing"), 404)
     assert "found none called 'x'" in error(client.get("/examples/x.jpg"), 404)
-
-
-def test_a_body_without_a_stated_length_is_cut_off_at_the_limit(client):
-    sent = 0
-
-    def body():
-        nonlocal sent
-        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
-        while sent < 10_000_000:
-            sent += 10_000
-            yield bytes(10_000)
-
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    answer = client.post("/api/colorize", content=body(), headers=headers)
-    assert answer.status_code == 413
-
-
-def png_claiming(width: int, height: int) -> bytes:
-    """A small file whose header promises many pixels: a decompression bomb."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = zlib.compress(bytes(1_000_000))
-    end = chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + end
-
-
-def zipped() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("photo.jpg", photo())
-    return buffer.getvalue()
-
-
-def animation() -> bytes:
-    frames = [Image.new("RGB", (20, 20), (i * 9, 0, 0)) for i in range(9)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    return buffer.getvalue()
-
-
-def malformed() -> list[tuple[str, bytes]]:
-    """200 files that are no usable photo: (what it is, bytes)."""
-    dice = np.random.default_rng(4)
-    found = [
-        ("empty", b""),
-        ("one byte", b"\xff"),
-        ("text", b"a photograph, honestly"),
-        ("zip named .jpg", zipped()),
-        ("animation", animation()),
-        ("script", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage"),
-        ("svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
-        ("fits", b"SIMPLE  =                    T".ljust(2880)),
-        ("pdf", b"%PDF-1.7\n%%EOF"),
-        ("heic in name only", b"\0\0\0\x18ftypheic" + bytes(40)),
-        ("strip", photo((300_000, 1), "PNG")),
-        ("too long", bytes(390_000)),
-        ("ppm bomb", b"P6 99999 99999 255\n" + bytes(300)),
-        ("huge comment", photo(comment=b"x" * 60_000)[:-2000]),
-    ]
-    found += [("bomb", png_claiming(2**k - 1, 2**k - 1)) for k in range(11, 32)]
-    found += [("bomb", png_claiming(2**31 - 1, k)) for k in range(1, 12)]
-    for kind in ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP"):
-        whole = photo((64, 48), kind)
-        shares = np.linspace(0.02, 0.6, 14)
-        found += [(f"cut {kind}", whole[: int(len(whole) * share)]) for share in shares]
-    found += [("noise", dice.bytes(int(n))) for n in dice.integers(1, 3000, 200 - len(found))]
-    assert len(found) == 200
-    return found
-
-
-def test_200_malformed_uploads_are_refused_and_the_server_lives(client):
-    for what, data in malformed():
-        answer = colour(client, data, name="photo.jpg", render=32)
-        assert 400 <= answer.status_code < 500, what
-        assert "found" in answer.json()["error"], what
-        assert "expected" in answer.json()["error"], what
-    assert colour(client, photo()).status_code == 200
-
-
-def test_photos_with_random_damage_never_break_the_server(client, monkeypatch):
-    # What is tried is reading and writing; the model's part would take most of the time.
-    monkeypatch.setattr(colouring, "colorize_picture", lambda _, picture, __: picture)
-    dice = np.random.default_rng(5)
-    for kind in ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF"):
-        exif = Image.Exif()
-        exif[0x010E] = "a text"
-        whole = np.frombuffer(photo((33, 21), kind, exif=exif.tobytes()), np.uint8)
-        for _ in range(40):
-            hurt = whole.copy()
-            places = dice.integers(0, len(hurt), dice.integers(1, 12))
-            hurt[places] = dice.integers(0, 256, len(places))
-            answer = colour(client, hurt.tobytes(), render=32)
-            assert answer.status_code == 200 or 400 <= answer.status_code < 500, kind
-
-
-def test_bombs_are_told_by_their_header_before_a_pixel_is_decoded(client, monkeypatch):
-    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
-    answer = colour(client, png_claiming(40_000, 40_000))
-    assert "at most 1,000,000" in answer.json()["error"]
-    answer = colour(client, png_claiming(10_000, 10_000))
-    assert "10000 x 10000 pixels, at most 1,000,000" in answer.json()["error"]
 
 
 def together(app: FastAPI, count: int) -> list[httpx.Response]:

@@ -1,77 +1,22 @@
 """The server as a visitor meets it: a real process, a real browser, a real proxy."""
 
 import io
-import multiprocessing
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, save_scene_model
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_web import colour, photo, write_models
-
-from gan_color.cli import main
+from playwright.sync_api import Browser, expect, sync_playwright
+from web_photos import colour, photo
+from web_server import NGINX, Server, nginx, open_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-
-
-class Server:
-    """`gan-color serve` in a process of its own, with a folder for temporary files of its own."""
-
-    def __init__(self, place: Path, *options: str) -> None:
-        self.temporary, self.log = place / "tmp", place / "log"
-        self.temporary.mkdir()
-        (place / "models").mkdir()
-        arguments = ["--models", str(write_models(place / "models")), "--port", "0", *options]
-        # Forked from a server that has imported torch: a fresh interpreter takes ten seconds more.
-        self.process = multiprocessing.get_context("forkserver").Process(
-            target=serve, args=(arguments, self.temporary, self.log)
-        )
-        self.process.start()
-
-    @cached_property
-    def url(self) -> str:
-        """Where it listens; waits until it does."""
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", self.said())):
-            assert self.process.is_alive(), self.said()
-            time.sleep(0.05)
-        return found[0]
-
-    def said(self) -> str:
-        return self.log.read_text() if self.log.exists() else ""
-
-    def written(self) -> list[Path]:
-        """The files, not the folders, that it has written."""
-        return [path for path in self.temporary.rglob("*") if path.is_file()]
-
-    def stop(self) -> None:
-        os.kill(self.process.pid, signal.SIGINT)
-        self.process.join(20)
-        assert self.process.exitcode == 130, self.said()  # as Ctrl-C ends every command
-        assert "Traceback" not in self.said()
-
-
-def serve(arguments: list[str], temporary: Path, log: Path) -> None:
-    os.environ["TMPDIR"] = str(temporary)
-    tempfile.tempdir = None
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
-    for stream in (1, 2):
-        os.dup2(descriptor, stream)
-    main(["serve", *arguments])
 
 
 @pytest.fixture(scope="module")
@@ -99,25 +44,6 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
-
-
-def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list[str]]:
-    """The page, and a list that fills with what it asked for or complained of elsewhere."""
-    page = browser.new_page(**options)  # type: ignore[arg-type]
-    wrong: list[str] = []
-    here = url.split("/")[2]
-    page.on("request", lambda r: None if is_local(r.url, here) else wrong.append(r.url))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    # What the page's policy keeps from being asked for at all is told here.
-    page.on("console", lambda m: wrong.append(m.text) if "Content Security" in m.text else None)
-    page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-    page.goto(url)
-    expect(page.locator("#gc-colour")).to_be_visible(timeout=20_000)
-    return page, wrong
-
-
-def is_local(url: str, here: str) -> bool:
-    return url.startswith((f"http://{here}/", "data:", f"blob:http://{here}/"))
 
 
 def test_a_visitor_uploads_colours_compares_and_downloads(server, browser, tmp_path):
@@ -172,6 +98,22 @@ def test_the_page_serves_a_phone_and_says_what_is_wrong(server, browser):
     assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.close()
+
+
+def test_the_page_says_what_a_photo_shows_where_the_model_names_it(server, browser, tmp_path):
+    save_scene_model(server.models / "scene.safetensors")
+    page, wrong = open_page(browser, server.url)
+    page.click("[data-example=coffee]")
+    expect(page.locator(".drop img")).to_be_visible()
+    page.get_by_label("Models, side by side").click()
+    page.get_by_role("option", name="scene").click()
+    page.keyboard.press("Escape")
+    page.click("#gc-colour")
+    expect(page.locator(".result .scenes")).to_have_text(["", "forêt 73%, beach 27%"])
+    expect(page.locator(".result .scenes").first).to_be_hidden()
+    assert wrong == []
+    page.close()
+    (server.models / "scene.safetensors").unlink()
 
 
 def test_eight_clients_at_once_lose_no_request(server):
@@ -253,42 +195,6 @@ def test_headers_without_end_are_refused_and_the_server_lives(server):
     answer = httpx.post(f"{server.url}api/colorize", content=part, headers=headers)
     assert answer.status_code == 400
     assert httpx.get(f"{server.url}api/health").status_code == 200
-
-
-@contextmanager
-def nginx(place: Path, upstream: str) -> Iterator[str]:
-    """nginx with the configuration of docs/serving.md; yields its address."""
-    text = (REPOSITORY / "docs" / "serving.md").read_text()
-    (documented,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
-    assert documented.count("http://127.0.0.1:7860/") == 1
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    paths = "".join(
-        f"{kind}_temp_path {place}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (place / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {place}/pid; error_log stderr warn;\n"
-        f"events {{}}\nhttp {{ access_log off;\n{paths}"
-        f"server {{ listen 127.0.0.1:{port};\n"
-        f"{documented.replace('http://127.0.0.1:7860/', upstream)}}} }}\n"
-    )
-    process = subprocess.Popen(
-        [str(NGINX), "-c", place / "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/colour/"
-    finally:
-        process.terminate()
-        _, warnings = process.communicate(timeout=10)
-    # It would say "a client request body is buffered to a temporary file".
-    assert "temporary file" not in warnings, warnings
 
 
 def test_it_works_behind_nginx_as_documented(servers, tmp_path, request):

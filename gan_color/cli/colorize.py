@@ -22,6 +22,8 @@ NoteOption = Annotated[
     bool, typer.Option("--note/--no-note", help="Say in the metadata what coloured it.")
 ]
 
+SCENES = 3  # named on the screen, likeliest first
+
 
 @app.command()
 def colorize(
@@ -80,6 +82,10 @@ def colorize(
         count[result.state] += 1
         if result.state is State.FAILED:
             console.print(f"{result.job.source}: {result.problem}", markup=False)
+        if result.scenes:
+            likeliest = list(result.scenes.items())[:SCENES]
+            named = ", ".join(f"{name} {share:.0%}" for name, share in likeliest)
+            console.print(f"{result.job.target}: {named}", markup=False)
     there = f", {count[State.SKIPPED]} were there already" if count[State.SKIPPED] else ""
     failed = f", {count[State.FAILED]} failed" if count[State.FAILED] else ""
     console.print(

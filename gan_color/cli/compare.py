@@ -14,6 +14,7 @@ from gan_color.cli.judges import (
     FrechetOption,
     FrechetWeightsOption,
     InceptionOption,
+    ProtocolOption,
     find_judges,
 )
 
@@ -27,9 +28,7 @@ def compare(
         Path | None, typer.Option(help="Also write a blind test here: real or coloured?")
     ] = None,
     shown: Annotated[int, typer.Option(help="Photographs on the pages.", min=1)] = 12,
-    protocol: Annotated[
-        str, typer.Option(help="imagenet5k-crop, stretch256 or native.")
-    ] = "imagenet5k-crop",
+    protocol: ProtocolOption = "imagenet5k-crop",
     inception: InceptionOption = OFF,
     alexnet: AlexnetOption = OFF,
     frechet: FrechetOption = None,
@@ -49,8 +48,7 @@ def compare(
     from gan_color.evaluation.comparison import model_files
     from gan_color.evaluation.protocols import Protocol
 
-    drop = tuple(frechet_drop or ())
-    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, drop)
+    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, frechet_drop)
     place, chosen = choose_device(device), Protocol(protocol)
     found = measure(model_files(models), data, chosen, judges, place, shown, turing)
     found.write_page(output)

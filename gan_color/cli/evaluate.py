@@ -15,6 +15,7 @@ from gan_color.cli.judges import (
     FrechetOption,
     FrechetWeightsOption,
     InceptionOption,
+    ProtocolOption,
     find_judges,
 )
 from gan_color.errors import GanColorError
@@ -34,9 +35,7 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Measured beside: truth, grey, saturated, hue-shifted, none."),
     ] = None,
-    protocol: Annotated[
-        str, typer.Option(help="imagenet5k-crop, stretch256 or native.")
-    ] = "imagenet5k-crop",
+    protocol: ProtocolOption = "imagenet5k-crop",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here.")
     ] = None,
@@ -75,8 +74,7 @@ def evaluate(
     answers += [reference_answer(name) for name in dict.fromkeys(references) if name != "none"]
     if not answers:
         raise GanColorError("evaluate: expected --model FILE or --reference NAME")
-    drop = tuple(frechet_drop or ())
-    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, drop)
+    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, frechet_drop)
     distributed.start(place)
     try:
         with tempfile.TemporaryDirectory() as temporary:

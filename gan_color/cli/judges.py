@@ -1,4 +1,4 @@
-"""The judging networks that evaluate and compare share, and their options."""
+"""What evaluate and compare share: the options of judging, and the networks that judge."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gan_color.evaluation.measure import Judges
 
 OFF = "off"
+
+ProtocolOption = Annotated[str, typer.Option(help="imagenet5k-crop, stretch256 or native.")]
 
 InceptionOption = Annotated[
     str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
@@ -39,7 +41,7 @@ def find_judges(
     frechet: str | None,
     frechet_weights: str,
     frechet_args: str,
-    frechet_drop: tuple[str, ...],
+    frechet_drop: list[str] | None,
 ) -> "Judges":
     """The networks that can be had. One that was asked for must be there; else a reason is kept."""
     import yaml
@@ -78,6 +80,8 @@ def find_judges(
         if not isinstance(arguments, dict):
             raise GanColorError(f"--frechet-args: found {frechet_args!r}, expected a YAML mapping")
         judges.spaces.append(
-            BackboneSpace(frechet, frechet_weights, arguments=arguments, drop=frechet_drop)
+            BackboneSpace(
+                frechet, frechet_weights, arguments=arguments, drop=tuple(frechet_drop or ())
+            )
         )
     return judges

@@ -4,10 +4,11 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from gan_color.data.shards import members, read_bytes, tar_of
 from gan_color.errors import GanColorError
 
+File = TypeVar("File")
 _COMMON = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
 SUFFIXES = frozenset((*_COMMON, ".avif", ".heic", ".heif"))
 # Larger pictures are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
@@ -55,6 +57,12 @@ def find_images(folder: Path, shards: bool = False) -> list[Path]:
             f"{', '.join(sorted(SUFFIXES))} files"
         )
     return sorted(found)
+
+
+def spread(files: Sequence[File], count: int) -> list[File]:
+    """At most `count` of sorted files, evenly spread, so that every folder and class is seen."""
+    count = min(count, len(files))
+    return [files[i * len(files) // count] for i in range(count)]
 
 
 def to_srgb(image: Image.Image) -> Image.Image:

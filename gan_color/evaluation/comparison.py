@@ -5,7 +5,6 @@ a Comparison, which writes its page or draws its sheet.
 """
 
 import html
-import io
 import statistics
 import tempfile
 import time
@@ -17,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from gan_color import html_page
-from gan_color.data.images import BadImageError, find_images
+from gan_color.data.images import BadImageError, find_images, spread
 from gan_color.errors import GanColorError
 from gan_color.evaluation import Result, evaluate
 from gan_color.evaluation.answers import Answer, load_answers, reference
@@ -104,18 +103,11 @@ class Comparison:
         for shown in self.shown:
             cells = "".join(
                 f'<td><img alt="{html.escape(f"{shown.file.name}: {name}")}" '
-                f'src="{html_page.data_url(jpeg(picture), "jpeg")}"></td>'
+                f'src="{html_page.data_url(html_page.jpeg(picture), "jpeg")}"></td>'
                 for name, picture in shown.pictures.items()
             )
             lines.append(f"<tr>{cells}</tr>")
         return f'<table class="pictures"><tr>{header}</tr>{"".join(lines)}</table>'
-
-
-def jpeg(picture: Image.Image) -> bytes:
-    """A picture as JPEG, chroma at full size."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90, subsampling=0)
-    return buffer.getvalue()
 
 
 def model_files(names: str) -> list[Path]:
@@ -151,7 +143,7 @@ def compare(
     times: dict[str, list[float]] = {answer.name: [] for answer in answers}
     found = [
         _show(path, picture, answers, device, times)
-        for path, picture in _spread(data, protocol, shown)
+        for path, picture in _readable(data, protocol, shown)
     ]
     seconds = {name: statistics.median(values) for name, values in times.items()}
     if turing is not None:
@@ -159,13 +151,10 @@ def compare(
     return Comparison(results, found, seconds)
 
 
-def _spread(data: Path, protocol: Protocol, count: int) -> list[tuple[Path, Tensor]]:
-    """Readable photographs, evenly spread over the sorted files."""
-    paths = find_images(data)
-    count = min(count, len(paths))
+def _readable(data: Path, protocol: Protocol, count: int) -> list[tuple[Path, Tensor]]:
+    """The readable ones of `count` photographs, evenly spread over the folder."""
     found = []
-    for i in range(count):
-        path = paths[i * len(paths) // count]
+    for path in spread(find_images(data), count):
         try:
             found.append((path, protocol.read(path)))
         except BadImageError:

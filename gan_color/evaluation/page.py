@@ -1,7 +1,6 @@
 """The page of an evaluation: figures, colours against the truth, and pictures to look at."""
 
 import html
-import io
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +133,7 @@ def _row_of_pictures(file: Path, result: Result, protocol: Protocol) -> bytes:
     row = torch.cat(shown, dim=3)[0].permute(1, 2, 0).cpu().numpy()
     image = Image.fromarray(row)
     image.thumbnail((3 * SIDE, 2 * SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90, subsampling=0)
-    return buffer.getvalue()
+    return html_page.jpeg(image)
 
 
 def _polar(

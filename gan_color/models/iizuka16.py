@@ -108,13 +108,19 @@ class Iizuka16(Colorizer):
         low = self.low(x)
         # The scene is read from a copy of fixed size, through the same low-level weights
         # (section 3.2: any resolution).
-        size = (self.settings.global_size, self.settings.global_size)
-        whole = low if x.shape[-2:] == size else self.low(F.interpolate(x, size, mode="bilinear"))
+        whole = low if x.shape[-2:] == self._whole_size else self.low(self._whole(x))
         scene = self.scene(whole)
         mid = self.mid(low)
         tiled = self.summary(scene)[:, :, None, None].expand(-1, -1, *mid.shape[-2:])
         colours = self.colour(self.fusion(torch.cat((mid, tiled), dim=1)))
         return colours, self.classifier(scene)
+
+    @property
+    def _whole_size(self) -> tuple[int, int]:
+        return (self.settings.global_size, self.settings.global_size)
+
+    def _whole(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, self._whole_size, mode="bilinear")
 
     def decode(self, output: tuple[Tensor, Tensor]) -> Tensor:
         return (2 * output[0].float() - 1) * (AB_RANGE / AB_SCALE)
@@ -144,14 +150,16 @@ class Iizuka16(Colorizer):
 
     @torch.no_grad()
     def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
-        """The likeliest scenes of each picture: {name: probability}, likeliest first.
+        """The likeliest scenes, from what the colours are fused with.
 
         A class without a name is called by its number.
         """
+        if not self.settings.class_names:
+            return super().scenes(L)
         was_training = self.training
         self.eval()
         try:
-            share = self(F.interpolate(L, self.settings.global_size, mode="bilinear"))[1].softmax(1)
+            share = self.classifier(self.scene(self.low(self._whole(grey(L))))).softmax(1)
         finally:
             self.train(was_training)
         names: dict[int, Any] = dict(enumerate(self.settings.class_names))

@@ -21,7 +21,6 @@ from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 from gan_color.models.encoder import create_classifier, load_weights
 
 STRIDE = 8
-CLASSIFIER_STRIDE = 32
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:

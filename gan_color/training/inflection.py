@@ -25,7 +25,7 @@ from torch import Tensor
 from gan_color import metrics
 from gan_color.config_stages import InflectionConfig
 from gan_color.data.dataset import evaluation_crop
-from gan_color.data.images import ImageFile
+from gan_color.data.images import ImageFile, spread
 from gan_color.evaluation.distances import Moments, frechet_distance, moments
 from gan_color.evaluation.spaces import FeatureSpace
 from gan_color.lab import AB_SCALE, float_to_rgb8, rgb8_to_float, rgb_to_lab, scale
@@ -36,8 +36,6 @@ from gan_color.training.precision import Precision
 
 BATCH = 16
 Judgement = dict[str, Any]
-# What a judgement holds beside its place ("stage", "images", "total_images", "cycle").
-FIGURES = ("frechet", "colorfulness_ratio", "drift", "skin_hue", "skin_chroma", "sky_hue")
 
 
 def _hue(ab: Tensor) -> Tensor:
@@ -66,10 +64,7 @@ class Watch:
         self, files: list[ImageFile], size: int, pictures: int, space: FeatureSpace, p: Precision
     ) -> None:
         self.precision = p
-        count = min(pictures, len(files))
-        # Spread over the sorted files, so that every folder and class is seen.
-        chosen = [files[i * len(files) // count] for i in range(count)]
-        self.files = [file.path for file in chosen]
+        self.files = [file.path for file in spread(files, pictures)]
         self.truth = torch.stack([evaluation_crop(path, size) for path in self.files])
         self.space = space.to(p.device).to(memory_format=torch.channels_last)
         self.truth_moments = self._moments(self.truth)
@@ -114,7 +109,7 @@ class Watch:
         discriminator: Discriminator,
         objective: Objective,
     ) -> Judgement:
-        """Figures of a generator (FIGURES), and the discriminators' accuracies on its fakes.
+        """Figures of a generator, and the discriminators' accuracies on its fakes.
 
         frechet; colorfulness_ratio (of the truth's); drift, the mean distance of ab from before
         the GAN; skin_hue and sky_hue, degrees turned since then (positive: towards yellow, and

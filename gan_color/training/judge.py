@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gan_color import metrics
 from gan_color.data.dataset import evaluation_crop
-from gan_color.data.images import ImageFile
+from gan_color.data.images import ImageFile, spread
 from gan_color.lab import float_to_rgb8, rgb8_to_float, rgb_to_lab, scale
 from gan_color.losses import to_rgb
 from gan_color.models.base import Colorizer
@@ -21,11 +21,9 @@ class Judge:
     def __init__(
         self, files: list[ImageFile], size: int, shown: int, judged: int, precision: Precision
     ) -> None:
-        # Spread over the sorted files, so that every folder and class is seen.
-        count = min(judged, len(files))
-        chosen = [files[i * len(files) // count] for i in range(count)]
+        chosen = spread(files, judged)
         self.truth = torch.stack([evaluation_crop(file.path, size) for file in chosen])
-        self.shown = [i * count // min(shown, count) for i in range(min(shown, count))]
+        self.shown = spread(range(len(chosen)), shown)
         self.precision = precision
 
     @torch.no_grad()

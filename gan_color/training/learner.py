@@ -23,7 +23,8 @@ from gan_color.data.dataset import Item
 from gan_color.errors import GanColorError
 from gan_color.models.base import Batch
 from gan_color.training.schedules import rate_schedule
-from gan_color.training.steps import Losses, Step
+from gan_color.training.step_losses import Losses
+from gan_color.training.steps import Step
 
 
 def update(step: Step, batch: Batch) -> Losses:

@@ -15,10 +15,10 @@ from gan_color.models.base import Colorizer
 from gan_color.models.discriminator import Discriminator
 from gan_color.training.perceptual import create_perceptual
 from gan_color.training.precision import Precision
+from gan_color.training.step_losses import ImageTerms
 from gan_color.training.steps import (
     AdversarialStep,
     DiscriminatorStep,
-    ImageTerms,
     Step,
     SupervisedStep,
     Updater,

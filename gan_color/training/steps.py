@@ -13,20 +13,14 @@ from gan_color import distributed
 from gan_color.config_stages import AdversarialStage
 from gan_color.losses import (
     Objective,
-    PerceptualLoss,
     adversarial_loss,
-    colorfulness_loss,
-    discriminator_accuracy,
     discriminator_loss,
     feature_matching_loss,
-    psnr_loss,
-    to_rgb,
 )
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminator import Discriminator
 from gan_color.training.precision import Precision
-
-Losses = dict[str, Tensor]
+from gan_color.training.step_losses import ImageTerms, Losses, LossSum, accuracies, own_losses
 
 
 class Step(Protocol):
@@ -82,43 +76,6 @@ class Updater:
             self.scaler.load_state_dict(state)
 
 
-class ImageTerms:
-    """The stage's own losses on the coloured picture, whichever model coloured it."""
-
-    def __init__(
-        self,
-        perceptual: PerceptualLoss | None = None,
-        perceptual_weight: float = 0.0,
-        colorfulness_weight: float = 0.0,
-        psnr_weight: float = 0.0,
-    ) -> None:
-        self.perceptual = perceptual
-        self.perceptual_weight = perceptual_weight
-        self.colorfulness_weight = colorfulness_weight
-        self.psnr_weight = psnr_weight
-
-    def __call__(self, ab: Tensor, batch: Batch) -> Losses:
-        losses: Losses = {}
-        if self.perceptual is None and not self.colorfulness_weight and not self.psnr_weight:
-            return losses
-        picture, truth = to_rgb(batch.L, ab), to_rgb(batch.L, batch.ab)
-        if self.perceptual is not None:
-            losses["perceptual"] = self.perceptual_weight * self.perceptual(picture, truth)
-        if self.colorfulness_weight:
-            shortfall = colorfulness_loss(picture, truth)
-            losses["colorfulness_loss"] = self.colorfulness_weight * shortfall
-        if self.psnr_weight:
-            losses["psnr_loss"] = self.psnr_weight * psnr_loss(picture, truth)
-        return losses
-
-
-def own_losses(model: Colorizer, output: Tensor, batch: Batch, weight: float) -> Losses:
-    """The model's own terms, times the stage's weight for them; none where that is 0."""
-    if not weight:
-        return {}
-    return {name: weight * value for name, value in model.losses(output, batch).items()}
-
-
 def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:
     """Training mode, but for what is frozen: the pretrained part, or every BatchNorm."""
     generator.train()
@@ -129,19 +86,6 @@ def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: b
         for module in generator.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
-
-
-class _Sum:
-    """Adds up the losses of a batch's parts, each weighted by its share."""
-
-    def __init__(self, parts: int) -> None:
-        self.parts = parts
-        self.losses: Losses = {}
-
-    def add(self, losses: Losses) -> None:
-        for name, value in losses.items():
-            value = value.detach().float() / self.parts
-            self.losses[name] = self.losses[name] + value if name in self.losses else value
 
 
 class SupervisedStep:
@@ -170,7 +114,7 @@ class SupervisedStep:
         self.updater.discard()
 
     def __call__(self, batch: Batch) -> Losses:
-        logged = _Sum(self.accumulate)
+        logged = LossSum(self.accumulate)
         for part in batch.split(self.accumulate):
             with self.precision.autocast():
                 output = self.generator(part.L)
@@ -206,7 +150,7 @@ class DiscriminatorStep:
         self.updater.discard()
 
     def __call__(self, batch: Batch) -> Losses:
-        logged = _Sum(self.accumulate)
+        logged = LossSum(self.accumulate)
         for part in batch.split(self.accumulate):
             with self.precision.autocast():
                 with torch.no_grad():
@@ -216,7 +160,7 @@ class DiscriminatorStep:
                 loss = discriminator_loss(self.objective, real, fake)
             self.updater.backward(loss / self.accumulate)
             logged.add({"total": loss, "discriminator": loss})
-            logged.add(_accuracies(self.objective, real, fake))
+            logged.add(accuracies(self.objective, real, fake))
         return {**logged.losses, "gradient_norm_discriminator": self.updater.step()}
 
 
@@ -254,7 +198,7 @@ class AdversarialStep:
 
     def __call__(self, batch: Batch) -> Losses:
         parts = self.accumulate
-        logged = _Sum(parts)
+        logged = LossSum(parts)
         for part in batch.split(parts):
             with self.precision.autocast():
                 output = self.generator(part.L)
@@ -271,7 +215,7 @@ class AdversarialStep:
                 judged = discriminator_loss(self.stage.objective, real, detached)
             self.discriminator_updater.backward(judged / parts)
             logged.add({**losses, "total": total, "discriminator": judged})
-            logged.add(_accuracies(self.stage.objective, real, detached))
+            logged.add(accuracies(self.stage.objective, real, detached))
         norms: Losses = {}
         if self._generator_may_move(logged.losses["discriminator"]):
             norms["gradient_norm"] = self.generator_updater.step()
@@ -298,8 +242,3 @@ class AdversarialStep:
         if not self.stage.catch_up:
             return True
         return float(distributed.average_value(discriminator_loss)) <= self.stage.catch_up
-
-
-def _accuracies(objective: Objective, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
-    found = discriminator_accuracy(objective, real, fake)
-    return {f"accuracy_{i}": value for i, value in enumerate(found)}

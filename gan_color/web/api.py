@@ -1,6 +1,7 @@
 """The REST interface: /health, /models, /colorize. Everything that goes wrong is JSON."""
 
 import base64
+import json
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from gan_color.web.upload import drain, read_form
 
 # Neither a browser nor a proxy may keep a visitor's picture.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+SCENES = "Scenes"  # the header of a coloured picture that says what it shows, as JSON in ASCII
 
 
 class Error(BaseModel):
@@ -67,13 +69,17 @@ class Health(BaseModel):
 
 
 class Pictures(BaseModel):
-    """Both pictures as data URLs, upright, in the format asked for."""
+    """Both pictures as data URLs, upright, in the format asked for; and what they show."""
 
     model: str
     width: int
     height: int
     before: str
     after: str
+    scenes: Annotated[
+        dict[str, float],
+        Field(description="Name: probability, likeliest first; empty if the model names none."),
+    ]
 
 
 class ColorizeForm(BaseModel):
@@ -165,13 +171,15 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
             raise
         media_type = colouring.MEDIA_TYPES[form.format]
         if form.answer == "picture":
-            return Response(result.after, media_type=media_type, headers=PRIVATE)
+            named = {SCENES: json.dumps(result.scenes)} if result.scenes else {}
+            return Response(result.after, media_type=media_type, headers={**PRIVATE, **named})
         pictures = Pictures(
             model=name,
             width=result.width,
             height=result.height,
             before=_data_url(result.before, media_type),
             after=_data_url(result.after, media_type),
+            scenes=result.scenes,
         )
         return JSONResponse(pictures.model_dump(), headers=PRIVATE)
 
@@ -232,6 +240,13 @@ def _responses() -> dict[int | str, dict[str, Any]]:
     }
     found[200] = {
         "description": "The coloured picture, or JSON with both.",
+        "headers": {
+            SCENES: {
+                "description": "What the photo shows, as JSON: name, probability. Sent by models "
+                "that name scenes.",
+                "schema": {"type": "string"},
+            }
+        },
         "model": Pictures,
         "content": dict.fromkeys(colouring.MEDIA_TYPES.values(), picture)
         | {"application/json": pictures},

@@ -7,7 +7,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gan_color.data.images import BadImageError
 from gan_color.pictures import Picture, encode, read
-from gan_color.pipeline import ChromaModel, ColorizeOptions, colorize_picture
+from gan_color.pipeline import ChromaModel, ColorizeOptions, colorize_and_name
 from gan_color.web.limits import Limits
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
@@ -25,6 +25,7 @@ class Coloured:
     height: int
     before: bytes
     after: bytes
+    scenes: dict[str, float]  # see Colorizer.scenes
 
 
 def read_photo(data: bytes, limits: Limits) -> Picture:
@@ -68,11 +69,12 @@ def colour(
 
     Raises GanColorError for what cannot be encoded.
     """
-    after = colorize_picture(model, picture, options)
+    after, scenes = colorize_and_name(model, picture, options)
     # Browsers are given what they show: the photo's own pixels without its metadata.
     shown = replace(picture, metadata=type(picture.metadata)())
     return Coloured(
         *picture.size,
         before=encode(shown, kind.upper()) if both else b"",
         after=encode(after, kind.upper(), note=note),
+        scenes=scenes,
     )

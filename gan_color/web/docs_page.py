@@ -17,11 +17,11 @@ def docs_page(description: dict[str, Any]) -> str:
     ]
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
-            parts += _operation(f"{method.upper()} {path}", operation, description)
+            parts += _operation(f"{method.upper()} {path}", operation)
     return html_page.page("gan_color: REST interface", parts)
 
 
-def _operation(title: str, operation: dict[str, Any], description: dict[str, Any]) -> list[str]:
+def _operation(title: str, operation: dict[str, Any]) -> list[str]:
     parts = [f"<h2><code>{html.escape(title)}</code></h2>"]
     parts.append(f"<p>{html.escape(operation.get('description', ''))}</p>")
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():

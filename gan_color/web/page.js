@@ -61,7 +61,7 @@
     figure.className = "result";
     figure.innerHTML = `<div class="compare"><img class="before" alt="before"><img class="after">
       <input type="range" min="0" max="100" value="50" step="1"></div>
-      <figcaption><b></b><button type="button" data-kind="jpeg">↓ JPEG</button>
+      <figcaption><b></b><span class="scenes"></span><button type="button" data-kind="jpeg">↓ JPEG</button>
       <button type="button" data-kind="png">↓ PNG</button></figcaption>`;
     const [before, after] = figure.querySelectorAll("img");
     before.src = pictures.before;
@@ -76,6 +76,11 @@
       }
     };
     figure.querySelector("b").textContent = model;
+    figure.querySelector(".scenes").textContent = Object.entries(pictures.scenes)
+      .sort((one, other) => other[1] - one[1]) // an object's keys that are numbers come first
+      .slice(0, 3)
+      .map(([name, share]) => `${name} ${Math.round(100 * share)}%`)
+      .join(", ");
     for (const button of figure.querySelectorAll("button")) {
       const kind = button.dataset.kind;
       button.setAttribute("aria-label", `Download ${model} as ${kind.toUpperCase()}`);

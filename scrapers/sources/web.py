@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from bs4.element import Tag
 
 from scrapers import licences
-from scrapers.client import Refused
+from scrapers.access import Refused
 from scrapers.errors import SourceError
 from scrapers.item import Item, plain
 from scrapers.licences import Licence
