@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_color import bench
+from gan_color.bench.loader import bench_loader
+from gan_color.bench.step import bench_step
 
 
 def test_a_step_is_measured_and_its_work_counted():
-    row = bench.bench_step("small", 32, 2, torch.device("cpu"), "fp32", repeats=1, width=8)
+    row = bench_step("small", 32, 2, torch.device("cpu"), "fp32", repeats=1, width=8)
     assert row["images_per_second"] == pytest.approx(2 / row["seconds"], rel=0.1)
     assert row["peak_mib"] > 100
     # A step is three generator forwards' worth (forward, two backward products) and some more.
@@ -18,5 +19,5 @@ def test_a_step_is_measured_and_its_work_counted():
 
 
 def test_a_loader_is_measured(sample_folders: tuple[Path, Path]):
-    row = bench.bench_loader(sample_folders[0], 64, images=8, repeats=1)
+    row = bench_loader(sample_folders[0], 64, images=8, repeats=1)
     assert row["images_per_second_per_core"] > 0

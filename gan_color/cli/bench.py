@@ -37,27 +37,32 @@ def bench(
     gan-color bench --evaluation datasets/samples/valid
     gan-color bench --inference model.safetensors --onnx model.onnx
     """
-    from gan_color import bench as benches
+    from gan_color.bench import machine
     from gan_color.device import choose_device
 
     place = choose_device(device)
-    rows = [benches.machine(place)]
+    rows = [machine(place)]
     if evaluation is not None:
-        from gan_color.bench_evaluation import bench_evaluation
+        from gan_color.bench.evaluation import bench_evaluation
 
         rows += bench_evaluation(evaluation)
     if inference is not None or enlarge is not None:
-        from gan_color import bench_inference as colouring
+        from gan_color.bench.enlarge import bench_enlarge
+        from gan_color.bench.inference import bench_inference
 
         if inference is not None:
-            rows += colouring.bench_inference(inference, onnx, device)
+            rows += bench_inference(inference, onnx, device)
         if enlarge is not None:
-            rows += colouring.bench_enlarge(enlarge)
+            rows += bench_enlarge(enlarge)
     sides = [] if evaluation or inference or enlarge else sorted(size or [128, 256])
     for side in sides:
-        rows.append(benches.bench_step(preset, side, batch, place, precision, width=width))
+        from gan_color.bench.step import bench_step
+
+        rows.append(bench_step(preset, side, batch, place, precision, width=width))
     if data is not None:
-        rows += [benches.bench_loader(data, side) for side in sides]
+        from gan_color.bench.loader import bench_loader
+
+        rows += [bench_loader(data, side) for side in sides]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

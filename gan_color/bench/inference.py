@@ -1,30 +1,24 @@
-"""gan-color bench --inference and --enlarge: what colouring costs, and how well chroma is enlarged.
+"""What colouring costs: the model alone, every stage of a photo, peak memory.
 
 Photographs are enlarged copies of one that scikit-learn carries, with a little noise, as JPEG.
 """
 
 import io
 import itertools
-import multiprocessing
-import resource
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from gan_color.backends import load_backend
-from gan_color.data.images import find_images, read_rgb
+from gan_color.bench import Row
+from gan_color.bench.alone import alone, high_water
 from gan_color.data.samples import photographs
 from gan_color.device import choose_device
-from gan_color.enlarge import Enlargement, bicubic, fit, reduce
 from gan_color.export import load_model
-from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
 from gan_color.pictures import encode, read
 from gan_color.pipeline import (
     ChromaModel,
@@ -51,7 +45,7 @@ def photo(size: tuple[int, int]) -> bytes:
 
 def bench_stages(
     model: ChromaModel, label: str, options: ColorizeOptions, repeats: int = 5
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Seconds of each stage of a photo's way, medians, for 0.8 and 12 megapixels."""
     rows = []
     for size in SIZES:
@@ -85,7 +79,7 @@ def bench_stages(
 
 def bench_models(
     path: Path, onnx: Path | None, device: str, render: int, repeats: int = 15
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Seconds of the model alone on L [1, 1, render, 4/3 render], medians, backends in turn."""
     eager = load_model(path).to(choose_device(device))
     ways: dict[str, tuple[ChromaModel, str]] = {
@@ -108,9 +102,7 @@ def bench_models(
     ]
 
 
-def bench_inference(
-    path: Path, onnx: Path | None, device: str, render: int = 256
-) -> list[dict[str, Any]]:
+def bench_inference(path: Path, onnx: Path | None, device: str, render: int = 256) -> list[Row]:
     """The model alone, all stages for PyTorch and, where given, the ONNX file; peak memory."""
     rows = bench_models(path, onnx, device, render)
     model = load_backend(path, device)
@@ -122,66 +114,20 @@ def bench_inference(
     return rows
 
 
-def _peak(path: Path, device: str, render: int) -> dict[str, Any]:
+def _peak(path: Path, device: str, render: int) -> Row:
     """What a process that does nothing else occupies at most while it colours 48 megapixels."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        idle, peak = pool.apply(_occupied, (path, photo(LARGEST), device, render))
+    idle, peak = alone(_occupied, path, photo(LARGEST), device, render)
     return {
         "photo": f"{LARGEST[0]} x {LARGEST[1]}",
-        "peak_mib": round(peak / 1024),
-        "of_that_before_reading_mib": round(idle / 1024),
+        "peak_mib": round(peak),
+        "of_that_before_reading_mib": round(idle),
     }
 
 
-def _occupied(path: Path, data: bytes, device: str, render: int) -> tuple[int, int]:
+def _occupied(path: Path, data: bytes, device: str, render: int) -> tuple[float, float]:
     model = load_backend(path, device)
     with torch.no_grad():
         model.colorize(torch.zeros(1, 1, 64, 64, device=model.device))
-    idle = _high_water()
+    idle = high_water()
     encode(colorize_picture(model, read(data), ColorizeOptions(render)))
-    return idle, _high_water()
-
-
-def _high_water() -> int:
-    """KiB this process occupied at most; Linux' ru_maxrss would begin with its parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def bench_enlarge(folder: Path, shrink: tuple[int, ...] = (2, 4, 8)) -> list[dict[str, Any]]:
-    """Mean CIEDE2000 of true chroma reduced by a factor and enlarged again, by method."""
-    from skimage.color import deltaE_ciede2000
-
-    ways: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "nearest": lambda ab, L: torch.nn.functional.interpolate(ab, L.shape[-2:]),
-        "bilinear": lambda ab, L: torch.nn.functional.interpolate(
-            ab, L.shape[-2:], mode="bilinear"
-        ),
-        "bicubic": lambda ab, L: bicubic(ab, (L.shape[-2], L.shape[-1])),
-        "guided": _guided,
-    }
-    rows = []
-    for factor in shrink:
-        errors: dict[str, list[float]] = {name: [] for name in ways}
-        for path in find_images(folder):
-            rgb = torch.from_numpy(read_rgb(path)).permute(2, 0, 1)[None]
-            L, ab = scale(rgb_to_lab(rgb8_to_float(rgb)))
-            small = reduce(ab, (max(1, L.shape[-2] // factor), max(1, L.shape[-1] // factor)))
-            for name, way in ways.items():
-                pair = [torch.cat(((L + 1) * 50, x * 110), 1)[0] for x in (ab, way(small, L))]
-                truth, found = (x.permute(1, 2, 0).numpy() for x in pair)
-                errors[name].append(float(deltaE_ciede2000(truth, found).mean()))
-        means = {name: round(statistics.fmean(values), 3) for name, values in errors.items()}
-        rows.append({"shrunk_by": factor, "pictures": len(errors["guided"]), **means})
-    return rows
-
-
-def _guided(ab: Tensor, L: Tensor) -> Tensor:
-    small = (ab.shape[-2], ab.shape[-1])
-    middle = reduce(L, (2 * small[0], 2 * small[1]))
-    size = (L.shape[-2], L.shape[-1])
-    return Enlargement(fit(ab, reduce(L, small), middle), size).rows(0, L)
+    return idle, high_water()

@@ -1,44 +1,19 @@
-"""gan-color bench: what a training step and a loader cost on this machine.
+"""What a training step costs."""
 
-Medians over repeats, one process, one run: compare figures of one table with each other, not with
-another machine's.
-"""
-
-import os
-import platform
-import resource
 import statistics
 import time
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_color import models
-from gan_color.config import DataConfig
-from gan_color.config_stages import AdversarialStage, AugmentConfig
-from gan_color.data.dataset import CropDataset, scan
-from gan_color.data.images import ScanCache
+from gan_color.bench import Row
+from gan_color.bench.alone import high_water
+from gan_color.config_stages import AdversarialStage
 from gan_color.models.base import Batch
 from gan_color.models.discriminator import MultiscaleDiscriminator
 from gan_color.training import precision as precisions
 from gan_color.training.stages import build_step
-
-
-def machine(device: torch.device) -> dict[str, Any]:
-    """What the figures were taken on."""
-    name = platform.processor() or platform.machine()
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    return {
-        "device": f"{device.type}: {name}",
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _random_batch(count: int, size: int, device: torch.device) -> Batch:
@@ -51,7 +26,7 @@ def _peak_memory(device: torch.device) -> float:
     """MiB: what CUDA allocated at most, or what this process occupied at most."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return high_water()
 
 
 def bench_step(
@@ -62,7 +37,7 @@ def bench_step(
     kind: str = "auto",
     repeats: int = 5,
     width: int = 64,
-) -> dict[str, Any]:
+) -> Row:
     """Time of a whole adversarial step (generator and three discriminators), random weights.
 
     Keys: images_per_second, seconds (median), peak_mib (of the process, on the CPU: run sizes from
@@ -106,27 +81,3 @@ def bench_step(
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def bench_loader(folder: Path, size: int, images: int = 200, repeats: int = 3) -> dict[str, Any]:
-    """Crops per second of processor time: what one core of a worker yields. One thread."""
-    data = DataConfig(folders=(folder,))
-    files = scan(data.folders, data, ScanCache(None)).files
-    dataset = CropDataset(files, size, AugmentConfig())
-    generator = np.random.default_rng(0)
-    keys = [(int(i), int(i)) for i in generator.integers(len(files), size=images)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        for key in keys:
-            dataset[key]
-        seconds.append(time.process_time() - start)
-    torch.set_num_threads(threads)
-    return {
-        "folder": str(folder),
-        "size": size,
-        "images": images,
-        "images_per_second_per_core": round(images / statistics.median(seconds), 1),
-    }
