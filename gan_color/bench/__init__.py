@@ -4,6 +4,7 @@ Medians over repeats in one run: compare figures of one table with each other, n
 machine's.
 """
 
+import itertools
 import os
 import platform
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 
 Row = dict[str, Any]
+KINDS = ("step", "loader", "inference", "memory", "evaluation", "enlarge")
 
 
 def machine(device: torch.device) -> Row:
@@ -25,3 +27,14 @@ def machine(device: torch.device) -> Row:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """Rows as Markdown; a new header line wherever the columns change."""
+    parts = []
+    for _, group in itertools.groupby(rows, key=list):
+        alike = list(group)
+        lines = [[*alike[0]], ["---"] * len(alike[0])]
+        lines += [[str(value) for value in row.values()] for row in alike]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return "\n\n".join(parts)
