@@ -216,18 +216,24 @@ def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, caps
     assert "adversaries" in one_line(capsys)
 
 
-def test_help_and_colouring_import_nothing_of_training():
+def test_help_and_colouring_import_nothing_of_training(trained: Path, tmp_path: Path):
+    photo, coloured = tmp_path / "old.png", tmp_path / "coloured.png"
+    Image.new("L", (48, 40), 90).save(photo)
+    arguments = [str(photo), "-o", str(coloured), "--model", str(trained / "model.safetensors")]
     code = (
         "import sys; from gan_color.cli import main\n"
         "try: main(['colorize', '--help'])\n"
         "except SystemExit: pass\n"
         "assert 'torch' not in sys.modules\n"
-        "import gan_color.pipeline, gan_color.export, gan_color.models.unet\n"
-        "heavy = {'fastai', 'matplotlib', 'albumentations', 'pandas'} & set(sys.modules)\n"
+        f"try: main(['colorize', *{arguments}])\n"
+        "except SystemExit as exit: assert not exit.code\n"
+        "training = {'fastai', 'wandb', 'matplotlib', 'albumentations', 'pandas', 'skimage'}\n"
+        "heavy = training & {name for name, module in sys.modules.items() if module is not None}\n"
         "assert not heavy, heavy\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
+    assert Image.open(coloured).size == (48, 40)
 
 
 def test_train_gan_is_the_train_command():
