@@ -38,7 +38,7 @@ class RunConfig(Strict):
     device: str = Field("auto", description="auto | cpu | cuda | cuda:1 | mps")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool = True
-    compile: bool = Field(False, description="torch.compile generator and discriminators")
+    compile: bool = Field(False, description="torch.compile what is trained and not recomputed")
     recompute: bool = Field(False, description="activation checkpointing: less memory, more work")
     memory: str | None = Field(
         None, description="such as 16GiB: what batch: auto may fill; null: what the device has free"
@@ -56,7 +56,7 @@ class RunConfig(Strict):
     def _an_amount(cls, memory: str | None) -> str | None:
         if memory is not None:
             try:
-                parse_bytes(memory, "memory")
+                parse_bytes(memory, "run.memory")
             except GanColorError as error:
                 raise ValueError(str(error)) from None
         return memory

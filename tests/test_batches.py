@@ -5,7 +5,7 @@ import yaml
 from conftest import tiny_mapping
 
 from gan_color import memory, planning
-from gan_color.config import Config, load, parse
+from gan_color.config import Config, parse
 from gan_color.errors import GanColorError
 from gan_color.planning import MIB, Footprint
 from gan_color.training.run import resume_config
@@ -80,15 +80,16 @@ def test_what_cannot_be_found_is_one_sentence(tmp_path, counted, monkeypatch, ch
     assert "\n" not in str(caught.value)
 
 
-def test_a_whole_step_is_counted_perceptual_loss_included(tmp_path, capsys):
+def test_a_whole_step_is_counted_perceptual_loss_included(tmp_path):
     """Nothing is simulated here; the loss' weights are not asked for."""
-    found = mapping(tmp_path, images=10_000_000)
-    found["run"] |= {"memory": "4GiB", "epoch_images": 1_000_000}
-    (tmp_path / "c.yml").write_text(yaml.safe_dump(found))
-    plain = load(tmp_path / "c.yml")
-    judged = load(tmp_path / "c.yml", ("stages.gan.perceptual.weight=1",))
-    assert 8 <= judged.stages[2].batch < plain.stages[2].batch
-    assert plain.stages[2].batch % 8 == 0
+    found = mapping(tmp_path, batch=6)
+    found["stages"][0] |= {"images": 10_000_000, "batch": "auto"}
+    found["run"] |= {"epoch_images": 1_000_000}
+    plain = parse(found).stages[0].batch
+    judge = {"weight": 1, "backbone": "mobilenetv3_small_050", "weights": "pretrained"}
+    found["stages"][0]["perceptual"] = judge
+    assert 8 <= parse(found).stages[0].batch < plain
+    assert plain % 8 == 0
 
 
 def test_free_memory_is_the_containers_where_it_has_a_limit(tmp_path):

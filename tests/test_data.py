@@ -186,7 +186,7 @@ def test_a_large_jpeg_is_decoded_reduced_where_no_crop_misses_the_pixels(tmp_pat
     fast = [dataset[0, seed][0].float() for seed in range(4)]
     dataset.enough = 2000
     for seed, crop in enumerate(fast):
-        assert (crop - dataset[0, seed][0]).abs().mean() < 4
+        assert (crop - dataset[0, seed][0]).abs().mean() < 6  # other boxes differ by tens
 
 
 def test_items_are_uint8_rgb(folder: Path):

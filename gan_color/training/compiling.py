@@ -23,10 +23,11 @@ def compile_or_say_why(module: nn.Module, backend: Any = "inductor") -> None:
             return compiled(*inputs)
         except TorchDynamoException as error:
             module._compiled_call_impl = None
-            reason = next((line for line in str(error).splitlines() if line.strip()), "no reason")
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = " ".join(lines[:2])  # what failed, and what it raised
             console.print(
                 f"run.compile: {type(module).__name__} is not compiled, and trains as it is: "
-                f"{type(error).__name__}: {reason.strip()}",
+                f"{type(error).__name__}: {reason}",
                 markup=False,
             )
         return module(*inputs)

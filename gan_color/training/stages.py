@@ -87,9 +87,11 @@ def _terms(
 ) -> ImageTerms:
     if stage.perceptual is None:
         return ImageTerms(colorfulness_weight=stage.colorfulness, psnr_weight=stage.psnr)
-    loss = create_perceptual(stage.perceptual, random_judge).to(precision.device)
-    if channels_last:
-        loss = loss.to(memory_format=torch.channels_last)
+    loss = create_perceptual(stage.perceptual, random_judge)
+    if not random_judge:  # fake tensors cannot be moved
+        loss = loss.to(precision.device)
+        if channels_last:
+            loss = loss.to(memory_format=torch.channels_last)
     return ImageTerms(loss, stage.perceptual.weight, stage.colorfulness, stage.psnr)
 
 
@@ -104,7 +106,7 @@ def build_step(
     """A stage's step, and its updaters by name ("generator", "discriminator"), freshly made.
 
     The first updater leads: its optimiser is the one the schedule moves. `random_judge` leaves out
-    the perceptual loss' weights, where only costs matter.
+    the perceptual loss' weights, where fake tensors are counted.
     """
     generator.requires_grad_(True)
     updaters: dict[str, Updater] = {}
