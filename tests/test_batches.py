@@ -80,16 +80,16 @@ def test_what_cannot_be_found_is_one_sentence(tmp_path, counted, monkeypatch, ch
     assert "\n" not in str(caught.value)
 
 
-def test_a_whole_step_is_counted_perceptual_loss_included(tmp_path):
-    """Nothing is simulated here; the loss' weights are not asked for."""
+def test_a_perceptual_loss_is_counted_and_its_weights_are_not_asked_for(tmp_path):
     found = mapping(tmp_path, batch=6)
-    found["stages"][0] |= {"images": 10_000_000, "batch": "auto"}
-    found["run"] |= {"epoch_images": 1_000_000}
-    plain = parse(found).stages[0].batch
-    judge = {"weight": 1, "backbone": "mobilenetv3_small_050", "weights": "pretrained"}
+    plain = parse(found)
+    judge = {"weight": 1, "backbone": "test_resnet", "weights": "missing.safetensors"}
     found["stages"][0]["perceptual"] = judge
-    assert 8 <= parse(found).stages[0].batch < plain
-    assert plain % 8 == 0
+    judged = parse(found)
+    least, more = (
+        planning._peak(config, config.stages[0], "fp32", 32, False, 2) for config in (plain, judged)
+    )
+    assert more > least
 
 
 def test_free_memory_is_the_containers_where_it_has_a_limit(tmp_path):
