@@ -1,4 +1,4 @@
-"""Speed options change nothing but speed; torch.compile makes a graph for all sizes, or says why."""
+"""Speed options change only speed; torch.compile makes a graph for all sizes, or says why."""
 
 import pytest
 import torch
