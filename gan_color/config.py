@@ -19,8 +19,11 @@ from gan_color.config_stages import (
     SupervisedStage,
 )
 from gan_color.errors import GanColorError
+from gan_color.memory import parse_bytes
 from gan_color.strict_yaml import apply_override, read_yaml
 from gan_color.validation import explain
+
+AUTO = "auto"  # a batch that fits
 
 
 class RunConfig(Strict):
@@ -35,8 +38,11 @@ class RunConfig(Strict):
     device: str = Field("auto", description="auto | cpu | cuda | cuda:1 | mps")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool = True
-    compile: bool = Field(False, description="torch.compile generator and discriminators")
+    compile: bool = Field(False, description="torch.compile what is trained and not recomputed")
     recompute: bool = Field(False, description="activation checkpointing: less memory, more work")
+    memory: str | None = Field(
+        None, description="such as 16GiB: what batch: auto may fill; null: what the device has free"
+    )
     length: Positive = Field(1.0, description="multiplies the images of every stage")
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
     log_every: Count = Field(10, description="steps between rows of log.csv")
@@ -44,6 +50,16 @@ class RunConfig(Strict):
     previews: Count = Field(8, description="validation pictures shown in previews")
     judged: Count = Field(64, description="validation pictures measured after every epoch")
     average_half_life: Positive = Field(2000, description="of the EMA generator, in images")
+
+    @field_validator("memory")
+    @classmethod
+    def _an_amount(cls, memory: str | None) -> str | None:
+        if memory is not None:
+            try:
+                parse_bytes(memory, "run.memory")
+            except GanColorError as error:
+                raise ValueError(str(error)) from None
+        return memory
 
 
 class FolderConfig(Strict):
@@ -245,8 +261,26 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     return parse(data, str(path))
 
 
+def is_auto(stage: Any) -> bool:
+    """Whether a stage, not validated yet, leaves its batch to be found."""
+    return isinstance(stage, dict) and stage.get("batch") == AUTO
+
+
 def parse(data: dict[str, Any], origin: str = "config") -> Config:
-    """Validate a configuration that is already a mapping; raises GanColorError."""
+    """Validate a configuration that is already a mapping; raises GanColorError.
+
+    `batch: auto` becomes a number here, so that whoever reads a configuration, a resumed run's
+    among them, sees the same one.
+    """
+    stages = data.get("stages")
+    if isinstance(stages, list) and any(is_auto(stage) for stage in stages):
+        from gan_color.batches import with_batches
+
+        return with_batches(data, lambda mapping: _validate(mapping, origin))
+    return _validate(data, origin)
+
+
+def _validate(data: dict[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:

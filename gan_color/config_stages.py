@@ -73,7 +73,9 @@ class _Stage(Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     images: Count
     size: Annotated[int, Field(ge=16, le=2048)]
-    batch: Count = Field(description="images per update, over all ranks and accumulated parts")
+    batch: Count = Field(
+        description="images per update, over all ranks and accumulated parts; auto: what fits"
+    )
     accumulate: Count = Field(1, description="parts a batch is computed in, to save memory")
     lr: Positive
     schedule: Literal["one_cycle", "constant", "linear", "steps"] = "one_cycle"

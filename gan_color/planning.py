@@ -5,7 +5,6 @@ counted, nothing is computed, and no card is needed. What a card takes besides (
 workspaces of its libraries, fragmentation) is not seen, so a share of it is left alone.
 """
 
-import re
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,6 @@ from torch.utils._pytree import tree_map_only
 from gan_color import models
 from gan_color.config import Config
 from gan_color.config_stages import DiscriminatorStage, Stage, SupervisedStage
-from gan_color.errors import GanColorError
 from gan_color.models.base import Batch
 from gan_color.models.discriminator import create_discriminator
 from gan_color.training.precision import Kind, Precision
@@ -31,7 +29,6 @@ USABLE = 0.9375  # of a card: 15 of 16 GiB
 # Batches whose peaks give the slope. Where few images are held, the optimisers' update is the
 # peak, which no batch changes: the smaller one must be past that.
 PROBES = (16, 32)
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
 class LiveBytes(TorchDispatchMode):
@@ -75,21 +72,11 @@ class Footprint:
         return max(0, int((card * USABLE - self.fixed) // self.per_image))
 
 
-def parse_bytes(text: str) -> int:
-    """ "16GB", "16 GiB", "15.5g" -> bytes, in units of 1,024; GanColorError for anything else."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([kmg]?)i?b?\s*", text.lower())
-    try:
-        assert found is not None
-        size = int(float(found[1]) * _UNITS[found[2]])
-    except (AssertionError, ValueError):
-        size = 0
-    if size <= 0:
-        raise GanColorError(f"--card: found {text!r}, expected a size such as 16GB")
-    return size
-
-
 def footprint(config: Config, stage: Stage, kind: Kind, size: int, recompute: bool) -> Footprint:
-    """Count a stage's step at `size` pixels: networks, EMA, optimisers, activations, gradients."""
+    """Count a stage's step at `size` pixels: networks, EMA, optimisers, activations, gradients.
+
+    A perceptual loss is counted too, and its weights are not looked for.
+    """
     small, large = PROBES
     low, high = (_peak(config, stage, kind, size, recompute, count) for count in PROBES)
     per_image = (high - low) / (large - small)
@@ -113,7 +100,9 @@ def _peak(
             discriminator = create_discriminator(config.discriminator)
         precision = Precision(kind, torch.device("cpu"))
         whole = stage.model_copy(update={"batch": count, "accumulate": 1})
-        step, _ = build_step(whole, generator, discriminator, precision, channels_last=True)
+        step, _ = build_step(
+            whole, generator, discriminator, precision, channels_last=True, random_judge=True
+        )
         step.train_mode()
         shape = (count, 1, size, size)
         for _ in range(2):  # the second has the optimisers' state from the start

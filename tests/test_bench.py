@@ -1,22 +1,132 @@
 """The benchmarks run and count; their speed is not tested."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from conftest import REPOSITORY
+from PIL import Image
+from skimage.color import rgb2lab
 
-from gan_color import bench
+from gan_color import config
+from gan_color.bench import step as steps
+from gan_color.bench.contenders import Contender, contenders
+from gan_color.bench.loader import bench_loader, plain
+from gan_color.cli import main
 
 
-def test_a_step_is_measured_and_its_work_counted():
-    row = bench.bench_step("small", 32, 2, torch.device("cpu"), "fp32", repeats=1, width=8)
+def tiny(*peers: str) -> list[Contender]:
+    """Contenders that are timed in no time."""
+    found = contenders("small", 8, 32, 2, "fp32", peers)
+    narrow = {"model": {"name": "pix2pixhd", "width": 4, "blocks": 1}}
+    return [
+        entry if i == 0 else entry._replace(config=changed(entry.config, narrow))
+        for i, entry in enumerate(found)
+    ]
+
+
+def changed(entry: config.Config, update: dict[str, object]) -> config.Config:
+    return config.parse({**entry.model_dump(mode="json"), **update, "discriminator": {"width": 8}})
+
+
+def test_steps_are_measured_and_their_work_counted(monkeypatch):
+    monkeypatch.setattr(steps, "alone", lambda function, *arguments: function(*arguments))
+    monkeypatch.setitem(steps.MATRIX, "cpu", 64)
+    row, peer = steps.bench_steps(tiny("pix2pixHD"), "cpu", 1)
     assert row["images_per_second"] == pytest.approx(2 / row["seconds"], rel=0.1)
     assert row["peak_mib"] > 100
     # A step is three generator forwards' worth (forward, two backward products) and some more.
     forward = 9.9 * (32 / 256) ** 2
     assert 2.5 * forward < row["gflop_per_image"] < 6 * forward
+    assert row["gflops"] == pytest.approx(2 * row["gflop_per_image"] / row["seconds"], rel=0.2)
+    assert row["share_of_peak"] == pytest.approx(row["gflops"] / row["matrix_gflops"], abs=0.02)
+    assert row["ours_times"] == 1
+    ratio = row["images_per_second"] / peer["images_per_second"]
+    assert peer["ours_times"] == pytest.approx(ratio, abs=0.01)
 
 
-def test_a_loader_is_measured(sample_folders: tuple[Path, Path]):
-    row = bench.bench_loader(sample_folders[0], 64, images=8, repeats=1)
-    assert row["images_per_second_per_core"] > 0
+@pytest.mark.parametrize(
+    ("peer", "file"), [("pix2pixHD", "pix2pixhd_3"), ("DeOldify", "deoldify_artistic")]
+)
+def test_peers_are_their_configurations(peer: str, file: str):
+    published = config.load(REPOSITORY / "configs" / f"{file}.yml")
+    ours, as_published, equal = contenders("small", 64, 128, 4, "bf16", (peer,))
+    assert (ours.precision, as_published.precision, equal.precision) == ("bf16", "fp32", "bf16")
+    assert peer in as_published.name
+    assert as_published.config.discriminator == published.discriminator
+    weights = {"encoder_weights": "none"} if "encoder" in published.model else {}
+    assert as_published.config.model == {**published.model, **weights}
+    spent = {
+        "name",
+        "images",
+        "size",
+        "batch",
+        "lr",
+        "schedule",
+        "perceptual",
+        "catch_up",
+        "repeat",
+    }
+    found, expected = (
+        c.stages[-1].model_dump(exclude=spent) for c in (as_published.config, published)
+    )
+    assert found == expected
+
+
+def test_a_loader_is_measured_beside_the_plain_one(sample_folders: tuple[Path, Path]):
+    first, second = bench_loader(sample_folders[0], [64], images=8, repeats=1)
+    assert first["times_plain"] == 1
+    ratio = second["images_per_second_per_core"] / first["images_per_second_per_core"]
+    assert second["times_plain"] == pytest.approx(ratio, abs=0.01)
+
+
+def test_the_plain_dataset_gives_lab(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    L, ab = plain(tmp_path / "x.png", 16, 1)  # a seed that does not flip
+    lab = torch.from_numpy(rgb2lab(pixels)).float().permute(2, 0, 1)
+    assert torch.allclose(torch.cat(((L + 1) * 50, ab * 110)), lab, atol=1e-3)
+
+
+def test_the_command_prints_one_table(sample_folders: tuple[Path, Path], capsys, monkeypatch):
+    from gan_color.planning import Footprint
+
+    found = Footprint(fixed=0, per_image=2**20)
+    monkeypatch.setattr("gan_color.bench.memory.footprint", lambda *_: found)
+    monkeypatch.setattr(
+        "gan_color.bench.step.alone",
+        lambda function, *arguments: {"step": arguments[0].name, "images_per_second": 2.0},
+    )
+    arguments = ["bench", "--what", "memory,step", "--size", "32", "--precision", "bf16"]
+    for extra in ([], ["--json"]):
+        with pytest.raises(SystemExit) as caught:
+            main([*arguments, *extra])
+        assert not caught.value.code
+    out = capsys.readouterr().out
+    table, text = out[: out.index("[\n")], out[out.index("[\n") :]
+    assert "| ours, small | bf16 | 32 | True | 1.0 |" in table
+    rows = json.loads(text)
+    assert rows[0]["torch"] == torch.__version__
+    assert sum("memory" in row for row in rows) == 6
+    assert [row["ours_times"] for row in rows if "step" in row] == [1.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--what", "loader"], "bench: --what loader needs --data"),
+        (["--what", "inference"], "bench: --what inference needs --model"),
+        (["--what", "speed"], "bench: --what: found 'speed', expected some of step, loader"),
+        (["--peers", "DDColor"], "bench: --peers: found 'DDColor', expected some of pix2pixHD"),
+        (["--device", "abacus"], "device: 'abacus' cannot be used here"),
+    ],
+)
+def test_a_mistake_is_one_line(options: list[str], message: str, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", *options])
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from gan_color.config import DataConfig, FolderConfig
 from gan_color.config_stages import AugmentConfig
 from gan_color.data import images, samples
-from gan_color.data.dataset import CropDataset, evaluation_crop, scan
+from gan_color.data.dataset import CropDataset, evaluation_crop, pixels_needed, scan
 from gan_color.data.images import ImageFile, ScanCache, split_by_digest
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
 from gan_color.errors import GanColorError
@@ -171,6 +171,22 @@ def test_rotation_turns_crops_reproducibly(folder: Path):
     )
     assert torch.equal(turned[(0, 1)][0], turned[(0, 1)][0])
     assert not torch.equal(turned[(0, 1)][0], plain[(0, 1)][0])
+
+
+def test_a_large_jpeg_is_decoded_reduced_where_no_crop_misses_the_pixels(tmp_path: Path):
+    path = tmp_path / "x.jpg"
+    Image.open(samples.photographs()["china"]).resize((1600, 1200)).save(path, quality=95)
+    augment = AugmentConfig(scale=(0.5, 1.0), ratio=(0.8, 1.25), flip=0)
+    enough = pixels_needed(64, augment)
+    assert 64 / np.sqrt(0.5 * 0.8) == pytest.approx(enough, abs=1)
+    assert images.read_rgb(path, enough).shape == (150, 200, 3)
+    assert images.read_rgb(path, 151).shape == (300, 400, 3)
+    assert images.read_rgb(path, 2000).shape == images.read_rgb(path).shape == (1200, 1600, 3)
+    dataset = CropDataset([ImageFile(path, "", False)], 64, augment)
+    fast = [dataset[0, seed][0].float() for seed in range(4)]
+    dataset.enough = 2000
+    for seed, crop in enumerate(fast):
+        assert (crop - dataset[0, seed][0]).abs().mean() < 6  # other boxes differ by tens
 
 
 def test_items_are_uint8_rgb(folder: Path):

@@ -10,7 +10,8 @@ from gan_color import planning
 from gan_color.cli import app
 from gan_color.config import Config
 from gan_color.errors import GanColorError
-from gan_color.planning import MIB, Footprint, LiveBytes, footprint, parse_bytes
+from gan_color.memory import parse_bytes
+from gan_color.planning import MIB, Footprint, LiveBytes, footprint
 
 
 def test_bytes_are_counted_as_they_come_and_go():
@@ -48,13 +49,13 @@ def test_what_fits_is_what_is_left_of_the_usable_card():
 
 @pytest.mark.parametrize(("text", "size"), [("16GB", 2**34), ("1.5 GiB", 3 * 2**29), ("1m", 2**20)])
 def test_sizes_are_read(text: str, size: int):
-    assert parse_bytes(text) == size
+    assert parse_bytes(text, "--card") == size
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1GB", "0", "1.2.3GB", "16 GB cards"])
 def test_other_sizes_are_refused(text: str):
     with pytest.raises(GanColorError, match=r"--card: found .* expected a size such as 16GB"):
-        parse_bytes(text)
+        parse_bytes(text, "--card")
 
 
 def test_the_command_says_what_fits_and_what_would(tiny: Config, tmp_path, monkeypatch):

@@ -7,59 +7,97 @@ from typing import Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption, app
+from gan_color.errors import GanColorError
+
+NEEDS = {"loader": "data", "inference": "model", "evaluation": "data", "enlarge": "data"}
 
 
 @app.command()
 def bench(
-    preset: Annotated[str, typer.Option(help="Of the U-Net: small, base or large.")] = "small",
+    what: Annotated[
+        str,
+        typer.Option(help="Of step, loader, inference, memory, evaluation, enlarge; commas."),
+    ] = "step,memory",
+    preset: Annotated[str, typer.Option(help="Of our U-Net: small, base or large.")] = "small",
+    width: Annotated[int, typer.Option(help="Of our discriminators' first layer.", min=1)] = 64,
     size: Annotated[list[int] | None, typer.Option(help="Side in pixels; repeatable.")] = None,
     batch: Annotated[int, typer.Option(help="Images a step.", min=1)] = 4,
-    width: Annotated[int, typer.Option(help="Of the discriminators' first layer.", min=1)] = 64,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-    data: Annotated[Path | None, typer.Option(help="Also time a loader on this folder.")] = None,
-    evaluation: Annotated[
-        Path | None,
-        typer.Option(help="Time evaluations of this folder only, ours and a plain loop's."),
+    peers: Annotated[
+        str, typer.Option(help="Beside our step: pix2pixHD, DeOldify, or none; commas.")
+    ] = "pix2pixHD,DeOldify",
+    repeats: Annotated[int, typer.Option(help="Steps timed, after one that is not.", min=1)] = 5,
+    data: Annotated[
+        Path | None, typer.Option(help="Pictures, for loader, evaluation and enlarge.")
     ] = None,
-    inference: Annotated[
-        Path | None, typer.Option(help="Time colouring photos with this model only, by stage.")
-    ] = None,
-    onnx: Annotated[Path | None, typer.Option(help="The same model, for --inference.")] = None,
-    enlarge: Annotated[
-        Path | None, typer.Option(help="Judge how chroma is enlarged on this folder only.")
-    ] = None,
+    model: Annotated[Path | None, typer.Option(help="For inference.")] = None,
+    onnx: Annotated[Path | None, typer.Option(help="The same model, for inference.")] = None,
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
-    """Time an adversarial step, and a loader, on this machine.
+    """Measure what training, loading, colouring and evaluating cost on this machine.
 
-    gan-color bench --preset small --size 128 --size 256 --data datasets/samples/train
-    gan-color bench --evaluation datasets/samples/valid
-    gan-color bench --inference model.safetensors --onnx model.onnx
+    gan-color bench --what step,memory --preset small --size 128 --size 256
+    gan-color bench --what loader --data datasets/samples/train
+    gan-color bench --what inference --model model.safetensors --onnx model.onnx
     """
     from gan_color import bench as benches
+    from gan_color.bench.contenders import PEERS, contenders
     from gan_color.device import choose_device
 
+    kinds = _listed("--what", what, benches.KINDS)
+    rivals = () if peers == "none" else _listed("--peers", peers, tuple(PEERS))
+    given = {"data": data, "model": model}
+    for kind in kinds:
+        if kind in NEEDS and given[NEEDS[kind]] is None:
+            raise GanColorError(f"bench: --what {kind} needs --{NEEDS[kind]}")
     place = choose_device(device)
+    sides = sorted(size or [128, 256])
     rows = [benches.machine(place)]
-    if evaluation is not None:
-        from gan_color.bench_evaluation import bench_evaluation
+    for kind in kinds:
+        if kind in ("step", "memory"):
+            from gan_color.bench.memory import bench_memory
+            from gan_color.bench.step import bench_steps
+            from gan_color.training.precision import choose as choose_precision
 
-        rows += bench_evaluation(evaluation)
-    if inference is not None or enlarge is not None:
-        from gan_color import bench_inference as colouring
+            ours = choose_precision(precision, place)
+            for side in sides:
+                entries = contenders(preset, width, side, batch, ours, rivals)
+                if kind == "step":
+                    rows += bench_steps(entries, str(place), repeats)
+                else:
+                    rows += bench_memory(entries, place)
+        elif kind == "inference":
+            from gan_color.bench.inference import bench_inference
 
-        if inference is not None:
-            rows += colouring.bench_inference(inference, onnx, device)
-        if enlarge is not None:
-            rows += colouring.bench_enlarge(enlarge)
-    sides = [] if evaluation or inference or enlarge else sorted(size or [128, 256])
-    for side in sides:
-        rows.append(benches.bench_step(preset, side, batch, place, precision, width=width))
-    if data is not None:
-        rows += [benches.bench_loader(data, side) for side in sides]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+            assert model is not None
+            rows += bench_inference(model, onnx, device)
+        else:
+            assert data is not None
+            rows += _of_pictures(kind, data, sides)
+    typer.echo(json.dumps(rows, indent=1) if as_json else benches.as_markdown(rows))
+
+
+def _of_pictures(kind: str, data: Path, sides: list[int]) -> list[dict[str, object]]:
+    if kind == "loader":
+        from gan_color.bench.loader import bench_loader
+
+        return bench_loader(data, sides)
+    if kind == "evaluation":
+        from gan_color.bench.evaluation import bench_evaluation
+
+        return bench_evaluation(data)
+    from gan_color.bench.enlarge import bench_enlarge
+
+    return bench_enlarge(data)
+
+
+def _listed(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """What an option lists, separated by commas; GanColorError for anything unknown."""
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    strangers = [word for word in words if word not in known]
+    if strangers:
+        raise GanColorError(
+            f"bench: {option}: found {strangers[0]!r}, expected some of {', '.join(known)}"
+        )
+    return words

@@ -28,8 +28,9 @@ def plan(
     """
     from gan_color import planning
     from gan_color.config import load
+    from gan_color.memory import parse_bytes
 
-    memory = planning.parse_bytes(card)
+    memory = parse_bytes(card, "--card")
     parsed = load(config, tuple(overrides or ()))
     rows = planning.plan_stages(parsed, memory, tuple(size or ()), precision)
     if as_json:

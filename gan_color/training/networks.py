@@ -12,6 +12,7 @@ from gan_color.models.base import Colorizer
 from gan_color.models.discriminator import Discriminator, create_discriminator
 from gan_color.training import checkpoint
 from gan_color.training.average import Average
+from gan_color.training.compiling import compile_or_say_why
 from gan_color.training.recompute import recompute_blocks
 
 
@@ -48,7 +49,7 @@ class Networks:
     def compile(self) -> None:
         """torch.compile what is trained, in place."""
         for module in self._trained():
-            module.compile()
+            compile_or_say_why(module)
 
     def tensors(self) -> dict[str, checkpoint.Tensors]:
         """What a checkpoint keeps of them, by file."""

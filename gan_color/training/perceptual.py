@@ -10,6 +10,8 @@ from gan_color.errors import GanColorError
 from gan_color.losses import PerceptualLoss
 from gan_color.models.encoder import Encoder, load_weights
 
+RANDOM = "none"
+
 
 class VGG16Features(nn.Module):
     """torchvision's VGG16 with BatchNorm and ImageNet weights: the maps after some `layers`.
@@ -35,7 +37,8 @@ class VGG16Features(nn.Module):
                 ) from None
         else:
             network = torchvision.models.vgg16_bn()
-            load_weights(network.features, Path(weights), prefix="features.")
+            if weights != RANDOM:
+                load_weights(network.features, Path(weights), prefix="features.")
         self.taps = taps
         self.layers = network.features[: max(taps) + 1]
         for layer in self.layers:
@@ -53,15 +56,19 @@ class VGG16Features(nn.Module):
         return maps
 
 
-def create_perceptual(config: PerceptualConfig) -> PerceptualLoss:
-    """The loss a stage's `perceptual` section describes; raises GanColorError."""
-    if config.weights == "none":
+def create_perceptual(config: PerceptualConfig, random: bool = False) -> PerceptualLoss:
+    """The loss a stage's `perceptual` section describes; raises GanColorError.
+
+    With `random` weights it costs the same and judges nothing: for whoever counts its work.
+    """
+    weights = RANDOM if random else config.weights
+    if config.weights == RANDOM:
         raise GanColorError(
             "perceptual.weights: found 'none', expected 'pretrained' or the path of a .safetensors "
             "file: random features judge nothing"
         )
     if config.backbone == "vgg16_bn":
-        features: nn.Module = VGG16Features(config.weights, config.layers)
+        features: nn.Module = VGG16Features(weights, config.layers)
     else:
-        features = Encoder(config.backbone, config.weights, 3, dict(config.args), config.drop)
+        features = Encoder(config.backbone, weights, 3, dict(config.args), config.drop)
     return PerceptualLoss(features, config.layer_weights)

@@ -80,13 +80,18 @@ def _updater(
 
 
 def _terms(
-    stage: SupervisedStage | AdversarialStage, precision: Precision, channels_last: bool
+    stage: SupervisedStage | AdversarialStage,
+    precision: Precision,
+    channels_last: bool,
+    random_judge: bool,
 ) -> ImageTerms:
     if stage.perceptual is None:
         return ImageTerms(colorfulness_weight=stage.colorfulness, psnr_weight=stage.psnr)
-    loss = create_perceptual(stage.perceptual).to(precision.device)
-    if channels_last:
-        loss = loss.to(memory_format=torch.channels_last)
+    loss = create_perceptual(stage.perceptual, random_judge)
+    if not random_judge:  # fake tensors cannot be moved
+        loss = loss.to(precision.device)
+        if channels_last:
+            loss = loss.to(memory_format=torch.channels_last)
     return ImageTerms(loss, stage.perceptual.weight, stage.colorfulness, stage.psnr)
 
 
@@ -96,10 +101,12 @@ def build_step(
     discriminator: Discriminator | None,
     precision: Precision,
     channels_last: bool,
+    random_judge: bool = False,
 ) -> tuple[Step, dict[str, Updater]]:
     """A stage's step, and its updaters by name ("generator", "discriminator"), freshly made.
 
-    The first updater leads: its optimiser is the one the schedule moves.
+    The first updater leads: its optimiser is the one the schedule moves. `random_judge` leaves out
+    the perceptual loss' weights, where fake tensors are counted.
     """
     generator.requires_grad_(True)
     updaters: dict[str, Updater] = {}
@@ -123,7 +130,7 @@ def build_step(
             generator,
             updaters["generator"],
             precision,
-            _terms(stage, precision, channels_last),
+            _terms(stage, precision, channels_last, random_judge),
             stage.accumulate,
             stage.freeze_encoder,
             stage.freeze_norm,
@@ -139,7 +146,7 @@ def build_step(
             updaters["discriminator"],
             precision,
             stage,
-            _terms(stage, precision, channels_last),
+            _terms(stage, precision, channels_last, random_judge),
         )
     else:
         step = DiscriminatorStep(

@@ -1,22 +1,20 @@
-"""gan-color bench --evaluation: the protocol against a plain loop of the libraries' own metrics.
+"""The evaluation protocol against a plain loop of the libraries' own metrics.
 
 Both measure the all-grey answer on the same pictures with the same networks (random weights: a
 network costs the same whatever it knows), each in a process of its own, for its peak memory.
 """
 
-import multiprocessing
-import resource
 import tempfile
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from gan_color.bench import Row
+from gan_color.bench.alone import alone, high_water
 from gan_color.data.images import find_images
 from gan_color.errors import GanColorError
 
@@ -118,41 +116,27 @@ def _plain(folder: Path) -> dict[str, float]:
     }
 
 
-def _child(sender: Connection, ours: bool, folder: Path, threads: int) -> None:
-    torch.set_num_threads(threads)
+def _measured(ours: bool, folder: Path) -> tuple[float, float, dict[str, float]]:
     started = time.perf_counter()
     figures = (_ours if ours else _plain)(folder)
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sender.send({"seconds": seconds, "peak_mib": peak, "figures": figures})
+    return time.perf_counter() - started, high_water(), figures
 
 
-def bench_evaluation(folder: Path) -> list[dict[str, Any]]:
+def bench_evaluation(folder: Path) -> list[Row]:
     """Two rows, ours and plain: seconds per 1,000 pictures, peak memory, and a few figures."""
     count = len(find_images(folder))
     if count < 8:
         raise GanColorError(f"bench: found {count} pictures in {folder}, expected at least 8")
-    context = multiprocessing.get_context("spawn")
     rows = []
     for ours in (True, False):
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(
-            target=_child, args=(sender, ours, folder, torch.get_num_threads())
-        )
-        process.start()
-        sender.close()
-        try:
-            found = receiver.recv()
-        except EOFError:
-            raise GanColorError("bench: the evaluation's process died; see its message") from None
-        process.join()
+        seconds, peak, figures = alone(_measured, ours, folder)
         rows.append(
             {
                 "evaluation": "gan_color" if ours else "plain loop",
                 "pictures": count,
-                "seconds_per_1000": round(found["seconds"] / count * 1000, 1),
-                "peak_mib": round(found["peak_mib"]),
-                **{key: round(value, 4) for key, value in found["figures"].items()},
+                "seconds_per_1000": round(seconds / count * 1000, 1),
+                "peak_mib": round(peak),
+                **{key: round(value, 4) for key, value in figures.items()},
             }
         )
     return rows

@@ -1,0 +1,108 @@
+"""What a training step costs, ours and its peers', at equal batch and size."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_color import models
+from gan_color.bench import Row
+from gan_color.bench.alone import alone, high_water
+from gan_color.bench.contenders import Contender
+from gan_color.models.base import Batch
+from gan_color.models.discriminator import create_discriminator
+from gan_color.training import precision as precisions
+from gan_color.training.stages import build_step
+
+# Side of the square matrices that tell a device's rate: large enough that nothing else counts.
+MATRIX = {"cpu": 2048, "cuda": 8192}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def bench_steps(entries: list[Contender], device: str, repeats: int) -> list[Row]:
+    """A row for each contender, the first of which is ours; each in a process of its own.
+
+    `ours_times`: our images per second over the row's. `share_of_peak`: of `matrix_gflops`, the
+    rate of one large matrix product in the row's precision, in the same process.
+    """
+    rows = [alone(measure_step, entry, device, repeats) for entry in entries]
+    for row in rows:
+        row["ours_times"] = round(rows[0]["images_per_second"] / row["images_per_second"], 2)
+    return rows
+
+
+def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
+    """Time of a whole adversarial step (generator and discriminators) with random weights.
+
+    `seconds` is a median; `peak_mib` is this process' (CPU) or what CUDA allocated; GFLOP are those
+    of convolutions and matrix products, forward and backward, counted.
+    """
+    place = torch.device(device)
+    precision = precisions.Precision(precisions.choose(entry.precision, place), place)
+    rate = _matrix_rate(place, _DTYPES[precision.kind])
+    config, stage = entry.config, entry.config.stages[0]
+    options = {key: value for key, value in config.model.items() if key != "name"}
+    generator = models.create(config.model["name"], **options).to(place)
+    discriminator = create_discriminator(config.discriminator).to(place)
+    for module in (generator, discriminator):
+        module.to(memory_format=torch.channels_last)
+    step, _ = build_step(stage, generator, discriminator, precision, channels_last=True)
+    step.train_mode()
+    data = _random_batch(stage.batch, stage.size, place)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        step(data)
+    seconds = statistics.median(_times(lambda: step(data), place, repeats))
+    gflop = counter.get_total_flops() / 1e9
+    return {
+        "step": entry.name,
+        "precision": precision.kind,
+        "size": stage.size,
+        "batch": stage.batch,
+        "seconds": round(seconds, 4),
+        "images_per_second": round(stage.batch / seconds, 2),
+        "peak_mib": round(_peak_memory(place)),
+        "gflop_per_image": round(gflop / stage.batch, 1),
+        "gflops": round(gflop / seconds),
+        "matrix_gflops": round(rate),
+        "share_of_peak": round(gflop / seconds / rate, 2),
+    }
+
+
+def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """GFLOP/s of the fastest of several products of two large square matrices."""
+    side = MATRIX.get(device.type, 2048)
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    return 2 * side**3 / 1e9 / min(_times(lambda: a @ b, device, 6)[1:])
+
+
+def _times(work: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
+    seconds = []
+    for _ in range(repeats):
+        _wait(device)
+        start = time.perf_counter()
+        work()
+        _wait(device)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def _random_batch(count: int, size: int, device: torch.device) -> Batch:
+    rgb = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8).to(device)
+    label: Tensor = torch.full((count,), -1, device=device)
+    return Batch.from_rgb8(rgb, label, channels_last=True)
+
+
+def _peak_memory(device: torch.device) -> float:
+    """MiB: what CUDA allocated at most, or what this process occupied at most."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return high_water()
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
