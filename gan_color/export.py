@@ -37,13 +37,15 @@ def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) 
     _save(path, folded_state(model), header)
 
 
-def save_half(source: Path, target: Path) -> float:
+def save_half(source: Path, target: Path, record: dict[str, Any] | None = None) -> float:
     """Write a model file with its weights as float16, half the size; returns their largest error,
     relative to the largest weight of its tensor. Loading gives float32 again.
 
-    Raises GanColorError for a weight that float16 cannot hold.
+    `record` is added to what the file says of its training. Raises GanColorError for a weight
+    that float16 cannot hold.
     """
     header = read_header(source)
+    header["record"] = header["record"] | (record or {})
     stored = load_file(source)
     half = {key: t.half() if t.is_floating_point() else t for key, t in stored.items()}
     worst = 0.0

@@ -7,13 +7,19 @@ import typer
 
 from gan_color.cli.app import app
 from gan_color.errors import GanColorError
+from gan_color.shipped import find_model
 
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="A model.safetensors file.")],
+    model: Annotated[
+        Path, typer.Argument(parser=find_model, help="A model.safetensors file, or a name.")
+    ],
     onnx: Annotated[Path | None, typer.Option(help="Write it as ONNX, checked.")] = None,
     fp16: Annotated[Path | None, typer.Option(help="Write it as float16 safetensors.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="YAML or JSON, added to the training record of --fp16.")
+    ] = None,
     card: Annotated[Path | None, typer.Option(help="Write a model card, Markdown.")] = None,
 ) -> None:
     """Write a model in other forms. ONNX is compared with PyTorch at several sizes first.
@@ -23,7 +29,10 @@ def export(
     from gan_color.export import save_half
     from gan_color.files import write_text
     from gan_color.model_card import model_card
+    from gan_color.strict_yaml import read_yaml
 
+    if record and not fp16:
+        raise GanColorError("export: --record belongs to the file that --fp16 writes")
     if not (onnx or fp16 or card):
         raise GanColorError("export: expected one or more of --onnx, --fp16 and --card FILE")
     for path in (onnx, fp16):
@@ -31,7 +40,7 @@ def export(
             raise GanColorError(f"export: {path} is the model itself, expected another place")
     notes = []
     if fp16 is not None:
-        worst = save_half(model, fp16)
+        worst = save_half(model, fp16, read_yaml(record) if record else None)
         notes.append(f"{fp16.name}: float16, weights off by {worst:.1e} of the largest at most")
     if onnx is not None:
         from gan_color.onnx_model import export_onnx
