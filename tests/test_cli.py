@@ -68,7 +68,7 @@ def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trai
         (("train", "--config", "missing.yml"), "found no file 'missing.yml'"),
         (("train", "--resume", "missing"), "found no config.yml"),
         (("train", "--bogus"), "No such option"),
-        (("colorize", "x.jpg", "-o", "y.jpg"), "--model"),
+        (("colorize",), "Missing argument 'photos'"),
         (("colorize", "x.jpg", "-o", "y", "--model", "none.safetensors"), "found no file"),
         (("evaluate", "--model", "none.safetensors", "--data", "."), "found no file"),
         (("lr-find",), "expected --config FILE"),

@@ -55,8 +55,8 @@ def test_the_readmes_commands_run_in_their_order(place: Path, monkeypatch, capfd
         assert not caught.value.code, f"{line}: {capfd.readouterr().err}"
         ran += 1
     assert ran >= 8
-    assert Image.open("coloured.jpg").size == Image.open("old.jpg").size
-    assert len(list(Path("coloured").iterdir())) == 14
+    assert Image.open("coloured/old.jpg").size == Image.open("old.jpg").size
+    assert len(list(Path("coloured").iterdir())) == 15  # old.jpg, and the album
     assert len(list(Path("compared").glob("*.compare.jpg"))) == 14
     assert Path("coloured.mp4").stat().st_size > 1000
     assert "float16" in Path("MODEL_CARD.md").read_text()

@@ -6,9 +6,13 @@ from typing import Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption, app
+from gan_color.shipped import DEFAULT, find_model
 
 ModelOption = Annotated[
-    Path, typer.Option("--model", "-m", help="A model.safetensors or model.onnx file.")
+    Path,
+    typer.Option(
+        "--model", "-m", parser=find_model, help="A model.safetensors or .onnx file, or a name."
+    ),
 ]
 RenderOption = Annotated[int, typer.Option(help="Shorter side the model works at, in pixels.")]
 ConsensusOption = Annotated[
@@ -28,8 +32,10 @@ SCENES = 3  # named on the screen, likeliest first
 @app.command()
 def colorize(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A file, or a folder.")],
-    model: ModelOption,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file, or a folder.")] = Path(
+        "coloured"
+    ),
+    model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
     consensus: ConsensusOption = None,
     saturation: SaturationOption = 1.0,
@@ -54,6 +60,7 @@ def colorize(
 ) -> None:
     """Colour photos. The originals are never changed; the output follows their format.
 
+    gan-color colorize old.jpg
     gan-color colorize old.jpg -o coloured.jpg --model runs/demo/model.safetensors
     gan-color colorize album/ -o coloured/ --model runs/demo/model.safetensors --render 384
     """
@@ -99,7 +106,7 @@ def colorize(
 def video(
     source: Annotated[Path, typer.Argument(help="A film.")],
     target: Annotated[Path, typer.Argument(help="A .mp4, .mkv, .mov or .webm file.")],
-    model: ModelOption,
+    model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
     consensus: ConsensusOption = None,
     saturation: SaturationOption = 1.0,
@@ -114,6 +121,7 @@ def video(
 ) -> None:
     """Colour a film: sound, frame rate and duration stay.
 
+    gan-color video old.mp4 coloured.mp4
     gan-color video old.mp4 coloured.mp4 --model runs/demo/model.safetensors
     """
     from rich.progress import Progress

@@ -19,6 +19,7 @@ from gan_color.cli.judges import (
     find_judges,
 )
 from gan_color.errors import GanColorError
+from gan_color.shipped import find_model
 
 if TYPE_CHECKING:
     from gan_color.evaluation import Result
@@ -29,7 +30,12 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", "-d", help="A folder of colour photographs.")],
     model: Annotated[
         list[Path] | None,
-        typer.Option("--model", "-m", help="A model.safetensors file; repeatable."),
+        typer.Option(
+            "--model",
+            "-m",
+            parser=find_model,
+            help="A model.safetensors file or a shipped model's name; repeatable.",
+        ),
     ] = None,
     reference: Annotated[
         list[str] | None,

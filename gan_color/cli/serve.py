@@ -28,7 +28,9 @@ def serve(
 ) -> None:
     """Colour photos over REST and on a web page, for this machine only unless told otherwise.
 
-    gan-color serve --models runs
+    The models are those found and the one that is shipped with this program.
+
+    gan-color serve
     gan-color serve --models runs --port 8000 --root-path /colour
     """
     try:

@@ -25,6 +25,7 @@ from gan_color.evaluation.page import figure_rows
 from gan_color.evaluation.protocols import Protocol
 from gan_color.evaluation.turing import write_turing
 from gan_color.files import write_text
+from gan_color.shipped import find_model
 
 GREY = "grey"
 SECONDS = "seconds a picture"
@@ -115,7 +116,7 @@ def model_files(names: str) -> list[Path]:
     paths = [Path(name.strip()) for name in names.split(",") if name.strip()]
     if not paths:
         raise GanColorError(f"--models: found {names!r}, expected files or runs: a,b,c")
-    return [path / "model.safetensors" if path.is_dir() else path for path in paths]
+    return [path / "model.safetensors" if path.is_dir() else find_model(path) for path in paths]
 
 
 def compare(

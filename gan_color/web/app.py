@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from gan_color.device import choose_device
 from gan_color.errors import GanColorError
+from gan_color.shipped import MODELS, verified
 from gan_color.web import examples
 from gan_color.web.api import create_api
 from gan_color.web.library import ModelLibrary
@@ -14,14 +15,20 @@ from gan_color.web.limits import Limits
 
 
 def create_app(
-    folder: Path, device: str = "auto", limits: Limits | None = None, page: bool = True
+    folder: Path,
+    device: str = "auto",
+    limits: Limits | None = None,
+    page: bool = True,
+    shipped: bool = False,
 ) -> FastAPI:
-    """An ASGI application that colours with the model files of `folder`; `page=False`: REST alone.
+    """An ASGI application that colours with the model files of `folder`, and with the shipped ones
+    where `shipped`; `page=False`: REST alone.
 
-    Raises GanColorError where the folder holds no usable model.
+    Raises GanColorError where there is no usable model.
     """
     limits = limits or Limits()
-    library = ModelLibrary(folder, choose_device(device), limits.models)
+    further = tuple(verified(name) for name in MODELS) if shipped else ()
+    library = ModelLibrary(folder, choose_device(device), limits.models, further)
     if not library.files():
         reasons = "; ".join(library.unusable())
         raise GanColorError(

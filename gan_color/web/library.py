@@ -44,13 +44,16 @@ class Loaded(NamedTuple):
 
 
 class ModelLibrary:
-    """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`.
+    """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`, and
+    after them `further` files.
 
     At most `keep` of them are in memory; the one unused for longest goes first.
     """
 
-    def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
-        self.folder, self.device, self.keep = folder, device, keep
+    def __init__(
+        self, folder: Path, device: torch.device, keep: int, further: tuple[Path, ...] = ()
+    ) -> None:
+        self.folder, self.device, self.keep, self.further = folder, device, keep, further
         self._known: dict[Version, ModelFile | str] = {}
         self._loaded: OrderedDict[Version, Loaded] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()
@@ -61,8 +64,9 @@ class ModelLibrary:
         names: set[str] = set()
         with self._scanning:
             paths = sorted(self.folder.glob("*.safetensors"))
-            for path in paths + sorted(self.folder.glob("*/model.safetensors")):
-                name = path.stem if path.parent == self.folder else path.parent.name
+            paths += sorted(self.folder.glob("*/model.safetensors"))
+            for path in (*paths, *self.further):
+                name = path.parent.name if path.name == "model.safetensors" else path.stem
                 name = f"{name}/model" if name in names else name
                 names.add(name)
                 try:

@@ -38,12 +38,12 @@ def serve(
     page: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Serve until interrupted. Raises GanColorError for a folder or an address of no use."""
+    """Serve until interrupted. Raises GanColorError for a damaged model or an address of no use."""
     if root_path and not root_path.startswith("/"):
         raise GanColorError(f"serve: found the root path {root_path!r}, expected one like /colour")
     place = listen(host, port)
     with place:
-        app = create_app(folder, device, limits, page)
+        app = create_app(folder, device, limits, page, shipped=True)
         config = uvicorn.Config(
             app,
             root_path=root_path.rstrip("/"),
