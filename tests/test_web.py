@@ -31,6 +31,7 @@ from gan_color import models
 from gan_color.cli import main
 from gan_color.cli.serve import serve
 from gan_color.lab import rgb8_to_float, rgb_to_lab
+from gan_color.shipped import DEFAULT
 from gan_color.web import colouring
 from gan_color.web.api import create_api
 from gan_color.web.app import create_app
@@ -256,6 +257,18 @@ def test_serving_says_what_is_wrong_in_one_line(tmp_path, capsys):
     assert "not a readable safetensors" in failing("--models", tmp_path, "--port", 0)
     assert "--port" in failing("--models", tmp_path, "--port", 0, "--host", "192.0.2.1")
     assert "like /colour" in failing("--models", tmp_path, "--port", 0, "--root-path", "colour")
+
+
+def test_the_shipped_model_is_listed_after_those_of_the_folder(tmp_path, folder, monkeypatch):
+    def listed(place: Path | None) -> list[str]:
+        application = create_app(place, "cpu", page=False, shipped=True)
+        answer = TestClient(application).get("/api/models").json()
+        return [model["name"] for model in answer["models"]]
+
+    assert listed(folder)[-1] == DEFAULT
+    assert len(listed(folder)) > 1
+    monkeypatch.chdir(tmp_path)  # without runs
+    assert listed(None) == [DEFAULT]
 
 
 def test_serving_without_the_extra_names_it(monkeypatch, capsys):

@@ -12,8 +12,9 @@ from gan_color.errors import GanColorError
 @app.command()
 def serve(
     models: Annotated[
-        Path, typer.Option(help="NAME.safetensors files, or run folders with a model.safetensors.")
-    ] = Path("runs"),
+        Path | None,
+        typer.Option(help="NAME.safetensors files, or run folders with a model.safetensors."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 7860,
     root_path: Annotated[str, typer.Option(help="Where a proxy puts it, e.g. /colour.")] = "",
@@ -28,7 +29,7 @@ def serve(
 ) -> None:
     """Colour photos over REST and on a web page, for this machine only unless told otherwise.
 
-    The models are those found and the one that is shipped with this program.
+    The models are those found below runs, or below --models, and the one shipped with this program.
 
     gan-color serve
     gan-color serve --models runs --port 8000 --root-path /colour

@@ -13,28 +13,31 @@ from gan_color.web.api import create_api
 from gan_color.web.library import ModelLibrary
 from gan_color.web.limits import Limits
 
+RUNS = Path("runs")
+
 
 def create_app(
-    folder: Path,
+    folder: Path | None,
     device: str = "auto",
     limits: Limits | None = None,
     page: bool = True,
     shipped: bool = False,
 ) -> FastAPI:
-    """An ASGI application that colours with the model files of `folder`, and with the shipped ones
-    where `shipped`; `page=False`: REST alone.
+    """An ASGI application that colours with the model files of `folder` (None: of runs/, if any),
+    and with the shipped ones where `shipped`; `page=False`: REST alone.
 
-    Raises GanColorError where there is no usable model.
+    Raises GanColorError where a folder that was named holds no usable model.
     """
     limits = limits or Limits()
-    further = tuple(verified(name) for name in MODELS) if shipped else ()
-    library = ModelLibrary(folder, choose_device(device), limits.models, further)
-    if not library.files():
+    library = ModelLibrary(folder or RUNS, choose_device(device), limits.models)
+    if folder is not None and not library.files():
         reasons = "; ".join(library.unusable())
         raise GanColorError(
             f"models: found none in {str(folder)!r}, expected NAME.safetensors or "
             f"NAME/model.safetensors{': ' if reasons else ''}{reasons}"
         )
+    if shipped:
+        library.further = tuple(verified(name) for name in MODELS)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/api", create_api(library, limits))
 

@@ -50,10 +50,9 @@ class ModelLibrary:
     At most `keep` of them are in memory; the one unused for longest goes first.
     """
 
-    def __init__(
-        self, folder: Path, device: torch.device, keep: int, further: tuple[Path, ...] = ()
-    ) -> None:
-        self.folder, self.device, self.keep, self.further = folder, device, keep, further
+    def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
+        self.folder, self.device, self.keep = folder, device, keep
+        self.further: tuple[Path, ...] = ()
         self._known: dict[Version, ModelFile | str] = {}
         self._loaded: OrderedDict[Version, Loaded] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()

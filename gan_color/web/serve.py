@@ -29,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    folder: Path,
+    folder: Path | None,
     host: str,
     port: int,
     root_path: str,
