@@ -62,6 +62,8 @@ class Server:
 
 
 def serve(arguments: list[str], temporary: Path, log: Path) -> None:
+    # Shells start background jobs, a test-suite among them, with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["TMPDIR"] = str(temporary)
     tempfile.tempdir = None
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
