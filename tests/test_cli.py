@@ -74,6 +74,10 @@ def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trai
         (("lr-find",), "expected --config FILE"),
         (("video", "x.mp4", "y.mp4", "-m", "none.safetensors"), "found no file"),
         (("export", "x.safetensors"), "expected one or more of --onnx, --fp16 and --card"),
+        (
+            ("export", "x.safetensors", "--card", "c.md", "--record", "r.yml"),
+            "--record belongs to the file that --fp16 writes",
+        ),
         (("export", "none.safetensors", "--card", "c.md"), "found no file"),
         (("nonsense",), "nonsense"),
     ],

@@ -103,6 +103,9 @@ def test_float16_halves_the_file_and_keeps_the_colours(trained: Path, tmp_path: 
     L = torch.rand(1, 1, 64, 64) * 2 - 1
     difference = load_model(half).colorize(L) - load_model(trained).colorize(L)
     assert difference.abs().max() < 0.02
+    save_half(trained, half, {"licence": "of the weights", "hours": 2})
+    merged = read_header(trained)["record"] | {"licence": "of the weights", "hours": 2}
+    assert read_header(half)["record"] == merged
     broken = tiny_model()
     with torch.no_grad():
         broken.head.weight.fill_(1e5)

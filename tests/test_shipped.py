@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import gan_color
-from gan_color import metrics, shipped
+from gan_color import demo, metrics, shipped
 from gan_color.cli import main
 from gan_color.data import samples
 from gan_color.data.dataset import evaluation_crop
@@ -99,6 +99,28 @@ def test_a_photo_is_coloured_without_naming_a_model(tmp_path: Path, monkeypatch)
     by_python = np.asarray(gan_color.colorize("old.png"))
     assert np.array_equal(by_command, by_python)
     assert by_command.max(axis=2).astype(int).sum() > by_command.min(axis=2).astype(int).sum()
+
+
+def test_the_demo_shows_the_shipped_model_beside_the_new_one(tiny, model, tmp_path, monkeypatch):
+    new = Path(shutil.copy(shipped.verified(shipped.DEFAULT), tmp_path / "new.safetensors"))
+    monkeypatch.setattr(demo, "train", lambda *_, **__: new)
+    monkeypatch.setattr(demo, "write_report", lambda folder, paths: paths)
+    paths = demo.run_demo(tiny)
+    named = [shipped.DEFAULT in caption for caption in paths]
+    assert named == [False, False, True, True]
+    sheets = [Image.open(path) for path in paths.values()]
+    rendered = [demo.example_sheets(model, size).values() for size in (tiny.stages[-1].size, 256)]
+    for sheet, expected in zip(sheets, (*rendered[0], *rendered[1]), strict=True):
+        assert sheet.size == expected.size
+        difference = np.asarray(sheet).astype(int) - np.asarray(expected)
+        assert np.abs(difference).mean() < 3  # JPEG's
+    look = demo.first_look(model, 300)
+    assert look.width == 300
+    heights = [round(sheet.height * 300 / sheet.width) for sheet in sheets[2:]]
+    assert look.height == sum(heights)
+    lower = np.asarray(look.crop((0, heights[0], 300, look.height))).astype(int)
+    expected = np.asarray(sheets[3].resize((300, heights[1]), Image.Resampling.LANCZOS))
+    assert np.abs(lower - expected).mean() < 3
 
 
 def test_the_card_has_every_photograph_that_installed_packages_carry():

@@ -105,6 +105,12 @@ def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):
     library = ModelLibrary(place, torch.device("cpu"), keep=1)
     client = TestClient(create_api(library, Limits()))
     assert [m["name"] for m in client.get("/models").json()["models"]] == ["plain", "run"]
+    run = shutil.copy(place / "run" / "model.safetensors", place / "model.safetensors")
+    further = Path(shutil.copy(run, tmp_path / "model.safetensors"))
+    library.further = (further,)  # named for its file, as what lies in the folder itself
+    assert list(library.files()) == ["model", "plain", "run", "model/model"]
+    library.further = ()
+    Path(run).unlink()
     assert [a["name"] for a in client.get("/models").json()["architectures"]] == models.names()
     assert len(library.unusable()) == 1
     first = library.load(library.find(None))

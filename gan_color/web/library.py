@@ -65,7 +65,8 @@ class ModelLibrary:
             paths = sorted(self.folder.glob("*.safetensors"))
             paths += sorted(self.folder.glob("*/model.safetensors"))
             for path in (*paths, *self.further):
-                name = path.parent.name if path.name == "model.safetensors" else path.stem
+                in_a_run = path.parent.parent == self.folder and path not in self.further
+                name = path.parent.name if in_a_run else path.stem
                 name = f"{name}/model" if name in names else name
                 names.add(name)
                 try:
