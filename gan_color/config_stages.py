@@ -58,7 +58,9 @@ class AugmentConfig(Strict):
     rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="most degrees")
     brightness: Share = 0.0
     contrast: Share = 0.0
-    degrade: Share = Field(0.0, description="share of items whose L gets grain, blur, JPEG, fading")
+    degrade: Share = Field(
+        0.0, description="share of items whose L is aged: film, blur, grain, JPEG"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

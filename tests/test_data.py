@@ -12,6 +12,7 @@ from gan_color.config import DataConfig, FolderConfig
 from gan_color.config_stages import AugmentConfig
 from gan_color.data import images, samples
 from gan_color.data.dataset import CropDataset, evaluation_crop, pixels_needed, scan
+from gan_color.data.film import OrthochromaticFilm
 from gan_color.data.images import ImageFile, ScanCache, split_by_digest
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
 from gan_color.errors import GanColorError
@@ -162,6 +163,16 @@ def test_degradation_changes_lightness_only_and_is_reproducible(folder: Path):
     assert torch.equal(first[0], clean[0])
     assert torch.equal(first[2], again[2])
     assert not torch.equal(first[2], first[0])
+
+
+def test_old_film_sees_red_as_dark_and_blue_as_bright():
+    film = OrthochromaticFilm(p=1.0)
+    film.set_random_seed(3)
+    patches = np.array([[[200, 0, 0], [0, 0, 200], [90, 90, 90]]], np.uint8)
+    red, blue, grey = film(image=patches)["image"][0]
+    assert red[0] < 0.7 * (0.299 * 200) < blue[0]  # luma of that blue is 23
+    assert list(grey) == [90, 90, 90]
+    assert red[0] == red[1] == red[2]
 
 
 def test_rotation_turns_crops_reproducibly(folder: Path):

@@ -5,11 +5,11 @@ albumentations ignores the global seeds, so that every item carries a seed of it
 """
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import Any
 
+import albumentations as A
 import cv2
 import numpy as np
 import torch
@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-# Without this the import asks a server for a newer version.
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-import albumentations as A
-
 from gan_color.config import DataConfig, FolderConfig
 from gan_color.config_stages import AugmentConfig
+from gan_color.data.film import degradation
 from gan_color.data.images import ImageFile, Index, ScanCache, examine, find_images, read_rgb
 from gan_color.data.shards import tar_of
 from gan_color.errors import GanColorError
@@ -68,20 +65,6 @@ def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
             )
         )
     return A.Compose(steps)
-
-
-def degradation(probability: float) -> A.Compose:
-    """What time and copying do to a photograph: grain, blur, fading, JPEG."""
-    return A.Compose(
-        [
-            A.OneOf([A.GaussianBlur(sigma_limit=(0.4, 1.5)), A.Downscale((0.5, 0.9))], p=0.4),
-            A.RandomToneCurve(scale=0.15, p=0.3),
-            A.RandomBrightnessContrast((-0.1, 0.2), (-0.4, 0.1), p=0.4),
-            A.GaussNoise(std_range=(0.01, 0.08), per_channel=False, p=0.6),
-            A.ImageCompression(quality_range=(30, 90), p=0.5),
-        ],
-        p=probability,
-    )
 
 
 def evaluation_transform(size: int) -> A.Compose:
