@@ -11,9 +11,12 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from gan_color import config
+from gan_color.bench import means
+from gan_color.bench import merge as merging
 from gan_color.bench import step as steps
 from gan_color.bench.contenders import Contender, contenders
 from gan_color.bench.loader import bench_loader, plain
+from gan_color.bench.profile import measure_profile
 from gan_color.cli import main
 
 
@@ -33,7 +36,7 @@ def changed(entry: config.Config, update: dict[str, object]) -> config.Config:
 
 def test_steps_are_measured_and_their_work_counted(monkeypatch):
     monkeypatch.setattr(steps, "alone", lambda function, *arguments: function(*arguments))
-    monkeypatch.setitem(steps.MATRIX, "cpu", 64)
+    monkeypatch.setitem(steps.MATRIX, "cpu", 512)
     row, peer = steps.bench_steps(tiny("pix2pixHD"), "cpu", 1)
     assert row["images_per_second"] == pytest.approx(2 / row["seconds"], rel=0.1)
     assert row["peak_mib"] > 100
@@ -45,6 +48,59 @@ def test_steps_are_measured_and_their_work_counted(monkeypatch):
     assert row["ours_times"] == 1
     ratio = row["images_per_second"] / peer["images_per_second"]
     assert peer["ours_times"] == pytest.approx(ratio, abs=0.01)
+
+
+def test_every_option_is_measured_against_the_defaults(monkeypatch):
+    asked = []
+
+    def alone(function, *arguments):
+        if function is means.measure_step:
+            entry = arguments[0]
+            run = entry.config.run
+            asked.append((entry.precision, run.channels_last, run.recompute, run.compile))
+            return {"seconds": float(len(asked)), "peak_mib": 100 * len(asked)}
+        return function(*arguments)
+
+    monkeypatch.setattr(means, "alone", alone)
+    rows = means.bench_means(tiny()[0]._replace(precision="bf16"), "cpu", 1)
+    defaults = ("bf16", True, False, False)
+    assert asked == [
+        ("fp32", True, False, False),
+        defaults,
+        ("bf16", False, False, False),
+        ("bf16", True, True, False),
+        ("bf16", True, False, True),
+    ]
+    found = {row["means"]: (row["seconds_without"], row["seconds_with"]) for row in rows}
+    fused = found.pop("fused AdamW, the updates alone")
+    assert min(fused) > 0
+    assert found == {
+        "run.precision: bf16": (1.0, 2.0),
+        "run.channels_last": (3.0, 2.0),
+        "run.recompute": (2.0, 4.0),
+        "run.compile": (2.0, 5.0),
+    }
+    assert (rows[0]["times_faster"], rows[0]["peak_mib_with"]) == (0.5, 200)
+
+
+def test_a_profile_names_the_costliest_operations_first(monkeypatch):
+    rows = measure_profile(tiny()[0], "cpu", 1, 40)
+    shares = [row["share"] for row in rows]
+    assert shares == sorted(shares, reverse=True)
+    assert 0.8 < sum(shares) <= 1.01
+    assert any("convolution_backward" in row["operation"] for row in rows)
+
+
+def test_a_merge_is_timed_beside_scikit_images_and_keeps_the_size(monkeypatch):
+    monkeypatch.setattr(merging, "alone", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(merging, "SIZES", ((960, 640),))
+    (row,) = merging.bench_merge("cpu", 1)
+    assert row["merge"] == "960 x 640"
+    assert row["share_of_its_time"] > 0
+    photo = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    ours, plain = (way(photo, torch.device("cpu"))() for way in (merging._ours, merging._plain))
+    assert ours.shape == plain.shape == photo.shape
+    assert ours.dtype == plain.dtype == np.uint8
 
 
 @pytest.mark.parametrize(
@@ -118,7 +174,7 @@ def test_the_command_prints_one_table(sample_folders: tuple[Path, Path], capsys,
     [
         (["--what", "loader"], "bench: --what loader needs --data"),
         (["--what", "inference"], "bench: --what inference needs --model"),
-        (["--what", "speed"], "bench: --what: found 'speed', expected some of step, loader"),
+        (["--what", "speed"], "bench: --what: found 'speed', expected some of step, memory"),
         (["--peers", "DDColor"], "bench: --peers: found 'DDColor', expected some of pix2pixHD"),
         (["--device", "abacus"], "device: 'abacus' cannot be used here"),
     ],

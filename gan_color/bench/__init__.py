@@ -12,7 +12,17 @@ from typing import Any
 import torch
 
 Row = dict[str, Any]
-KINDS = ("step", "loader", "inference", "memory", "evaluation", "enlarge")
+KINDS = (
+    "step",
+    "memory",
+    "means",
+    "profile",
+    "loader",
+    "inference",
+    "merge",
+    "evaluation",
+    "enlarge",
+)
 
 
 def machine(device: torch.device) -> Row:

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_color import models
 from gan_color.bench import Row
 from gan_color.bench.alone import alone, high_water
 from gan_color.bench.contenders import Contender
 from gan_color.models.base import Batch
-from gan_color.models.discriminator import create_discriminator
-from gan_color.training import precision as precisions
+from gan_color.training.networks import Networks
+from gan_color.training.precision import Precision, choose
 from gan_color.training.stages import build_step
 
 # Side of the square matrices that tell a device's rate: large enough that nothing else counts.
@@ -34,6 +33,25 @@ def bench_steps(entries: list[Contender], device: str, repeats: int) -> list[Row
     return rows
 
 
+def prepare(entry: Contender, place: torch.device) -> tuple[Callable[[], object], Precision]:
+    """A contender's adversarial step on random weights and pixels, as something to call.
+
+    It is the step a run with that configuration would make, `run.channels_last`, `run.recompute`
+    and `run.compile` included.
+    """
+    precision = Precision(choose(entry.precision, place), place)
+    config, stage = entry.config, entry.config.stages[0]
+    networks = Networks(config, place, resumed=False)
+    if config.run.compile:
+        networks.compile()
+    step, _ = build_step(
+        stage, networks.generator, networks.discriminator, precision, config.run.channels_last
+    )
+    step.train_mode()
+    data = _random_batch(stage.batch, stage.size, place, config.run.channels_last)
+    return lambda: step(data), precision
+
+
 def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
     """Time of a whole adversarial step (generator and discriminators) with random weights.
 
@@ -41,21 +59,15 @@ def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
     of convolutions and matrix products, forward and backward, counted.
     """
     place = torch.device(device)
-    precision = precisions.Precision(precisions.choose(entry.precision, place), place)
+    step, precision = prepare(entry, place)
     rate = _matrix_rate(place, _DTYPES[precision.kind])
-    config, stage = entry.config, entry.config.stages[0]
-    options = {key: value for key, value in config.model.items() if key != "name"}
-    generator = models.create(config.model["name"], **options).to(place)
-    discriminator = create_discriminator(config.discriminator).to(place)
-    for module in (generator, discriminator):
-        module.to(memory_format=torch.channels_last)
-    step, _ = build_step(stage, generator, discriminator, precision, channels_last=True)
-    step.train_mode()
-    data = _random_batch(stage.batch, stage.size, place)
+    stage = entry.config.stages[0]
     counter = FlopCounterMode(display=False)
+    if entry.config.run.compile:
+        step()  # compiling is not counted
     with counter:
-        step(data)
-    seconds = statistics.median(_times(lambda: step(data), place, repeats))
+        step()
+    seconds = statistics.median(times(step, place, repeats))
     gflop = counter.get_total_flops() / 1e9
     return {
         "step": entry.name,
@@ -76,10 +88,11 @@ def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """GFLOP/s of the fastest of several products of two large square matrices."""
     side = MATRIX.get(device.type, 2048)
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    return 2 * side**3 / 1e9 / min(_times(lambda: a @ b, device, 6)[1:])
+    return 2 * side**3 / 1e9 / min(times(lambda: a @ b, device, 6)[1:])
 
 
-def _times(work: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
+def times(work: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
+    """Seconds of each of several calls, the device waited for."""
     seconds = []
     for _ in range(repeats):
         _wait(device)
@@ -90,10 +103,10 @@ def _times(work: Callable[[], object], device: torch.device, repeats: int) -> li
     return seconds
 
 
-def _random_batch(count: int, size: int, device: torch.device) -> Batch:
+def _random_batch(count: int, size: int, device: torch.device, channels_last: bool) -> Batch:
     rgb = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8).to(device)
     label: Tensor = torch.full((count,), -1, device=device)
-    return Batch.from_rgb8(rgb, label, channels_last=True)
+    return Batch.from_rgb8(rgb, label, channels_last=channels_last)
 
 
 def _peak_memory(device: torch.device) -> float:

@@ -2,12 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gan_color.cli.app import DeviceOption, app
 from gan_color.errors import GanColorError
+
+if TYPE_CHECKING:
+    import torch
+
+    from gan_color.bench.contenders import Contender
 
 NEEDS = {"loader": "data", "inference": "model", "evaluation": "data", "enlarge": "data"}
 
@@ -16,7 +21,10 @@ NEEDS = {"loader": "data", "inference": "model", "evaluation": "data", "enlarge"
 def bench(
     what: Annotated[
         str,
-        typer.Option(help="Of step, loader, inference, memory, evaluation, enlarge; commas."),
+        typer.Option(
+            help="Of step, memory, means, profile, loader, inference, merge, evaluation, enlarge; "
+            "commas."
+        ),
     ] = "step,memory",
     preset: Annotated[str, typer.Option(help="Of our U-Net: small, base or large.")] = "small",
     width: Annotated[int, typer.Option(help="Of our discriminators' first layer.", min=1)] = 64,
@@ -44,6 +52,7 @@ def bench(
     from gan_color import bench as benches
     from gan_color.bench.contenders import PEERS, contenders
     from gan_color.device import choose_device
+    from gan_color.training.precision import choose as choose_precision
 
     kinds = _listed("--what", what, benches.KINDS)
     rivals = () if peers == "none" else _listed("--peers", peers, tuple(PEERS))
@@ -55,18 +64,15 @@ def bench(
     sides = sorted(size or [128, 256])
     rows = [benches.machine(place)]
     for kind in kinds:
-        if kind in ("step", "memory"):
-            from gan_color.bench.memory import bench_memory
-            from gan_color.bench.step import bench_steps
-            from gan_color.training.precision import choose as choose_precision
-
+        if kind in ("step", "memory", "means", "profile"):
             ours = choose_precision(precision, place)
             for side in sides:
                 entries = contenders(preset, width, side, batch, ours, rivals)
-                if kind == "step":
-                    rows += bench_steps(entries, str(place), repeats)
-                else:
-                    rows += bench_memory(entries, place)
+                rows += _of_steps(kind, entries, place, repeats)
+        elif kind == "merge":
+            from gan_color.bench.merge import bench_merge
+
+            rows += bench_merge(device)
         elif kind == "inference":
             from gan_color.bench.inference import bench_inference
 
@@ -76,6 +82,26 @@ def bench(
             assert data is not None
             rows += _of_pictures(kind, data, sides)
     typer.echo(json.dumps(rows, indent=1) if as_json else benches.as_markdown(rows))
+
+
+def _of_steps(
+    kind: str, entries: "list[Contender]", place: "torch.device", repeats: int
+) -> list[dict[str, object]]:
+    if kind == "memory":
+        from gan_color.bench.memory import bench_memory
+
+        return bench_memory(entries, place)
+    if kind == "means":
+        from gan_color.bench.means import bench_means
+
+        return bench_means(entries[0], str(place), repeats)
+    if kind == "profile":
+        from gan_color.bench.profile import bench_profile
+
+        return bench_profile(entries[0], str(place), repeats)
+    from gan_color.bench.step import bench_steps
+
+    return bench_steps(entries, str(place), repeats)
 
 
 def _of_pictures(kind: str, data: Path, sides: list[int]) -> list[dict[str, object]]:
