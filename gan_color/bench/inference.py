@@ -7,6 +7,7 @@ import io
 import itertools
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from gan_color.bench.alone import alone, high_water
 from gan_color.data.samples import photographs
 from gan_color.device import choose_device
 from gan_color.export import load_model
+from gan_color.lab import AB_SCALE
+from gan_color.models.base import Colorizer
 from gan_color.pictures import encode, read
 from gan_color.pipeline import (
     ChromaModel,
@@ -77,6 +80,59 @@ def bench_stages(
     return rows
 
 
+def bench_routes(path: Path, device: str, render: int, repeats: int = 7) -> list[Row]:
+    """A whole photo of 0.8 megapixels by scikit-image's way and ours, JPEG to JPEG, in turns."""
+    eager = load_model(path).to(choose_device(device))
+    ours = load_backend(path, device)
+    data = photo(SIZES[0])
+
+    def tuned(precision: str) -> bytes:
+        options = ColorizeOptions(render, precision=precision)
+        return encode(colorize_picture(ours, read(data), options))
+
+    ways: dict[str, Callable[[], bytes]] = {
+        "scikit-image, eager fp32": lambda: plain(eager, data, render),
+        "ours, fp32": lambda: tuned("fp32"),
+        "ours, bf16": lambda: tuned("bf16"),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
+    first = next(iter(medians.values()))
+    return [
+        {
+            "route": name,
+            "photo": f"{SIZES[0][0]} x {SIZES[0][1]}",
+            "render": render,
+            "seconds": round(value, 4),
+            "share_of_scikit_images": round(value / first, 3),
+        }
+        for name, value in medians.items()
+    ]
+
+
+@torch.inference_mode()
+def plain(model: Colorizer, data: bytes, render: int) -> bytes:
+    """JPEG to JPEG as tutorials have it: PIL, and scikit-image's Lab in float64."""
+    from skimage.color import lab2rgb, rgb2lab
+    from skimage.transform import resize
+
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    lab = rgb2lab(np.asarray(image))
+    small = rgb2lab(np.asarray(image.resize((render * 4 // 3, render), Image.Resampling.BICUBIC)))
+    L = torch.from_numpy(small[..., 0].astype(np.float32) / 50 - 1)[None, None]
+    ab = model.colorize(L.to(model.device))[0].float().cpu().permute(1, 2, 0).numpy()
+    lab[..., 1:] = resize(ab * AB_SCALE, lab.shape[:2], order=1)
+    buffer = io.BytesIO()
+    rgb = (lab2rgb(lab) * 255).round().astype(np.uint8)
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
 def bench_models(
     path: Path, onnx: Path | None, device: str, render: int, repeats: int = 15
 ) -> list[Row]:
@@ -104,7 +160,7 @@ def bench_models(
 
 def bench_inference(path: Path, onnx: Path | None, device: str, render: int = 256) -> list[Row]:
     """The model alone, all stages for PyTorch and, where given, the ONNX file; peak memory."""
-    rows = bench_models(path, onnx, device, render)
+    rows = bench_models(path, onnx, device, render) + bench_routes(path, device, render)
     model = load_backend(path, device)
     rows += bench_stages(model, "pytorch", ColorizeOptions(render))
     rows += bench_stages(model, "pytorch", ColorizeOptions(render, precision="bf16"))
