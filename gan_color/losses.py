@@ -73,9 +73,11 @@ def feature_matching_loss(fake: ScaleFeatures, real: ScaleFeatures) -> Tensor:
     for fake_maps, real_maps in zip(fake, real, strict=True):
         weight = 4.0 / (len(fake_maps) - 1) / len(fake)
         for f, r in zip(fake_maps[:-1], real_maps[:-1], strict=True):
-            # Differences in the maps' own precision, their mean in float32: F.l1_loss would keep
-            # both maps in float32 for the backward pass.
-            total = total + weight * (f - r.detach()).abs().mean(dtype=torch.float32)
+            # |f - r| with a byte a number kept for the backward pass, and the mean in float32:
+            # F.l1_loss would keep both maps in float32.
+            difference = f - r.detach()
+            sign = difference.detach().sign().to(torch.int8)
+            total = total + weight * (difference * sign).mean(dtype=torch.float32)
     return total
 
 

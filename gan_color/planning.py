@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
@@ -98,18 +98,31 @@ def _peak(
         discriminator = None
         if not isinstance(stage, SupervisedStage):
             discriminator = create_discriminator(config.discriminator)
+        for network in (generator, discriminator):
+            _use_channels_last(network)
         precision = Precision(kind, torch.device("cpu"))
         whole = stage.model_copy(update={"batch": count, "accumulate": 1})
         step, _ = build_step(
             whole, generator, discriminator, precision, channels_last=True, random_judge=True
         )
         step.train_mode()
-        shape = (count, 1, size, size)
+        batch = Batch.from_rgb8(
+            torch.zeros(count, 3, size, size, dtype=torch.uint8),
+            torch.zeros(count),
+            channels_last=True,
+        )
         for _ in range(2):  # the second has the optimisers' state from the start
             bytes_.peak = bytes_.live
-            step(Batch(torch.zeros(shape), torch.zeros(count, 2, size, size), torch.zeros(count)))
+            step(batch)
         del average
     return float(bytes_.peak)
+
+
+def _use_channels_last(network: nn.Module | None) -> None:
+    """What Module.to(memory_format=...) does, which fake weights refuse."""
+    for weight in network.parameters() if network is not None else ():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def plan_stages(

@@ -87,7 +87,9 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         B, C, H, W = x.shape
         qkv = self.to_qkv(x).view(B, 3, self.heads, C // self.heads, H * W)
-        q, k, v = qkv.transpose(-1, -2).unbind(1)  # [B, heads, H * W, C / heads]
+        # [B, heads, H * W, C / heads]. Without memory in that order (which channels_last has) the
+        # attention would be computed, and kept, as one matrix of all pairs.
+        q, k, v = (part.contiguous() for part in qkv.transpose(-1, -2).unbind(1))
         attended = F.scaled_dot_product_attention(q, k, v)
         attended = attended.transpose(-1, -2).reshape(B, C, H, W)
         out: Tensor = x + self.gain * self.to_out(attended)
