@@ -21,8 +21,8 @@ DEFAULT = "gan-color-small"
 MODELS = {
     DEFAULT: Shipped(
         "gan-color-small.safetensors",
-        12_806_530,
-        "3c0adb30f77800dc164eafb56f256c8c5ad1039fa86edc053be039aa96bd89ae",
+        12_806_866,
+        "604edfe9e7854b9e96666ac3e0f9890eb69c89a604259382ff67ca461a4ebbe7",
     )
 }
 
