@@ -8,6 +8,7 @@ import typer
 
 from gan_color.cli.app import DeviceOption, app
 from gan_color.errors import GanColorError
+from gan_color.shipped import find_model
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,9 @@ def bench(
     data: Annotated[
         Path | None, typer.Option(help="Pictures, for loader, evaluation and enlarge.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="For inference.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(parser=find_model, help="For inference; a file, or a name.")
+    ] = None,
     onnx: Annotated[Path | None, typer.Option(help="The same model, for inference.")] = None,
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
@@ -47,7 +50,7 @@ def bench(
 
     gan-color bench --what step,memory --preset small --size 128 --size 256
     gan-color bench --what loader --data datasets/samples/train
-    gan-color bench --what inference --model model.safetensors --onnx model.onnx
+    gan-color bench --what inference --model gan-color-small --onnx model.onnx
     """
     from gan_color import bench as benches
     from gan_color.bench.contenders import PEERS, contenders
