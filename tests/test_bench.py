@@ -88,7 +88,7 @@ def test_every_option_is_measured_against_the_defaults(monkeypatch):
     assert (rows[0]["times_faster"], rows[0]["peak_mib_with"]) == (0.5, 200)
 
 
-def test_a_profile_names_the_costliest_operations_first(monkeypatch):
+def test_a_profile_names_the_costliest_operations_first():
     rows = measure_profile(tiny()[0], "cpu", 1, 40)
     shares = [row["share"] for row in rows]
     assert shares == sorted(shares, reverse=True)

@@ -43,8 +43,21 @@ def test_feature_matching_sends_no_gradient_to_the_real_side():
         for m in maps:
             m.requires_grad_()
     losses.feature_matching_loss(fake, real).backward()
-    assert fake[0][0].grad is not None
+    by_sign = 4 / 4 / 3 * (fake[0][0] - real[0][0]).detach().sign() / fake[0][0].numel()
+    assert torch.allclose(fake[0][0].grad, by_sign)
     assert real[0][0].grad is None
+
+
+def test_feature_matching_keeps_a_byte_a_number_for_the_backward_pass():
+    kept = []
+    fake, real = ([[m.bfloat16() for m in maps] for maps in features(seed)] for seed in (0, 1))
+    for maps in fake:
+        for m in maps:
+            m.requires_grad_()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        losses.feature_matching_loss(fake, real)
+    numbers = sum(m.numel() for maps in fake for m in maps[:-1])
+    assert sum(t.nbytes for t in kept if t.numel() > 1) == numbers
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,18 @@ def test_self_attention_starts_as_the_identity_and_mixes_positions():
     assert change.abs().max() > 0
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_self_attention_keeps_no_matrix_of_all_pairs(layout: torch.memory_format):
+    from gan_color.models.layers import SelfAttention
+
+    kept = []
+    x = torch.randn(1, 32, 32, 32).contiguous(memory_format=layout).requires_grad_()
+    attention = SelfAttention(32, "none").to(memory_format=layout)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        attention(x)
+    assert max(t.numel() for t in kept) < 1024**2  # positions squared
+
+
 def test_upsampling_starts_as_nearest_neighbour():
     from gan_color.models.layers import PixelShuffleUp
 

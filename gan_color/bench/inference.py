@@ -8,6 +8,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,18 +91,12 @@ def bench_routes(path: Path, device: str, render: int, repeats: int = 7) -> list
         options = ColorizeOptions(render, precision=precision)
         return encode(colorize_picture(ours, read(data), options))
 
-    ways: dict[str, Callable[[], bytes]] = {
+    ways: dict[str, Callable[[], object]] = {
         "scikit-image, eager fp32": lambda: plain(eager, data, render),
         "ours, fp32": lambda: tuned("fp32"),
         "ours, bf16": lambda: tuned("bf16"),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
+    medians = _in_turns(ways, repeats)
     first = next(iter(medians.values()))
     return [
         {
@@ -113,6 +108,17 @@ def bench_routes(path: Path, device: str, render: int, repeats: int = 7) -> list
         }
         for name, value in medians.items()
     ]
+
+
+def _in_turns(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each way; the first round warms up and is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
 @torch.inference_mode()
@@ -146,15 +152,13 @@ def bench_models(
     if onnx is not None:
         ways["onnxruntime"] = (load_backend(onnx), "fp32")
     L = torch.rand(1, 1, render, render * 4 // 3, generator=torch.Generator().manual_seed(0)) - 0.5
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, (model, precision) in ways.items():
-            start = time.perf_counter()
-            run_model(model, L.to(model.device), precision)
-            seconds[name].append(time.perf_counter() - start)
+    work: dict[str, Callable[[], object]] = {
+        name: partial(run_model, model, L.to(model.device), precision)
+        for name, (model, precision) in ways.items()
+    }
     return [
-        {"backend": name, "render": render, "model": round(statistics.median(values[1:]), 4)}
-        for name, values in seconds.items()
+        {"backend": name, "render": render, "model": round(median, 4)}
+        for name, median in _in_turns(work, repeats).items()
     ]
 
 

@@ -15,7 +15,7 @@ from gan_color.bench.alone import alone, high_water
 from gan_color.data.samples import photographs
 from gan_color.device import choose_device
 from gan_color.enlarge import fit, reduce
-from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
+from gan_color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
 from gan_color.merge import merge
 
 SIZES = ((4000, 3000), (8000, 6000))
@@ -87,7 +87,7 @@ def _plain(photo: Pixels, place: torch.device) -> Callable[[], Pixels]:
     from skimage.color import lab2rgb, rgb2lab
     from skimage.transform import resize
 
-    ab = (_chroma(photo)[0][0] * 110).permute(1, 2, 0).double().numpy()
+    ab = (_chroma(photo)[0][0] * AB_SCALE).permute(1, 2, 0).double().numpy()
 
     def work() -> Pixels:
         lab = rgb2lab(photo)

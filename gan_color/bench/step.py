@@ -78,8 +78,8 @@ def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
         "images_per_second": round(stage.batch / seconds, 2),
         "peak_mib": round(_peak_memory(place)),
         "gflop_per_image": round(gflop / stage.batch, 1),
-        "gflops": round(gflop / seconds),
-        "matrix_gflops": round(rate),
+        "gflops": round(gflop / seconds, 1),
+        "matrix_gflops": round(rate, 1),
         "share_of_peak": round(gflop / seconds / rate, 2),
     }
 

@@ -13,9 +13,8 @@ ORTHOCHROMATIC = np.array((0.0, 0.5, 0.5), np.float32)
 class OrthochromaticFilm(A.ImageOnlyTransform):
     """Grey as film that hardly sees red has it: dark faces and lips, white skies.
 
-    Most photographs before the 1920s were taken on such film. A colorizer that never saw it takes
-    the dark faces for something dark and red. The film's share is uniform in 0.3..1; the rest is
-    luma. Expects and returns uint8 RGB [H, W, 3].
+    Most photographs before the 1920s were taken on such film. Its share is uniform in 0.3..1, the
+    rest is luma. Expects and returns uint8 RGB [H, W, 3].
     """
 
     def get_params(self) -> dict[str, Any]:
