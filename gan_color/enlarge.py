@@ -12,26 +12,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RADIUS = 1  # of the window, in pixels of the render size
 EPSILON = 100.0 / 50.0**2  # variance of L below which a window counts as flat: 10 L* squared
 STEPS = 2
 MIDDLE = 2  # back-projection looks at this many times the render size
-CUBIC = -0.75  # the kernel of torch's bicubic interpolation
-
-
-def reduce(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """x [B, C, H, W] at a smaller (h, w), antialiased."""
-    return F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
+CUBIC = -0.5  # the kernel of Pillow's bicubic filter, and of torch's antialiased one
 
 
 def bicubic(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """x [B, C, h, w] at (H, W)."""
-    return F.interpolate(x, size, mode="bicubic", align_corners=False)
+    """x [B, C, h, w] at (H, W), larger or smaller.
+
+    Antialiasing changes nothing where a picture is enlarged but the kernel, and is several times
+    faster on a CPU.
+    """
+    return F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
 
 
 def box(x: Tensor) -> Tensor:
-    """Mean of each window of 2 x RADIUS + 1 pixels; x [B, C, h, w]."""
-    return F.avg_pool2d(F.pad(x, (RADIUS,) * 4, mode="replicate"), 2 * RADIUS + 1, 1)
+    """Mean of each window of 3 x 3 pixels; x [B, C, h, w]. Sums take a tenth of pooling's time."""
+    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
+    return (x[..., :-2] + x[..., 1:-1] + x[..., 2:]) / 9
 
 
 def fit(ab: Tensor, L: Tensor, middle: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ def fit(ab: Tensor, L: Tensor, middle: Tensor) -> Tensor:
     size = (middle.shape[-2], middle.shape[-1])
     along_edges = bicubic(slope, size) * middle
     for _ in range(STEPS):
-        again = reduce(along_edges + bicubic(offset, size), (ab.shape[-2], ab.shape[-1]))
+        again = bicubic(along_edges + bicubic(offset, size), (ab.shape[-2], ab.shape[-1]))
         offset = offset + ab - again
     return torch.cat((slope, offset), dim=1)
 
@@ -76,8 +76,11 @@ class Enlargement:
         distance = (places[:, None] - taps).abs()
         inner = ((CUBIC + 2) * distance - (CUBIC + 3)) * distance**2 + 1
         outer = ((CUBIC * distance - 5 * CUBIC) * distance + 8 * CUBIC) * distance - 4 * CUBIC
+        # Rows that do not exist count nothing, and the others make up for them.
+        kernel = torch.where(distance <= 1, inner, outer) * ((taps >= 0) & (taps < small))
+        kernel /= kernel.sum(dim=1, keepdim=True)
         taps = taps.long().clamp(0, small - 1)
         first = int(taps.min())
         weights = torch.zeros(count, int(taps.max()) - first + 1)
-        weights.scatter_add_(1, taps - first, torch.where(distance <= 1, inner, outer))
+        weights.scatter_add_(1, taps - first, kernel)
         return first, weights.to(self.wide.device)

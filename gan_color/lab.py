@@ -41,7 +41,12 @@ WHITE_X, WHITE_Z = 0.95047, 1.08883  # D65, 2-degree observer; Y is 1
 EPSILON = 0.008856
 SLOPE = 7.787
 OFFSET = 16.0 / 116.0
-EPSILON_ROOT = 0.2068966
+
+# Where line and power meet: in the cube that undoes the root (the root and its cube), and in sRGB's
+# curve (encoded and linear). The standards' rounded constants meet beside the bounds they name
+# (0.2068966, 0.04045 and 0.0031308); between those and these, values differ by less than 5e-8.
+ROOT_BOUND, CUBE_BOUND = 0.2066364781, 0.0088230954
+SRGB_BOUND, LINEAR_BOUND = 0.0404482363, 0.00313066844
 
 
 def _check_colour(x: Tensor, name: str) -> Tensor:
@@ -62,14 +67,23 @@ def _cube_root_or_line(t: Tensor) -> Tensor:
     return torch.where(t > EPSILON, t.clamp(min=EPSILON).pow(1.0 / 3.0), SLOPE * t + OFFSET)
 
 
+# The other curves are sums of both branches at a clamped argument, less the value where they meet:
+# on a CPU a mask costs several times what the branches do.
+
+
 def _cube_or_line(t: Tensor) -> Tensor:
-    return torch.where(t > EPSILON_ROOT, t * t * t, (t - OFFSET) / SLOPE)
+    cube = t.clamp(min=ROOT_BOUND).pow(3)
+    return (t.clamp(max=ROOT_BOUND) - OFFSET) / SLOPE + (cube - CUBE_BOUND)
 
 
 def _decode_srgb(rgb: Tensor) -> Tensor:
-    return torch.where(
-        rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4), rgb / 12.92
-    )
+    power = ((rgb.clamp(min=SRGB_BOUND) + 0.055) / 1.055).pow(2.4)
+    return rgb.clamp(max=SRGB_BOUND) / 12.92 + (power - LINEAR_BOUND)
+
+
+def _encode_srgb(linear: Tensor) -> Tensor:
+    power = 1.055 * linear.clamp(min=LINEAR_BOUND).pow(1.0 / 2.4) - 0.055
+    return 12.92 * linear.clamp(max=LINEAR_BOUND) + (power - SRGB_BOUND)
 
 
 def lightness(rgb: Tensor) -> Tensor:
@@ -127,12 +141,7 @@ def lab_to_rgb(lab: Tensor, *, keep_lightness: bool = False) -> Tensor:
         linear = torch.stack(channels, dim=1)
         if keep_lightness:
             linear = _mix_with_grey(linear, y.unsqueeze(1))
-        encoded = torch.where(
-            linear > 0.0031308,
-            1.055 * linear.clamp(min=0.0031308).pow(1.0 / 2.4) - 0.055,
-            12.92 * linear,
-        )
-        return encoded.clamp(0.0, 1.0)
+        return _encode_srgb(linear).clamp(0.0, 1.0)
 
 
 def _mix_with_grey(linear: Tensor, luminance: Tensor) -> Tensor:
@@ -141,9 +150,11 @@ def _mix_with_grey(linear: Tensor, luminance: Tensor) -> Tensor:
     Light adds up: any mixture of a colour with a grey of its luminance has that luminance too.
     """
     difference = linear - luminance
-    # The nearest bound that each channel heads for, in units of its distance from the grey.
-    room = torch.where(difference > 0, 1.0 - luminance, luminance).clamp(min=0.0)
-    share = (room / difference.abs().clamp(min=1e-9)).amin(dim=1, keepdim=True).clamp(max=1.0)
+    r, g, b = difference.split(1, dim=1)
+    up = torch.maximum(torch.maximum(r, g), b).clamp(min=1e-9)
+    down = torch.minimum(torch.minimum(r, g), b).clamp(max=-1e-9)
+    # How much of the difference fits below 1, and how much above 0.
+    share = torch.minimum((1.0 - luminance) / up, luminance / -down).clamp(0.0, 1.0)
     return luminance + share * difference
 
 

@@ -46,14 +46,12 @@ _OBJECTIVES: dict[str, Callable[[Tensor, bool], Tensor]] = {
 }
 
 
-def discriminator_loss(objective: Objective, real: ScaleFeatures, fake: ScaleFeatures) -> Tensor:
-    """Half of (real + fake), summed over scales: pix2pixHD, https://arxiv.org/abs/1711.11585."""
+def discriminator_loss(objective: Objective, features: ScaleFeatures, is_real: bool) -> Tensor:
+    """Half of what real (or fake) pictures cost, summed over scales. Discriminators minimise the
+    sum of the two: pix2pixHD, https://arxiv.org/abs/1711.11585.
+    """
     term = _OBJECTIVES[objective]
-    losses = [
-        term(r[-1].float(), True) + term(f[-1].float(), False)
-        for r, f in zip(real, fake, strict=True)
-    ]
-    return 0.5 * torch.stack(losses).sum()
+    return 0.5 * torch.stack([term(maps[-1].float(), is_real) for maps in features]).sum()
 
 
 def adversarial_loss(objective: Objective, fake: ScaleFeatures) -> Tensor:

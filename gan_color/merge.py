@@ -11,7 +11,7 @@ from gan_color.enlarge import Enlargement
 from gan_color.lab import lab_to_rgb, lightness, rgb_to_lab, scale, unscale
 from gan_color.pictures.picture import Pixels
 
-STRIP_ROWS = 64  # few enough for a strip's copies to stay in the processor's cache
+STRIP_ROWS = 32  # few enough for a strip's copies to stay in the processor's cache
 
 
 def merge(pixels: Pixels, coefficients: Tensor, saturation: float, strength: float) -> Pixels:

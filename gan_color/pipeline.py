@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -173,7 +172,7 @@ def _render_size(picture: Picture, render: int) -> tuple[int, int]:
 
 def _lightness_at(picture: Picture, size: tuple[int, int]) -> Tensor:
     """L [1, 1, h, w] of the photo at (width, height)."""
-    image = Image.fromarray(to_8_bit(picture.pixels))
-    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    rgb = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
-    return lightness(rgb8_to_float(rgb))
+    width, height = size
+    # Not from_numpy, which warns of arrays that are not to be written, as Pillow's are.
+    rgb = torch.from_dlpack(to_8_bit(picture.pixels)).permute(2, 0, 1)[None]
+    return lightness(rgb8_to_float(bicubic(rgb, (height, width))))

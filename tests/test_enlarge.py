@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_color.enlarge import Enlargement, bicubic, fit, reduce
+from gan_color.enlarge import Enlargement, bicubic, fit
 from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
 
 
@@ -17,8 +17,8 @@ def parts(image: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
 def enlarged(ab: torch.Tensor, L: torch.Tensor, strip: int = 1000) -> torch.Tensor:
     height, width = L.shape[-2:]
     small = (ab.shape[-2], ab.shape[-1])
-    middle = reduce(L, (min(2 * small[0], height), min(2 * small[1], width)))
-    enlargement = Enlargement(fit(ab, reduce(L, small), middle), (height, width))
+    middle = bicubic(L, (min(2 * small[0], height), min(2 * small[1], width)))
+    enlargement = Enlargement(fit(ab, bicubic(L, small), middle), (height, width))
     tops = range(0, height, strip)
     return torch.cat([enlargement.rows(t, L[:, :, t : t + strip]) for t in tops], dim=2)
 
@@ -26,7 +26,7 @@ def enlarged(ab: torch.Tensor, L: torch.Tensor, strip: int = 1000) -> torch.Tens
 @pytest.mark.parametrize("shrink", [4, 8])
 def test_it_is_nearer_to_the_truth_than_bicubic(shrink: int, coffee: Image.Image):
     L, ab = parts(coffee)
-    small = reduce(ab, (coffee.height // shrink, coffee.width // shrink))
+    small = bicubic(ab, (coffee.height // shrink, coffee.width // shrink))
     guided, plain = enlarged(small, L), bicubic(small, (coffee.height, coffee.width))
     error, before = ((x - ab).norm(dim=1).mean() for x in (guided, plain))
     assert error < 0.95 * before
@@ -34,7 +34,7 @@ def test_it_is_nearer_to_the_truth_than_bicubic(shrink: int, coffee: Image.Image
 
 def test_strips_do_not_show(coffee: Image.Image):
     L, ab = parts(coffee)
-    small = reduce(ab, (50, 75))
+    small = bicubic(ab, (50, 75))
     whole = enlarged(small, L)
     for strip in (1, 64, 137):
         assert (enlarged(small, L, strip) - whole).abs().max() < 1e-5

@@ -72,13 +72,13 @@ def test_gradients_of_the_two_updates_are_those_of_their_own_losses():
     # The same step with the generator's backward pass left out.
     alone.generator_updater.backward = lambda loss: None
     for step, name in ((together, "together"), (alone, "alone")):
-        original = step.discriminator_updater.step
+        original = step.judges.updater.step
 
         def wrapped(step=step, name=name, original=original) -> torch.Tensor:
             record(step, name)
             return original()
 
-        step.discriminator_updater.step = wrapped
+        step.judges.updater.step = wrapped
         step(data)
     assert all(torch.equal(a, b) for a, b in zip(seen["together"], seen["alone"], strict=True))
 

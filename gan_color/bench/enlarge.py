@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan_color.bench import Row
 from gan_color.data.images import find_images, read_rgb
-from gan_color.enlarge import Enlargement, bicubic, fit, reduce
+from gan_color.enlarge import Enlargement, bicubic, fit
 from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
 
 
@@ -31,7 +31,7 @@ def bench_enlarge(folder: Path, shrink: tuple[int, ...] = (2, 4, 8)) -> list[Row
         for path in find_images(folder):
             rgb = torch.from_numpy(read_rgb(path)).permute(2, 0, 1)[None]
             L, ab = scale(rgb_to_lab(rgb8_to_float(rgb)))
-            small = reduce(ab, (max(1, L.shape[-2] // factor), max(1, L.shape[-1] // factor)))
+            small = bicubic(ab, (max(1, L.shape[-2] // factor), max(1, L.shape[-1] // factor)))
             for name, way in ways.items():
                 pair = [torch.cat(((L + 1) * 50, x * 110), 1)[0] for x in (ab, way(small, L))]
                 truth, found = (x.permute(1, 2, 0).numpy() for x in pair)
@@ -43,6 +43,6 @@ def bench_enlarge(folder: Path, shrink: tuple[int, ...] = (2, 4, 8)) -> list[Row
 
 def _guided(ab: Tensor, L: Tensor) -> Tensor:
     small = (ab.shape[-2], ab.shape[-1])
-    middle = reduce(L, (2 * small[0], 2 * small[1]))
+    middle = bicubic(L, (2 * small[0], 2 * small[1]))
     size = (L.shape[-2], L.shape[-1])
-    return Enlargement(fit(ab, reduce(L, small), middle), size).rows(0, L)
+    return Enlargement(fit(ab, bicubic(L, small), middle), size).rows(0, L)

@@ -14,7 +14,7 @@ from gan_color.bench import Row
 from gan_color.bench.alone import alone, high_water
 from gan_color.data.samples import photographs
 from gan_color.device import choose_device
-from gan_color.enlarge import fit, reduce
+from gan_color.enlarge import bicubic, fit
 from gan_color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
 from gan_color.merge import merge
 
@@ -69,7 +69,7 @@ def _chroma(photo: Pixels) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     height, width = photo.shape[:2]
     L, ab = scale(rgb_to_lab(rgb8_to_float(_reduced(photo, 2 * RENDER, width, height))))
     size = (RENDER, round(RENDER * width / height))
-    return reduce(ab, size), reduce(L, size), L
+    return bicubic(ab, size), bicubic(L, size), L
 
 
 def _reduced(photo: Pixels, rows: int, width: int, height: int) -> torch.Tensor:

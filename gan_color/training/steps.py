@@ -13,6 +13,7 @@ from gan_color import distributed
 from gan_color.config_stages import AdversarialStage
 from gan_color.losses import (
     Objective,
+    ScaleFeatures,
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
@@ -149,16 +150,24 @@ class DiscriminatorStep:
     def discard(self) -> None:
         self.updater.discard()
 
+    def learn_from(
+        self, L: Tensor, ab: Tensor, is_real: bool, parts: int
+    ) -> tuple[Tensor, ScaleFeatures]:
+        """Add the gradients of one pass, whose memory is free then; its loss and features."""
+        with self.precision.autocast():
+            features = self.discriminator(L, ab)
+            loss = discriminator_loss(self.objective, features, is_real)
+        self.updater.backward(loss / parts)
+        return loss.detach(), [[found.detach() for found in maps] for maps in features]
+
     def __call__(self, batch: Batch) -> Losses:
         logged = LossSum(self.accumulate)
         for part in batch.split(self.accumulate):
-            with self.precision.autocast():
-                with torch.no_grad():
-                    ab = self.generator.decode(self.generator(part.L))
-                real = self.discriminator(part.L, part.ab)
-                fake = self.discriminator(part.L, ab)
-                loss = discriminator_loss(self.objective, real, fake)
-            self.updater.backward(loss / self.accumulate)
+            with self.precision.autocast(), torch.no_grad():
+                ab = self.generator.decode(self.generator(part.L))
+            real_loss, real = self.learn_from(part.L, part.ab, True, self.accumulate)
+            fake_loss, fake = self.learn_from(part.L, ab, False, self.accumulate)
+            loss = real_loss + fake_loss
             logged.add({"total": loss, "discriminator": loss})
             logged.add(accuracies(self.objective, real, fake))
         return {**logged.losses, "gradient_norm_discriminator": self.updater.step()}
@@ -169,7 +178,8 @@ class AdversarialStep:
 
     real = D(truth), fake = D(fake) with D frozen, detached = D(fake without gradient). The
     generator's terms come from `fake`, matched against the very same `real`; the discriminators'
-    from `real` and `detached`. Each update leaves the other network as it is, to the bit.
+    from `real` and `detached`. Each update leaves the other network as it is, to the bit. Each
+    backward pass follows its forward pass as soon as it can, and makes room for the next.
     """
 
     def __init__(
@@ -184,9 +194,11 @@ class AdversarialStep:
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.generator_updater = generator_updater
-        self.discriminator_updater = discriminator_updater
         self.precision, self.stage, self.accumulate = precision, stage, stage.accumulate
         self.terms = terms or ImageTerms()
+        self.judges = DiscriminatorStep(
+            generator, discriminator, discriminator_updater, precision, stage.objective
+        )
 
     def train_mode(self) -> None:
         set_training_mode(self.generator, self.stage.freeze_encoder, self.stage.freeze_norm)
@@ -194,38 +206,34 @@ class AdversarialStep:
 
     def discard(self) -> None:
         self.generator_updater.discard()
-        self.discriminator_updater.discard()
+        self.judges.discard()
 
     def __call__(self, batch: Batch) -> Losses:
         parts = self.accumulate
         logged = LossSum(parts)
         for part in batch.split(parts):
+            real_loss, real = self.judges.learn_from(part.L, part.ab, True, parts)
             with self.precision.autocast():
                 output = self.generator(part.L)
                 ab = self.generator.decode(output)
-                real = self.discriminator(part.L, part.ab)
                 losses = own_losses(self.generator, output, part, self.stage.own)
                 losses |= self.terms(ab, part)
                 losses |= self._adversarial_terms(part.L, ab, real)
                 total = torch.stack(list(losses.values())).sum()
-            # Before the next forward pass: what this one kept makes room for it.
+            real = [maps[-1:] for maps in real]
             self.generator_updater.backward(total / parts)
-            with self.precision.autocast():
-                detached = self.discriminator(part.L, ab.detach())
-                judged = discriminator_loss(self.stage.objective, real, detached)
-            self.discriminator_updater.backward(judged / parts)
-            logged.add({**losses, "total": total, "discriminator": judged})
-            logged.add(accuracies(self.stage.objective, real, detached))
+            fake_loss, fake = self.judges.learn_from(part.L, ab.detach(), False, parts)
+            logged.add({**losses, "total": total, "discriminator": real_loss + fake_loss})
+            logged.add(accuracies(self.stage.objective, real, fake))
         norms: Losses = {}
         if self._generator_may_move(logged.losses["discriminator"]):
             norms["gradient_norm"] = self.generator_updater.step()
         else:
             self.generator_updater.discard()
-        norms["gradient_norm_discriminator"] = self.discriminator_updater.step()
+        norms["gradient_norm_discriminator"] = self.judges.updater.step()
         return {**logged.losses, **norms}
 
-    def _adversarial_terms(self, L: Tensor, ab: Tensor, real: list[list[Tensor]]) -> Losses:
-        # Frozen only for this pass: the graph of `real` still leads to the weights.
+    def _adversarial_terms(self, L: Tensor, ab: Tensor, real: ScaleFeatures) -> Losses:
         self.discriminator.requires_grad_(False)
         try:
             fake = self.discriminator(L, ab)
