@@ -1,6 +1,7 @@
 """What happens in a batch, driven by plain loops: no fastai here."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -81,6 +82,29 @@ def test_gradients_of_the_two_updates_are_those_of_their_own_losses():
         step.judges.updater.step = wrapped
         step(data)
     assert all(torch.equal(a, b) for a, b in zip(seen["together"], seen["alone"], strict=True))
+
+
+def test_nothing_of_the_real_pictures_is_kept_during_the_generators_backward_pass():
+    step = adversarial()
+    judge, backward = step.discriminator.forward, step.generator_updater.backward
+    kept, freed, held = [], [], []
+
+    def forward(L: torch.Tensor, ab: torch.Tensor) -> list[list[torch.Tensor]]:
+        features = judge(L, ab)
+        if not kept:
+            kept.extend(
+                weakref.finalize(m.untyped_storage(), freed.append, 1) for m in features[0][:-1]
+            )
+        return features
+
+    def watched(loss: torch.Tensor) -> None:
+        held.append(len(kept) - len(freed))
+        backward(loss)
+
+    step.discriminator.forward, step.generator_updater.backward = forward, watched
+    step(batch())
+    assert len(kept) > 2
+    assert held == [0]
 
 
 def test_the_losses_of_a_step_are_named_and_sum_up():
