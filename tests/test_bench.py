@@ -15,6 +15,7 @@ from gan_color import config
 from gan_color.bench import inference, means
 from gan_color.bench import merge as merging
 from gan_color.bench import step as steps
+from gan_color.bench.checkpoint import bench_checkpoint
 from gan_color.bench.contenders import Contender, contenders
 from gan_color.bench.loader import bench_loader, plain
 from gan_color.bench.profile import measure_profile
@@ -210,3 +211,10 @@ def test_a_mistake_is_one_line(options: list[str], message: str, capsys):
     assert caught.value.code == 2
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_checkpoint_is_measured_whole():
+    (row,) = bench_checkpoint(tiny()[0], "cpu", 1)
+    assert row["mib"] > 50  # weights, their mean, and two moments of each weight
+    assert 0 < row["seconds_training_waits"] <= row["seconds_until_on_disk"]
+    assert 0 < row["share_of_an_epoch"] < 1

@@ -17,6 +17,7 @@ KINDS = (
     "memory",
     "means",
     "profile",
+    "checkpoint",
     "loader",
     "inference",
     "merge",

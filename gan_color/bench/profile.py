@@ -6,7 +6,7 @@ from torch.profiler import ProfilerActivity, profile
 from gan_color.bench import Row
 from gan_color.bench.alone import alone
 from gan_color.bench.contenders import Contender
-from gan_color.bench.step import prepare
+from gan_color.bench.step import build
 
 
 def bench_profile(entry: Contender, device: str, repeats: int, rows: int = 12) -> list[Row]:
@@ -21,7 +21,7 @@ def measure_profile(entry: Contender, device: str, repeats: int, rows: int) -> l
     On a GPU the time is the kernels'.
     """
     place = torch.device(device)
-    step, _ = prepare(entry, place)
+    step = build(entry, place).update
     step()
     on_gpu = place.type == "cuda"
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu

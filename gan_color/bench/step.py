@@ -3,6 +3,8 @@
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from gan_color.models.base import Batch
 from gan_color.training.networks import Networks
 from gan_color.training.precision import Precision, choose
 from gan_color.training.stages import build_step
+from gan_color.training.steps import Updater
 
 # Side of the square matrices that tell a device's rate: large enough that nothing else counts.
 MATRIX = {"cpu": 2048, "cuda": 8192}
@@ -33,23 +36,30 @@ def bench_steps(entries: list[Contender], device: str, repeats: int) -> list[Row
     return rows
 
 
-def prepare(entry: Contender, place: torch.device) -> tuple[Callable[[], object], Precision]:
-    """A contender's adversarial step on random weights and pixels, as something to call.
+class Built(NamedTuple):
+    """A contender's adversarial step on random weights and pixels, and what it is made of."""
 
-    It is the step a run with that configuration would make, `run.channels_last`, `run.recompute`
-    and `run.compile` included.
+    update: Callable[[], object]
+    networks: Networks
+    updaters: dict[str, Updater]
+    precision: Precision
+
+
+def build(entry: Contender, place: torch.device) -> Built:
+    """The step a run with that configuration would make, `run.channels_last`, `run.recompute` and
+    `run.compile` included.
     """
     precision = Precision(choose(entry.precision, place), place)
     config, stage = entry.config, entry.config.stages[0]
     networks = Networks(config, place, resumed=False)
     if config.run.compile:
         networks.compile()
-    step, _ = build_step(
+    step, updaters = build_step(
         stage, networks.generator, networks.discriminator, precision, config.run.channels_last
     )
     step.train_mode()
     data = _random_batch(stage.batch, stage.size, place, config.run.channels_last)
-    return lambda: step(data), precision
+    return Built(partial(step, data), networks, updaters, precision)
 
 
 def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
@@ -59,7 +69,7 @@ def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
     of convolutions and matrix products, forward and backward, counted.
     """
     place = torch.device(device)
-    step, precision = prepare(entry, place)
+    step, _, _, precision = build(entry, place)
     rate = _matrix_rate(place, _DTYPES[precision.kind])
     stage = entry.config.stages[0]
     counter = FlopCounterMode(display=False)

@@ -23,8 +23,8 @@ def bench(
     what: Annotated[
         str,
         typer.Option(
-            help="Of step, memory, means, profile, loader, inference, merge, evaluation, enlarge; "
-            "commas."
+            help="Of step, memory, means, profile, checkpoint, loader, inference, merge, "
+            "evaluation, enlarge; commas."
         ),
     ] = "step,memory",
     preset: Annotated[str, typer.Option(help="Of our U-Net: small, base or large.")] = "small",
@@ -67,7 +67,7 @@ def bench(
     sides = sorted(size or [128, 256])
     rows = [benches.machine(place)]
     for kind in kinds:
-        if kind in ("step", "memory", "means", "profile"):
+        if kind in ("step", "memory", "means", "profile", "checkpoint"):
             ours = choose_precision(precision, place)
             for side in sides:
                 entries = contenders(preset, width, side, batch, ours, rivals)
@@ -102,6 +102,10 @@ def _of_steps(
         from gan_color.bench.profile import bench_profile
 
         return bench_profile(entries[0], str(place), repeats)
+    if kind == "checkpoint":
+        from gan_color.bench.checkpoint import bench_checkpoint
+
+        return bench_checkpoint(entries[0], str(place), repeats)
     from gan_color.bench.step import bench_steps
 
     return bench_steps(entries, str(place), repeats)

@@ -1,11 +1,14 @@
 """Checkpoints: safetensors for tensors, JSON for the rest, complete or absent.
 
 A checkpoint is a folder. It is written beside its place under a hidden name, flushed to the disk,
-and renamed, so that a run killed at any instant leaves only whole ones to be found.
+and renamed, so that a run killed at any instant leaves only whole ones to be found. Training goes
+on meanwhile.
 """
 
+import copy
 import json
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,47 @@ def save(folder: Path, tensors: dict[str, Tensors], state: dict[str, Any]) -> No
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     sync(folder.parent)
+
+
+class Writer:
+    """Writes checkpoints beside the training, one at a time, from copies in memory."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
+
+    def save(
+        self,
+        folder: Path,
+        tensors: dict[str, Tensors],
+        state: dict[str, Any],
+        keep: int,
+        spare: set[str],
+    ) -> None:
+        """`save`, then `prune` its siblings: returns as soon as everything is copied.
+
+        Waits for the checkpoint before; raises what writing that has raised.
+        """
+        self.wait()
+        copies = {
+            name: {key: value.detach().to("cpu", copy=True) for key, value in values.items()}
+            for name, values in tensors.items()
+        }
+        arguments = (folder, copies, copy.deepcopy(state), keep, set(spare))
+        self._writing = self._thread.submit(_save_and_prune, *arguments)
+
+    def wait(self) -> None:
+        """Until the last checkpoint is there; raises what writing it has raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+
+def _save_and_prune(
+    folder: Path, tensors: dict[str, Tensors], state: dict[str, Any], keep: int, spare: set[str]
+) -> None:
+    save(folder, tensors, state)
+    prune(folder.parent, keep, spare)
 
 
 def _read(folder: Path) -> Found | None:

@@ -42,6 +42,7 @@ class Run:
         self.resumed = resumed
         self.record = Record(config)
         self.updaters: dict[str, Updater] = {}
+        self.checkpoints = checkpoint.Writer()
 
         self.data = find_data(config)
         torch.manual_seed(config.run.seed)
@@ -109,13 +110,16 @@ class Run:
             watching.begin()
             if not self.record.images:
                 self.save_checkpoint()  # a place to go back to
+                self.checkpoints.wait()  # before the loader forks
         start_epoch = self.record.images // (batches * stage.batch)
         try:
             learner.fit_stage(epochs, stage, start_epoch)
         finally:
             track.close()
+            self.checkpoints.wait()
         if watching:
             self._end_watched(watching)
+        distributed.barrier()  # what follows may read the checkpoints
 
     def _watch(self, scheduled: Scheduled) -> StageWatch | None:
         stage = scheduled.stage
@@ -144,6 +148,7 @@ class Run:
         self.networks.share()
         record.stage_ended = True
         self.save_checkpoint()
+        self.checkpoints.wait()
 
     def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
         """The stage's learner over epochs of `batches`, with fresh optimisers."""
@@ -190,7 +195,7 @@ class Run:
             updater.load_state(self.resumed.state["scalers"][name])
 
     def save_checkpoint(self) -> None:
-        """Write a checkpoint and drop old ones; every rank waits until it is there."""
+        """Have the first rank write a checkpoint and drop old ones, beside the training."""
         self.networks.share(buffers_only=True)
         if distributed.rank() == 0:
             record = self.record
@@ -203,10 +208,9 @@ class Run:
                 "scalers": {name: updater.state() for name, updater in self.updaters.items()},
             }
             folder = self.folder / "checkpoints" / record.checkpoint_name
-            checkpoint.save(folder, {**self.networks.tensors(), "optimizers": optimizers}, state)
-            checkpoint.prune(folder.parent, self.config.run.keep, record.spared)
+            tensors = {**self.networks.tensors(), "optimizers": optimizers}
+            self.checkpoints.save(folder, tensors, state, self.config.run.keep, record.spared)
             record.last_checkpoint = folder
-        distributed.barrier()
 
     def finish(self) -> Path:
         """Export the EMA generator and write the report; returns the model file's path."""
