@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gan_color.bench import Row
-from gan_color.bench.alone import alone, high_water
+from gan_color.bench.alone import alone, forget_high_water, high_water
 from gan_color.data.samples import photographs
 from gan_color.device import choose_device
 from gan_color.enlarge import bicubic, fit
@@ -55,6 +55,7 @@ def _measure(
     small = Image.open(photographs()["china"])
     way(np.asarray(small), place)()  # libraries are loaded and warm
     work = way(np.asarray(small.resize(size, Image.Resampling.BILINEAR)), place)
+    forget_high_water()  # that of making the picture
     before = high_water()
     seconds = []
     for _ in range(repeats):
