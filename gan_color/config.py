@@ -199,6 +199,7 @@ class Config(Strict):
                 and not stage.own
                 and stage.perceptual is None
                 and not stage.psnr
+                and not stage.color_difference
                 and not stage.colorfulness
             ):
                 raise ValueError(

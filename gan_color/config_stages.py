@@ -119,6 +119,7 @@ class _GeneratorStage(_Stage):
     perceptual: PerceptualConfig | None = None
     colorfulness: Weight = Field(0.0, description="weight of the colourfulness loss")
     psnr: Weight = Field(0.0, description="weight of the PSNR loss")
+    color_difference: Weight = Field(0.0, description="weight of the mean CIE94 difference")
     own: Weight = Field(1.0, description="weight of the model's own losses in this stage")
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_color.errors import GanColorError
-from gan_color.lab import lab_to_rgb, unscale
+from gan_color.lab import AB_SCALE, lab_to_rgb, unscale
 
 Objective = Literal["lsgan", "hinge", "vanilla"]
 PixelKind = Literal["l1", "huber", "l2"]
@@ -123,6 +123,22 @@ def psnr_loss(rgb: Tensor, truth: Tensor) -> Tensor:
     """
     error = (rgb - truth).square().flatten(1).mean(dim=1)
     return (error + PSNR_FLOOR).log().mean()
+
+
+def color_difference_loss(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Mean CIE94 colour difference of ab [B, 2, H, W] (-1..1) from the truth, at equal lightness.
+
+    CIE 116-1995, with its graphic arts constants: an error counts less the more chroma the truth
+    has. Unlike squared errors in RGB it minds a tint on what is neutral. A difference of 1 is about
+    as much as an eye can tell.
+    """
+    found, wanted = AB_SCALE * prediction.float(), AB_SCALE * truth.float()
+    chroma = (found.square().sum(dim=1) + 1e-4).sqrt()  # 1e-4 keeps neutral differentiable
+    reference = (wanted.square().sum(dim=1) + 1e-4).sqrt()
+    by_chroma = (chroma - reference).square()
+    by_hue = ((found - wanted).square().sum(dim=1) - by_chroma).clamp(min=0)
+    scaled = by_chroma / (1 + 0.045 * reference) ** 2 + by_hue / (1 + 0.015 * reference) ** 2
+    return (scaled + 1e-4).sqrt().mean()
 
 
 def colorfulness(rgb: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from skimage.color import deltaE_ciede94
 from torch import nn
 
 from gan_color import losses
@@ -130,6 +131,28 @@ def test_colorfulness_loss_pulls_a_dull_picture_towards_colour():
     grey.requires_grad_()
     losses.colorfulness_loss(grey, vivid).backward()
     assert grey.grad.isfinite().all()
+
+
+def test_color_difference_is_scikit_images_cie94_at_equal_lightness():
+    rng = np.random.default_rng(0)
+    found, truth = rng.uniform(-60, 60, (2, 1, 2, 8, 8)).astype(np.float32)
+    lab = [
+        np.concatenate((np.full((8, 8, 1), 50.0), x[0].transpose(1, 2, 0)), -1)
+        for x in (truth, found)
+    ]
+    loss = losses.color_difference_loss(
+        torch.from_numpy(found) / 110, torch.from_numpy(truth) / 110
+    )
+    assert float(loss) == pytest.approx(deltaE_ciede94(*lab).mean(), rel=1e-3)
+
+
+def test_color_difference_has_finite_gradients_on_neutral_colours():
+    grey = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    losses.color_difference_loss(grey, torch.zeros(1, 2, 4, 4)).backward()
+    assert grey.grad.abs().max() == 0
+    losses.color_difference_loss(grey, torch.full((1, 2, 4, 4), 0.1)).backward()
+    assert grey.grad.isfinite().all()
+    assert (grey.grad < 0).all()
 
 
 def test_more_colour_than_the_truth_has_is_not_rewarded():

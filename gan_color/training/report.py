@@ -13,6 +13,7 @@ from gan_color.training.csv_log import CsvLog
 CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
     ("PSNR loss", ("psnr_loss",)),
+    ("colour difference", ("color_difference_loss",)),
     ("discriminators", ("discriminator", "accuracy_0", "accuracy_1", "accuracy_2")),
     ("PSNR (dB), validation", ("psnr",)),
     ("colourfulness, validation", ("colorfulness", "colorfulness_truth")),

@@ -85,14 +85,15 @@ def _terms(
     channels_last: bool,
     random_judge: bool,
 ) -> ImageTerms:
+    weights = stage.colorfulness, stage.psnr, stage.color_difference
     if stage.perceptual is None:
-        return ImageTerms(colorfulness_weight=stage.colorfulness, psnr_weight=stage.psnr)
+        return ImageTerms(None, 0.0, *weights)
     loss = create_perceptual(stage.perceptual, random_judge)
     if not random_judge:  # fake tensors cannot be moved
         loss = loss.to(precision.device)
         if channels_last:
             loss = loss.to(memory_format=torch.channels_last)
-    return ImageTerms(loss, stage.perceptual.weight, stage.colorfulness, stage.psnr)
+    return ImageTerms(loss, stage.perceptual.weight, *weights)
 
 
 def build_step(

@@ -5,6 +5,7 @@ from torch import Tensor
 from gan_color.losses import (
     Objective,
     PerceptualLoss,
+    color_difference_loss,
     colorfulness_loss,
     discriminator_accuracy,
     psnr_loss,
@@ -24,14 +25,19 @@ class ImageTerms:
         perceptual_weight: float = 0.0,
         colorfulness_weight: float = 0.0,
         psnr_weight: float = 0.0,
+        difference_weight: float = 0.0,
     ) -> None:
         self.perceptual = perceptual
         self.perceptual_weight = perceptual_weight
         self.colorfulness_weight = colorfulness_weight
         self.psnr_weight = psnr_weight
+        self.difference_weight = difference_weight
 
     def __call__(self, ab: Tensor, batch: Batch) -> Losses:
         losses: Losses = {}
+        if self.difference_weight:
+            difference = color_difference_loss(ab, batch.ab)
+            losses["color_difference_loss"] = self.difference_weight * difference
         if self.perceptual is None and not self.colorfulness_weight and not self.psnr_weight:
             return losses
         picture, truth = to_rgb(batch.L, ab), to_rgb(batch.L, batch.ab)
