@@ -60,6 +60,16 @@ def save_half(source: Path, target: Path, record: dict[str, Any] | None = None) 
     return worst
 
 
+def save_calibrated(
+    source: Path, target: Path, threshold: float, gain: float, record: dict[str, Any]
+) -> None:
+    """Write a model file anew with these options; `record` becomes its record's "calibration"."""
+    header = read_header(source)
+    header["options"] = header["options"] | {"threshold": threshold, "gain": gain}
+    header["record"] = header["record"] | {"calibration": record}
+    _save(target, load_file(source), header)
+
+
 def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")

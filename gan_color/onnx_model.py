@@ -39,8 +39,7 @@ class _Whole(nn.Module):
         self.model = model
 
     def forward(self, L: Tensor) -> Tensor:
-        ab: Tensor = self.model.decode(self.model(L))
-        return ab.clamp(-1, 1)
+        return self.model.answer(L)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ DEFAULT = "gan-color-small"
 MODELS = {
     DEFAULT: Shipped(
         "gan-color-small.safetensors",
-        12_806_866,
-        "604edfe9e7854b9e96666ac3e0f9890eb69c89a604259382ff67ca461a4ebbe7",
+        12_807_418,
+        "b1f8085398b140ae1b6bf72f4cfb4900a43fca8e76485f2363fa7f2c008f8402",
     )
 }
 

@@ -18,6 +18,7 @@ from gan_color.cli import (  # noqa: F401
     runs,
     evaluate,
     compare,
+    calibrate,
     export,
     models,
     plan,

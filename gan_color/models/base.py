@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gan_color.errors import GanColorError
-from gan_color.lab import rgb8_to_float, rgb_to_lab, scale
+from gan_color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,24 @@ class ModelOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    # Applied by colorize() and in ONNX files; losses do not see them.
+    threshold: float = Field(0.0, ge=0, description="chroma (a*, b*) of which half is kept; 0: all")
+    gain: float = Field(1.0, gt=0, description="factor of chroma; `calibrate` fits both")
+
     def for_inference(self) -> "ModelOptions":
         """The same options without whatever only a first training needs (pretrained weights)."""
         return self
+
+
+def shrink(ab: Tensor, threshold: float, gain: float) -> Tensor:
+    """ab [B, 2, H, W] in -1..1 with its chroma c times gain c^2 / (c^2 + threshold^2), clipped.
+
+    `threshold` is in units of a* and b*. See gan_color.calibration.
+    """
+    if threshold:
+        square = ab.square().sum(dim=1, keepdim=True)
+        ab = ab * (square / (square + (threshold / AB_SCALE) ** 2))
+    return (gain * ab).clamp(-1, 1)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
@@ -149,20 +164,27 @@ class Colorizer(nn.Module):
         """What `freeze_encoder` holds still. Empty where nothing was pretrained."""
         return []
 
+    def answer(self, L: Tensor) -> Tensor:
+        """ab [B, 2, H, W] in -1..1 for L [B, 1, H, W] whose sides `stride` divides, calibrated."""
+        ab = self.decode(self(L)).float()
+        return shrink(ab, self.options.threshold, self.options.gain)
+
     @torch.no_grad()
-    def colorize(self, L: Tensor) -> Tensor:
+    def colorize(self, L: Tensor, *, calibrated: bool = True) -> Tensor:
         """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size, in evaluation mode.
 
         Pads by edge replication to `stride` and crops back; leaves the training mode as it was.
+        Not `calibrated`, the options `threshold` and `gain` are left out.
         """
         was_training = self.training
         self.eval()
         try:
             height, width = L.shape[-2:]
-            ab = self.decode(self(pad_to_multiple(L, self.stride)))
+            padded = pad_to_multiple(L, self.stride)
+            ab = self.answer(padded) if calibrated else self.decode(self(padded)).float()
         finally:
             self.train(was_training)
-        return ab[..., :height, :width].float().clamp(-1, 1)
+        return ab[..., :height, :width].clamp(-1, 1)
 
     def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
         """What each picture of L [B, 1, H, W] shows: {name: probability}, likeliest first.

@@ -1,0 +1,54 @@
+"""gan-color calibrate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_color.cli.app import DeviceOption, app
+from gan_color.errors import GanColorError
+from gan_color.shipped import find_model
+
+
+@app.command()
+def calibrate(
+    model: Annotated[
+        Path, typer.Argument(parser=find_model, help="A model.safetensors file, or a name.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
+    data: Annotated[
+        Path, typer.Option("--data", "-d", help="Colour photographs that no training saw.")
+    ],
+    pictures: Annotated[int, typer.Option(help="Of them, evenly chosen.", min=1)] = 128,
+    size: Annotated[int, typer.Option(help="Side of their centre squares.", min=16)] = 256,
+    colorfulness: Annotated[
+        float | None, typer.Option(help="Share of the truth's; as it was, if not given.", min=0.01)
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Of chroma (a*, b*); fitted, if not given.", min=0)
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Keep a trained model from tinting what is neutral: fit a threshold and a gain of chroma.
+
+    gan-color calibrate runs/demo/model.safetensors -o calibrated.safetensors --data DIR
+    """
+    from gan_color.calibration import calibrate as fit
+    from gan_color.data.images import find_images, spread
+    from gan_color.device import choose_device
+    from gan_color.export import load_model, save_calibrated
+
+    if output.exists() and output.samefile(model):
+        raise GanColorError(f"calibrate: {output} is the model itself, expected another place")
+    chosen = spread(find_images(data), pictures)
+    loaded = load_model(model).to(choose_device(device))
+    found = fit(loaded, chosen, size, colorfulness, threshold)
+    record = {"pictures": len(chosen), "size": size, "threshold": found.threshold}
+    save_calibrated(model, output, found.threshold, found.gain, record | {"gain": found.gain})
+    typer.echo(f"threshold {found.threshold:g}, gain {found.gain:g}")
+    for name, figures in (("before", found.before), ("after", found.after)):
+        typer.echo(
+            f"{name}: PSNR {figures.psnr:.2f} dB, mean CIEDE2000 {figures.delta_e2000:.2f}, "
+            f"{figures.colorfulness:.0%} of the truth's colourfulness"
+        )
+    typer.echo(f"{output}: fitted on {len(chosen)} pictures; judge it on others")
