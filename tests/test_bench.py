@@ -60,7 +60,7 @@ def test_every_option_is_measured_against_the_defaults(monkeypatch):
     asked = []
 
     def alone(function, *arguments):
-        if function is means.measure_step:
+        if function is means.measure_update:
             entry = arguments[0]
             run = entry.config.run
             asked.append((entry.precision, run.channels_last, run.recompute, run.compile))

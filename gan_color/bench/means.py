@@ -7,7 +7,7 @@ import torch
 from gan_color.bench import Row
 from gan_color.bench.alone import alone
 from gan_color.bench.contenders import Contender
-from gan_color.bench.step import measure_step, times
+from gan_color.bench.step import measure_update, times
 from gan_color.config import parse
 from gan_color.training.networks import Networks
 
@@ -55,7 +55,7 @@ def _measure(
         content = entry.config.model_dump(mode="json")
         content["run"] |= change
         changed = entry._replace(config=parse(content), precision=precision)
-        measured[key] = alone(measure_step, changed, device, repeats)
+        measured[key] = alone(measure_update, changed, device, repeats)
     return measured[key]
 
 

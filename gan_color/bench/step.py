@@ -62,31 +62,38 @@ def build(entry: Contender, place: torch.device) -> Built:
     return Built(partial(step, data), networks, updaters, precision)
 
 
-def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
-    """Time of a whole adversarial step (generator and discriminators) with random weights.
-
-    `seconds` is a median; `peak_mib` is this process' (CPU) or what CUDA allocated; GFLOP are those
-    of convolutions and matrix products, forward and backward, counted.
+def measure_update(entry: Contender, device: str, repeats: int = 5) -> Row:
+    """Median seconds of a whole adversarial step with random weights, after one that is not timed
+    (compiling belongs to that), and `peak_mib`: this process' (CPU) or what CUDA allocated.
     """
     place = torch.device(device)
-    step, _, _, precision = build(entry, place)
-    rate = _matrix_rate(place, _DTYPES[precision.kind])
-    stage = entry.config.stages[0]
+    update = build(entry, place).update
+    update()
+    seconds = statistics.median(times(update, place, repeats))
+    return {"seconds": round(seconds, 4), "peak_mib": round(_peak_memory(place))}
+
+
+def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
+    """`measure_update`, and what the device achieves: GFLOP of convolutions and matrix products,
+    forward and backward, counted; beside the rate of one large product.
+    """
+    place = torch.device(device)
+    measured = measure_update(entry, device, repeats)
+    update, _, _, precision = build(entry, place)
     counter = FlopCounterMode(display=False)
-    if entry.config.run.compile:
-        step()  # compiling is not counted
     with counter:
-        step()
-    seconds = statistics.median(times(step, place, repeats))
+        update()
+    rate = _matrix_rate(place, _DTYPES[precision.kind])
+    stage, seconds = entry.config.stages[0], measured["seconds"]
     gflop = counter.get_total_flops() / 1e9
     return {
         "step": entry.name,
         "precision": precision.kind,
         "size": stage.size,
         "batch": stage.batch,
-        "seconds": round(seconds, 4),
+        "seconds": seconds,
         "images_per_second": round(stage.batch / seconds, 2),
-        "peak_mib": round(_peak_memory(place)),
+        "peak_mib": measured["peak_mib"],
         "gflop_per_image": round(gflop / stage.batch, 1),
         "gflops": round(gflop / seconds, 1),
         "matrix_gflops": round(rate, 1),
