@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,6 +37,14 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
                     kill()
 
             run.Record.log = log
+            # Checkpoints are written beside the training: the one before must be there by then.
+            save = checkpoint.Writer.save
+
+            def save_and_wait(self: checkpoint.Writer, *arguments: Any) -> None:
+                save(self, *arguments)
+                self.wait()
+
+            checkpoint.Writer.save = save_and_wait
         else:
             calls = iter(range(number))
 
