@@ -95,13 +95,12 @@ class _Answers:
 
     def gain_for(self, threshold: float, colorfulness: float) -> float:
         low, high = GAINS
-        for bound, fits in ((low, lambda x: x <= colorfulness), (high, lambda x: x > colorfulness)):
-            share = self.share(self.pictures(threshold, bound))
-            if not fits(share):
-                raise GanColorError(
-                    f"calibrate: with a gain of {bound} found {share:.0%} of the truth's "
-                    f"colourfulness, expected one that gives {colorfulness:.0%}"
-                )
+        least, most = (self.share(self.pictures(threshold, gain)) for gain in GAINS)
+        if not least <= colorfulness <= most:
+            raise GanColorError(
+                f"calibrate: colorfulness: found {colorfulness:.0%} of the truth's, expected "
+                f"{least:.0%} to {most:.0%}, which gains of {low} to {high} give"
+            )
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             if self.share(self.pictures(threshold, middle)) > colorfulness:

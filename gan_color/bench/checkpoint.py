@@ -23,10 +23,9 @@ def bench_checkpoint(entry: Contender, device: str, repeats: int) -> list[Row]:
     place = torch.device(device)
     built = build(entry, place)
     seconds = statistics.median(times(built.update, place, repeats + 1)[1:])
-    optimizers: checkpoint.Tensors = {}
-    for name, updater in built.updaters.items():
-        optimizers |= checkpoint.optimizer_tensors(updater.optimizer, name)
-    tensors = {**built.networks.tensors(), "optimizers": optimizers}
+    optimizers = {name: updater.optimizer for name, updater in built.updaters.items()}
+    moments = checkpoint.optimizer_tensors(optimizers)
+    tensors = {**built.networks.tensors(), "optimizers": moments}
     state = {"stage_index": 0, "images": 0}
     waiting, writing = [], []
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ on meanwhile.
 import copy
 import json
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,10 +143,11 @@ def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:
                 shutil.rmtree(old.folder)
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> Tensors:
-    """An optimiser's tensors by "prefix.parameter.name"; everything Adam keeps is a tensor."""
+def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> Tensors:
+    """Optimisers' tensors by "owner.parameter.name"; everything Adam keeps is a tensor."""
     return {
-        f"{prefix}.{index}.{name}": value
+        f"{owner}.{index}.{name}": value
+        for owner, optimizer in optimizers.items()
         for index, entries in optimizer.state_dict()["state"].items()
         for name, value in entries.items()
     }

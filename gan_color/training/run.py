@@ -199,16 +199,15 @@ class Run:
         self.networks.share(buffers_only=True)
         if distributed.rank() == 0:
             record = self.record
-            optimizers: checkpoint.Tensors = {}
-            for name, updater in self.updaters.items():
-                optimizers |= checkpoint.optimizer_tensors(updater.optimizer, name)
+            optimizers = {name: updater.optimizer for name, updater in self.updaters.items()}
             state = {
                 **record.state(),
                 "average_images": self.networks.average.images,
                 "scalers": {name: updater.state() for name, updater in self.updaters.items()},
             }
             folder = self.folder / "checkpoints" / record.checkpoint_name
-            tensors = {**self.networks.tensors(), "optimizers": optimizers}
+            moments = checkpoint.optimizer_tensors(optimizers)
+            tensors = {**self.networks.tensors(), "optimizers": moments}
             self.checkpoints.save(folder, tensors, state, self.config.run.keep, record.spared)
             record.last_checkpoint = folder
 
