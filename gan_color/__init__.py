@@ -8,18 +8,19 @@
 Importing this package imports nothing heavy.
 """
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from gan_color.shipped import DEFAULT, find_model
+from gan_color.hub.pretrained import DEFAULT, find_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from gan_color.pipeline import ChromaModel
+    from gan_color.inference.pipeline import ChromaModel
 
-__version__ = "0.1.0"
+__version__ = version("gan-color")
 __all__ = ["colorize", "load"]
 
 _loaded: "list[ChromaModel]" = []  # at most one: what `load` gave last
@@ -32,7 +33,7 @@ def load(path: str | Path = DEFAULT, device: str = "cpu") -> "ChromaModel":
     `device` is auto, cpu, cuda, cuda:1 or mps. Raises gan_color.errors.GanColorError for a file
     that is no model and a device that cannot be used here.
     """
-    from gan_color.backends import load_backend
+    from gan_color.inference.backends import load_backend
 
     _loaded[:] = [load_backend(find_model(path), device)]
     return _loaded[0]
@@ -65,13 +66,14 @@ def colorize(
     as a PIL image of the same size. `model` is what `load` gave; without it, the last one loaded,
     or the shipped one where none was.
     `render` is the shorter side, in pixels, at which the model works; further `options` are
-    those of gan_color.pipeline.ColorizeOptions: saturation, strength, consensus, precision.
+    those of gan_color.inference.pipeline.ColorizeOptions: saturation, strength, consensus,
+    precision.
     Raises gan_color.errors.GanColorError for a photo that cannot be read.
     """
     import numpy as np
 
-    from gan_color.pictures import read
-    from gan_color.pipeline import ColorizeOptions, colorize_picture
+    from gan_color.images.decode import read
+    from gan_color.inference.pipeline import ColorizeOptions, colorize_picture
 
     if model is None and not _loaded:
         load()

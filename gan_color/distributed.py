@@ -1,16 +1,32 @@
-"""Several processes on one job, started by torchrun. Without it, everything here does nothing.
-
-Gradients are averaged by hand after each backward pass instead of through
-DistributedDataParallel: a step runs the discriminators three times and freezes them for one of
-the passes, which that wrapper's bookkeeping does not survive.
-"""
+"""Which device to compute on."""
 
 import os
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from gan_color.errors import GanColorError
+
+T = TypeVar("T")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is this process' GPU where there is one, else the CPU.
+
+    Raises GanColorError for a device that cannot be used here.
+    """
+    if name == "auto":
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # torchrun numbers its processes
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise GanColorError(f"device: {name!r} cannot be used here: {reason}") from None
 
 
 def start(device: torch.device) -> None:
@@ -83,6 +99,15 @@ def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
         tensors += [p.data for p in module.parameters()]
     for tensor in tensors:
         dist.broadcast(tensor, src=0)
+
+
+def broadcast_object(value: T) -> T:
+    """The first rank's value, on every rank."""
+    if ranks() > 1:
+        values = [value]
+        dist.broadcast_object_list(values, src=0)
+        value = values[0]
+    return value
 
 
 def barrier() -> None:

@@ -1,4 +1,4 @@
-"""python -m scrapers collect | urls | clean | split | resize | pack | bench."""
+"""python -m scrapers collect | urls | clean | split | resize | pack."""
 
 import sys
 

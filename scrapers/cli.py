@@ -81,9 +81,9 @@ def collect(
     allow_address: Private = None,
 ) -> None:
     """Fetch what a recipe describes. Kill it whenever you like; the same command goes on."""
-    from scrapers import collect as collecting
-    from scrapers.collect import label
-    from scrapers.listing import preview
+    from scrapers.collect import collector as collecting
+    from scrapers.collect.url_list import preview
+    from scrapers.sources import label
 
     wanted = _recipe(recipe, contact, limit)
     folder = output or recipe.parent / wanted.name
@@ -126,7 +126,7 @@ def urls(
     allow_address: Private = None,
 ) -> None:
     """Write addresses with licence columns for img2dataset, and print its command."""
-    from scrapers.listing import command, write_urls
+    from scrapers.collect.url_list import command, write_urls
 
     count, errors = write_urls(_recipe(recipe, contact, limit), output, allow_address or ())
     for name, error in errors.items():
@@ -150,10 +150,10 @@ def clean(
     report: Annotated[bool, typer.Option(help="write report.html, for the eye to overrule")] = True,
 ) -> None:
     """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
-    from scrapers import clean as cleaning
-    from scrapers import quarantine
     from scrapers.checks.rules import Rules
-    from scrapers.recipe import parse, read_yaml
+    from scrapers.clean import quarantine
+    from scrapers.clean import run as cleaning
+    from scrapers.options import parse, read_yaml
 
     if undo:
         console.print(f"{folder}: {quarantine.undo(folder):,} files brought back", markup=False)
@@ -183,9 +183,9 @@ def split(
     test: Annotated[float, typer.Option(help="share to test on")] = 0.0,
 ) -> None:
     """Move pictures to images/train, images/val, images/test; what belongs together stays so."""
-    from scrapers import prepare
+    from scrapers.export import split
 
-    for name, count in sorted(prepare.split(folder, val, test).items()):
+    for name, count in sorted(split.split(folder, val, test).items()):
         console.print(f"{folder}/images/{name}: {count:,} pictures", markup=False)
 
 
@@ -196,12 +196,12 @@ def resize(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_288")] = None,
 ) -> None:
     """Write a second dataset whose pictures are no larger than they need be; never enlarges."""
-    from scrapers import prepare
+    from scrapers.export import resize
 
     target = output or folder.with_name(f"{folder.name}_{short_side}")
     with progress() as bars:
         task = bars.add_task("resize", total=None)
-        prepare.resize(folder, target, short_side, lambda n: bars.update(task, advance=n))
+        resize.resize(folder, target, short_side, lambda n: bars.update(task, advance=n))
     console.print(f"{target}", markup=False)
 
 
@@ -212,21 +212,8 @@ def pack(
     per_shard: Annotated[int, typer.Option(min=1, help="pictures in a tar")] = 1000,
 ) -> None:
     """Write WebDataset tars, which the trainer's data.folders takes too."""
-    from scrapers import pack as packing
+    from scrapers.export import webdataset as packing
 
     target = output or folder.with_name(f"{folder.name}_shards")
     count = packing.pack(folder, target, per_shard)
     console.print(f"{target}: {count:,} tars", markup=False)
-
-
-@app.command()
-def bench(
-    what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
-    pictures: Annotated[int, typer.Option(min=0, help="how many; 0: the usual")] = 0,
-    folder: Annotated[Path | None, typer.Option(help="real pictures, or labelled ones")] = None,
-    labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
-) -> None:
-    """Measure: pictures a second, or verdicts against labels."""
-    from scrapers import bench as benching
-
-    typer.echo(benching.run(what, pictures, folder, labels))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from scrapers.licences import Licence
+from scrapers.licenses import Licence
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ import subprocess
 import tomllib
 
 import yaml
-from conftest import REPOSITORY
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from tests.helpers.runs import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 LOCK = (REPOSITORY / "requirements.lock").read_text()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import REPOSITORY, save_demo_model
 from jupyter_client import KernelManager
 from nbclient import NotebookClient
+
+from tests.helpers.runs import REPOSITORY, save_demo_model
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 # What shows that a notebook did its work: words in its outputs, files it leaves.

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, save_demo_model
 from PIL import Image
-from test_video import make_film
 
 from gan_color.cli import main
 from gan_color.data import samples
+from tests.helpers.runs import REPOSITORY, save_demo_model
+from tests.helpers.videos import make_film
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -73,7 +73,7 @@ def test_every_link_leads_somewhere():
 
 
 def test_the_tables_of_models_are_what_the_command_prints():
-    from gan_color.inspection import describe_models
+    from gan_color.models.summary import describe_models
     from gan_color.models.unet import PRESETS
 
     for row in describe_models():

@@ -12,20 +12,21 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import REPOSITORY
 from PIL import Image
 from safetensors.torch import load_file
 
 import gan_color
-from gan_color.config import load
+from gan_color.config.schema import load
 from gan_color.data import samples
-from gan_color.export import load_model, read_header
-from gan_color.training import run
-from gan_color.training.csv_log import CsvLog
+from gan_color.hub.model_file import load_model, read_header
+from gan_color.training import trainer
+from gan_color.training.loggers.csv_log import CsvLog
 from gan_color.training.runs import summarise
-from scrapers import manifest, quarantine
+from scrapers import manifest
 from scrapers.checks.rules import Rules
-from scrapers.clean import clean
+from scrapers.clean import quarantine
+from scrapers.clean.run import clean
+from tests.helpers.runs import REPOSITORY
 
 V0 = Path(__file__).parent / "fixtures" / "v0"
 CONFIGS = sorted(path.name for path in (V0 / "configs").glob("*.yml"))
@@ -126,7 +127,7 @@ def test_a_killed_run_goes_on_and_ends_bit_identical(
         f"data.valid=[{json.dumps(str(valid))}]",
         f"stages.gan.inflection.space.weights={json.dumps(str(V0 / 'space.safetensors'))}",
     )
-    path = run.train(run.resume_config(folder, overrides), resume=True)
+    path = trainer.train(trainer.resume_config(folder, overrides), resume=True)
     assert path == folder / "model.safetensors"
     rows, expected_rows = (CsvLog(f / "log.csv").rows() for f in (folder, V0 / "finished"))
     for row in rows + expected_rows:

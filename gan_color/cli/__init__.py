@@ -3,50 +3,40 @@
 A mistake is one line on standard error and exit code 2.
 """
 
-import sys
-from typing import Any
+from collections.abc import Callable
 
-import typer
+from gan_color.cli.app import run_commands
+from gan_color.cli.calibrate import calibrate
+from gan_color.cli.colorize import colorize, video
+from gan_color.cli.compare import compare
+from gan_color.cli.demo import demo
+from gan_color.cli.evaluate import evaluate
+from gan_color.cli.export import export
+from gan_color.cli.models import models
+from gan_color.cli.plan import plan
+from gan_color.cli.runs import compare_runs, runs
+from gan_color.cli.serve import serve
+from gan_color.cli.train import lr_find, train
 
-# They register themselves, in the order --help lists them.
-# isort: off
-from gan_color.cli import (  # noqa: F401
+# In the order that --help lists them.
+COMMANDS: list[Callable[..., None]] = [
     demo,
     colorize,
+    video,
     serve,
     train,
+    lr_find,
     runs,
+    compare_runs,
     evaluate,
     compare,
     calibrate,
     export,
     models,
     plan,
-    bench,
-)
-
-# isort: on
-from gan_color.cli.app import app
-from gan_color.errors import GanColorError
-
-# typer carries a private copy of click; this is its base of all usage errors.
-_UsageError: Any = typer.BadParameter.__mro__[2]
+]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; every mistake of the user's ends as one line and exit code 2."""
-    try:
-        code = app(args=arguments, prog_name="gan-color", standalone_mode=False)
-    except GanColorError as error:
-        sys.exit(_fail(str(error)))
-    except _UsageError as error:
-        sys.exit(_fail(error.format_message()))
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("gan-color: interrupted\n")
-        sys.exit(130)
-    sys.exit(code or 0)
-
-
-def _fail(message: str) -> int:
-    sys.stderr.write(f"gan-color: {' '.join(message.split())}\n")
-    return 2
+    """Run the command line."""
+    run_commands("gan-color", "Train, run and compare photo colorizers.", COMMANDS, arguments)

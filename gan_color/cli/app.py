@@ -1,18 +1,13 @@
-"""The application that commands register with, and the options they share."""
+"""The options that commands share, and how a command line runs."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(
-    name="gan-color",
-    help="Train, run and compare photo colorizers.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+from gan_color.errors import GanColorError
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="The run's YAML file.")]
 SetOption = Annotated[
@@ -20,3 +15,40 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. stages.gan.lr=1e-5."),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
+
+# typer carries a private copy of click; this is its base of all usage errors.
+_UsageError: Any = typer.BadParameter.__mro__[2]
+
+
+def run_commands(
+    name: str, help_text: str, commands: list[Callable[..., None]], arguments: list[str] | None
+) -> None:
+    """Run the command that the arguments name, and exit; a user's mistake is one line and code 2.
+
+    A command is called like its function, with dashes.
+    """
+    app = typer.Typer(
+        name=name,
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for command in commands:
+        app.command()(command)
+    try:
+        code = app(args=arguments, prog_name=name, standalone_mode=False)
+    except GanColorError as error:
+        sys.exit(_fail(name, str(error)))
+    except _UsageError as error:
+        sys.exit(_fail(name, error.format_message()))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write(f"{name}: interrupted\n")
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _fail(name: str, message: str) -> int:
+    sys.stderr.write(f"{name}: {' '.join(message.split())}\n")
+    return 2

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, app
+from gan_color.cli.app import DeviceOption
 from gan_color.errors import GanColorError
-from gan_color.shipped import find_model
+from gan_color.hub.pretrained import find_model
 
 
-@app.command()
 def calibrate(
     model: Annotated[
         Path, typer.Argument(parser=find_model, help="A model.safetensors file, or a name.")
@@ -33,10 +32,10 @@ def calibrate(
 
     gan-color calibrate runs/demo/model.safetensors -o calibrated.safetensors --data DIR
     """
-    from gan_color.calibration import calibrate as fit
-    from gan_color.data.images import find_images, spread
-    from gan_color.device import choose_device
-    from gan_color.export import load_model, save_calibrated
+    from gan_color.distributed import choose_device
+    from gan_color.evaluation.calibration import calibrate as fit
+    from gan_color.hub.model_file import load_model, save_calibrated
+    from gan_color.images.files import find_images, spread
 
     if output.exists() and output.samefile(model):
         raise GanColorError(f"calibrate: {output} is the model itself, expected another place")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, app
-from gan_color.shipped import DEFAULT, find_model
+from gan_color.cli.app import DeviceOption
+from gan_color.hub.pretrained import DEFAULT, find_model
 
 ModelOption = Annotated[
     Path,
@@ -29,7 +29,6 @@ NoteOption = Annotated[
 SCENES = 3  # named on the screen, likeliest first
 
 
-@app.command()
 def colorize(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A file, or a folder.")] = Path(
@@ -66,10 +65,10 @@ def colorize(
     """
     from rich.progress import track
 
-    from gan_color.backends import load_backend, provenance
     from gan_color.console import console
-    from gan_color.jobs import State, Work, colorize_jobs, is_single, plan_jobs
-    from gan_color.pipeline import ColorizeOptions
+    from gan_color.inference.backends import load_backend, provenance
+    from gan_color.inference.batch import State, Work, colorize_jobs, is_single, plan_jobs
+    from gan_color.inference.pipeline import ColorizeOptions
 
     options = ColorizeOptions(render, tuple(consensus or ()), saturation, strength, precision)
     jobs = plan_jobs(photos, output, kind and kind.upper())
@@ -102,7 +101,6 @@ def colorize(
         raise typer.Exit(2)
 
 
-@app.command()
 def video(
     source: Annotated[Path, typer.Argument(help="A film.")],
     target: Annotated[Path, typer.Argument(help="A .mp4, .mkv, .mov or .webm file.")],
@@ -126,10 +124,10 @@ def video(
     """
     from rich.progress import Progress
 
-    from gan_color.backends import load_backend, provenance
     from gan_color.console import console
-    from gan_color.pipeline import ColorizeOptions
-    from gan_color.video import Film, colorize_video
+    from gan_color.inference.backends import load_backend, provenance
+    from gan_color.inference.pipeline import ColorizeOptions
+    from gan_color.inference.video import Film, colorize_video
 
     options = ColorizeOptions(render, tuple(consensus or ()), saturation, strength, precision)
     colorizer = load_backend(model, device)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, app
-from gan_color.cli.judges import (
+from gan_color.cli.app import DeviceOption
+from gan_color.cli.metric_options import (
     OFF,
     AlexnetOption,
     FrechetArgsOption,
@@ -19,7 +19,6 @@ from gan_color.cli.judges import (
 )
 
 
-@app.command()
 def compare(
     models: Annotated[str, typer.Option(help="Model files or folders of runs: a,b,c.")],
     data: Annotated[Path, typer.Option("--data", "-d", help="A folder of colour photographs.")],
@@ -43,7 +42,7 @@ def compare(
     gan-color compare --models a.safetensors,b.safetensors --data val/ -o report.html \\
         --turing blind.html --shown 24
     """
-    from gan_color.device import choose_device
+    from gan_color.distributed import choose_device
     from gan_color.evaluation.comparison import compare as measure
     from gan_color.evaluation.comparison import model_files
     from gan_color.evaluation.protocols import Protocol

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, app
-from gan_color.cli.judges import (
+from gan_color.cli.app import DeviceOption
+from gan_color.cli.metric_options import (
     AlexnetOption,
     FrechetArgsOption,
     FrechetDropOption,
@@ -19,13 +19,12 @@ from gan_color.cli.judges import (
     find_judges,
 )
 from gan_color.errors import GanColorError
-from gan_color.shipped import find_model
+from gan_color.hub.pretrained import find_model
 
 if TYPE_CHECKING:
-    from gan_color.evaluation import Result
+    from gan_color.evaluation.evaluator import Result
 
 
-@app.command()
 def evaluate(
     data: Annotated[Path, typer.Option("--data", "-d", help="A folder of colour photographs.")],
     model: Annotated[
@@ -65,13 +64,13 @@ def evaluate(
     torchrun --nproc-per-node 4 -m gan_color evaluate --model a.safetensors --data val/ --json f
     """
     from gan_color import distributed
-    from gan_color.device import choose_device
-    from gan_color.evaluation import evaluate as measure
-    from gan_color.evaluation.answers import load_answers
-    from gan_color.evaluation.answers import reference as reference_answer
-    from gan_color.evaluation.page import write_page
+    from gan_color.atomic import write_text
+    from gan_color.distributed import choose_device
+    from gan_color.evaluation.evaluator import evaluate as measure
+    from gan_color.evaluation.predictors import load_answers
+    from gan_color.evaluation.predictors import reference as reference_answer
     from gan_color.evaluation.protocols import Protocol
-    from gan_color.files import write_text
+    from gan_color.evaluation.report import write_page
 
     place = choose_device(device)
     chosen = Protocol(protocol)
@@ -110,7 +109,7 @@ def _shaped(records: list[dict[str, object]], models: int) -> object:
 
 
 def _print(results: "list[Result]") -> None:
-    from gan_color.evaluation.page import ABSENT, ROWS, cell, reasons
+    from gan_color.evaluation.report import ABSENT, ROWS, cell, reasons
 
     first = results[0].figures
     for line in first["unreadable"]:

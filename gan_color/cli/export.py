@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import app
 from gan_color.errors import GanColorError
-from gan_color.shipped import find_model
+from gan_color.hub.pretrained import find_model
 
 
-@app.command()
 def export(
     model: Annotated[
         Path, typer.Argument(parser=find_model, help="A model.safetensors file, or a name.")
@@ -26,10 +24,10 @@ def export(
 
     gan-color export runs/demo/model.safetensors --onnx demo.onnx --card MODEL_CARD.md
     """
-    from gan_color.export import save_half
-    from gan_color.files import write_text
-    from gan_color.model_card import model_card
-    from gan_color.strict_yaml import read_yaml
+    from gan_color.atomic import write_text
+    from gan_color.config.yaml_file import read_yaml
+    from gan_color.hub.model_card import model_card
+    from gan_color.hub.model_file import save_half
 
     if record and not fp16:
         raise GanColorError("export: --record belongs to the file that --fp16 writes")
@@ -43,7 +41,7 @@ def export(
         worst = save_half(model, fp16, read_yaml(record) if record else None)
         notes.append(f"{fp16.name}: float16, weights off by {worst:.1e} of the largest at most")
     if onnx is not None:
-        from gan_color.onnx_model import export_onnx
+        from gan_color.inference.onnx_model import export_onnx
 
         for row in export_onnx(model, onnx):
             notes.append(

@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import app
 
-
-@app.command()
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
@@ -16,7 +13,7 @@ def models(
 
     gan-color models --json
     """
-    from gan_color.inspection import describe_models
+    from gan_color.models.summary import describe_models
 
     rows = describe_models()
     if as_json:

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from gan_color.cli.app import SetOption, app
+from gan_color.cli.app import SetOption
 
 
-@app.command()
 def plan(
     config: Annotated[Path, typer.Option("--config", "-c", help="The run's YAML file.")],
     overrides: SetOption = None,
@@ -26,13 +25,13 @@ def plan(
 
     gan-color plan --card 16GB --config configs/unet_small.yml --size 256
     """
-    from gan_color import planning
-    from gan_color.config import load
-    from gan_color.memory import parse_bytes
+    from gan_color.config.schema import load
+    from gan_color.config.units import parse_bytes
+    from gan_color.training.memory import planner
 
     memory = parse_bytes(card, "--card")
     parsed = load(config, tuple(overrides or ()))
-    rows = planning.plan_stages(parsed, memory, tuple(size or ()), precision)
+    rows = planner.plan_stages(parsed, memory, tuple(size or ()), precision)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

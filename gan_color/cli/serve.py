@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, app
+from gan_color.cli.app import DeviceOption
 from gan_color.errors import GanColorError
 
 
-@app.command()
 def serve(
     models: Annotated[
         Path | None,
@@ -35,7 +34,7 @@ def serve(
     gan-color serve --models runs --port 8000 --root-path /colour
     """
     try:
-        from gan_color.web.serve import serve as run
+        from gan_color.web.server import serve as run
     except ModuleNotFoundError as error:
         raise GanColorError(
             f"serve: found no package {error.name!r}; install the extra: pip install gan-color[web]"

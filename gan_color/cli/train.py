@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_color.cli.app import ConfigOption, SetOption, app
+from gan_color.cli.app import ConfigOption, SetOption
 from gan_color.errors import GanColorError
 
 AUTO = "auto"
 
 
-@app.command()
 def train(
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -31,8 +30,8 @@ def train(
     gan-color train --resume runs/unet_small
     torchrun --nproc-per-node 4 train_gan.py --config configs/unet_small.yml
     """
-    from gan_color.config import load
-    from gan_color.strict_yaml import overrides_of
+    from gan_color.config.schema import load
+    from gan_color.config.yaml_file import overrides_of
 
     if (config is None) == (resume is None):
         raise GanColorError("train: expected one of --config FILE and --resume FOLDER")
@@ -40,7 +39,7 @@ def train(
     if set_file is not None:
         settings = (*overrides_of(set_file), *settings)
     if resume is not None:
-        from gan_color.training.run import resume_config
+        from gan_color.training.trainer import resume_config
 
         parsed = resume_config(resume, settings)
     else:
@@ -49,10 +48,12 @@ def train(
         if parsed.run.name == AUTO:
             parsed = load(config, (*settings, f"run.name={_name(config)}"))
     if dry_run:
-        _print_plan(parsed)
+        from gan_color.training.memory.auto_batch import resolve_batches
+
+        _print_plan(resolve_batches(parsed))
         return
     from gan_color.console import console
-    from gan_color.training.run import train as train_run
+    from gan_color.training.trainer import train as train_run
 
     path = train_run(parsed, resume=resume is not None, overwrite=overwrite)
     console.print(f"model: {path}\nreport: {parsed.folder / 'report.html'}")
@@ -73,18 +74,17 @@ def _name(config: Path) -> str:
 def _print_plan(config: Any) -> None:
     import yaml
 
-    from gan_color.training.stages import plan
+    from gan_color.training.builders import plan
 
     typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
     for stage, _, _ in config.schedule:
         epochs, batches = plan(stage, config.run.epoch_images)
         typer.echo(
-            f"# {stage.name}: {epochs} epochs of {batches} batches of {stage.batch} at "
-            f"{stage.size} px = {epochs * batches * stage.batch:,} images"
+            f"# {stage.name}: {epochs} epochs of {batches} batches of {stage.images_per_batch} at "
+            f"{stage.size} px = {epochs * batches * stage.images_per_batch:,} images"
         )
 
 
-@app.command("lr-find")
 def lr_find(
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -99,8 +99,8 @@ def lr_find(
 
     gan-color lr-find --config configs/demo.yml
     """
-    from gan_color.config import load
-    from gan_color.training.lr_find import find_lr
+    from gan_color.config.schema import load
+    from gan_color.training.lr_finder import find_lr
 
     if config is None:
         raise GanColorError("lr-find: expected --config FILE")

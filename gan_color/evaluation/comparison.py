@@ -1,7 +1,7 @@
 """Several models on the same photographs: one table, one grid of pictures, seconds a picture.
 
-`compare` measures (gan_color.evaluation), colours a few photographs with every answer, and returns
-a Comparison, which writes its page or draws its sheet.
+`compare` measures (gan_color.evaluation.evaluator), colours a few photographs with every answer,
+and returns a Comparison, which writes its page or draws its sheet.
 """
 
 import html
@@ -15,17 +15,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_color import html_page
-from gan_color.data.images import BadImageError, find_images, spread
+from gan_color.atomic import write_text
 from gan_color.errors import GanColorError
-from gan_color.evaluation import Result, evaluate
-from gan_color.evaluation.answers import Answer, load_answers, reference
-from gan_color.evaluation.measure import TRUTH, Judges
-from gan_color.evaluation.page import figure_rows
+from gan_color.evaluation import html_report
+from gan_color.evaluation.evaluator import Result, evaluate
+from gan_color.evaluation.per_image import TRUTH, Judges
+from gan_color.evaluation.predictors import Answer, load_answers, reference
 from gan_color.evaluation.protocols import Protocol
+from gan_color.evaluation.report import figure_rows
 from gan_color.evaluation.turing import write_turing
-from gan_color.files import write_text
-from gan_color.shipped import find_model
+from gan_color.hub.pretrained import find_model
+from gan_color.images.files import find_images, spread
+from gan_color.images.open import BadImageError
 
 GREY = "grey"
 SECONDS = "seconds a picture"
@@ -91,12 +92,12 @@ class Comparison:
             f"<b>{html.escape(first['protocol'])}</b>. Brackets are 95 % intervals over pictures. "
             f"Seconds are those of this machine ({torch.get_num_threads()} threads), one picture "
             "at a time.</p>",
-            f'<div class="wide">{html_page.grid(["", *names], self.rows())}</div>',
+            f'<div class="wide">{html_report.grid(["", *names], self.rows())}</div>',
             "<h2>Pictures</h2>",
             f'<div class="wide">{self._grid()}</div>',
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, html_page.page("Comparison", parts))
+        write_text(path, html_report.page("Comparison", parts))
 
     def _grid(self) -> str:
         header = "".join(f"<th>{html.escape(name)}</th>" for name in self.shown[0].pictures)
@@ -104,7 +105,7 @@ class Comparison:
         for shown in self.shown:
             cells = "".join(
                 f'<td><img alt="{html.escape(f"{shown.file.name}: {name}")}" '
-                f'src="{html_page.data_url(html_page.jpeg(picture), "jpeg")}"></td>'
+                f'src="{html_report.data_url(html_report.jpeg(picture), "jpeg")}"></td>'
                 for name, picture in shown.pictures.items()
             )
             lines.append(f"<tr>{cells}</tr>")

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_color.data.images import BadImageError, open_image, to_srgb
 from gan_color.errors import GanColorError
+from gan_color.images.open import BadImageError, open_image, to_srgb
 
 NAMES = ("imagenet5k-crop", "stretch256", "native")
 SIZE = 256

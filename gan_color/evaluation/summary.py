@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
+from gan_color.evaluation.chunk_store import Array, Store
 from gan_color.evaluation.distances import (
     Interval,
     frechet_with_interval,
     half_samples,
     kernel_with_interval,
 )
-from gan_color.evaluation.measure import ALONE, PAIRED, TRUTH, Judges, row_of
-from gan_color.evaluation.store import Array, Store
+from gan_color.evaluation.per_image import ALONE, PAIRED, TRUTH, Judges, row_of
 
 RESAMPLES = 1000
 SEED = 0
@@ -84,7 +84,7 @@ class Summary:
         return self._gather(answer, "figures")
 
     def density(self, answer: str) -> Array:
-        """Pixels of all pictures on the ab plane (gan_color.evaluation.measure)."""
+        """Pixels of all pictures on the ab plane (gan_color.evaluation.per_image)."""
         density: Array = self.store.add_up(f"{answer}/density", self.chunks)[0]
         return density
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan_color import html_page
+from gan_color.atomic import write_text
 from gan_color.errors import GanColorError
-from gan_color.files import write_text
+from gan_color.evaluation import html_report
 
 STYLE = """<style>
 #pair { display: flex; gap: 1rem; } #pair img { flex: 1; min-width: 0; cursor: pointer; }
@@ -124,11 +124,11 @@ def write_turing(
         f"<script>const data = {text};{SCRIPT}</script>",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, html_page.page("Real or coloured?", parts))
+    write_text(path, html_report.page("Real or coloured?", parts))
 
 
 def _encoded(picture: Image.Image) -> str:
     """PNG, so that compression gives neither side away."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    return html_page.data_url(buffer.getvalue(), "png")
+    return html_report.data_url(buffer.getvalue(), "png")

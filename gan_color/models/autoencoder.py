@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.lab import AB_SCALE
+from gan_color.color.lab import AB_SCALE
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 
 AB_RANGE = 128.0

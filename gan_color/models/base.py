@@ -1,4 +1,4 @@
-"""The one contract: a colorizer predicts chroma from lightness. Units: gan_color.lab."""
+"""The one contract: a colorizer predicts chroma from lightness. Units: gan_color.color.lab."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from gan_color.color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
 from gan_color.errors import GanColorError
-from gan_color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ModelOptions(BaseModel):
 def shrink(ab: Tensor, threshold: float, gain: float) -> Tensor:
     """ab [B, 2, H, W] in -1..1 with its chroma c times gain c^2 / (c^2 + threshold^2), clipped.
 
-    `threshold` is in units of a* and b*. See gan_color.calibration.
+    `threshold` is in units of a* and b*. See gan_color.evaluation.calibration.
     """
     if threshold:
         square = ab.square().sum(dim=1, keepdim=True)
@@ -143,7 +143,7 @@ class Colorizer(nn.Module):
         return False
 
     def set_prior(self, prior: Tensor) -> None:
-        """Take the training set's colour distribution [313] (gan_color.gamut)."""
+        """Take the training set's colour distribution [313] (gan_color.color.ab_bins)."""
 
     @property
     def device(self) -> torch.device:

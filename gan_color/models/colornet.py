@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.lab import AB_SCALE, grey
+from gan_color.color.lab import AB_SCALE, grey
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.layers import PixelShuffleUp
 

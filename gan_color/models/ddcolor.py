@@ -1,5 +1,5 @@
 """DDColor: Kang et al. 2023, https://arxiv.org/abs/2212.11613: a ConvNeXt encoder, a pixel decoder
-up to full size, and colour queries (gan_color.models.queries).
+up to full size, and colour queries (gan_color.models.color_decoder).
 
 Layers and constants are those of https://github.com/piddnad/DDColor. Its final, unused LayerNorm of
 the encoder is left out. Chroma leaves the head in plain a*, b* units; ours is that over 110. The
@@ -15,13 +15,13 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_color.color.lab import AB_SCALE, grey
 from gan_color.errors import GanColorError
-from gan_color.lab import AB_SCALE, grey
-from gan_color.losses import pixel_loss
+from gan_color.losses.pixel import pixel_loss
+from gan_color.models.backbones import Encoder
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
-from gan_color.models.encoder import Encoder
+from gan_color.models.color_decoder import ColorQueries
 from gan_color.models.layers import Convolution
-from gan_color.models.queries import ColorQueries
 
 STRIDES = [4, 8, 16, 32]
 STRIDE = 32

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from gan_color.color.lab import AB_SCALE, grey
 from gan_color.errors import GanColorError
-from gan_color.lab import AB_SCALE, grey
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 
 AB_RANGE = 100.0  # the authors' code: ab = 100 (2 s - 1) for a sigmoid s

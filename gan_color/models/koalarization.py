@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.lab import AB_SCALE, grey
+from gan_color.color.lab import AB_SCALE, grey
+from gan_color.models.backbones import create_classifier, load_weights
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
-from gan_color.models.encoder import create_classifier, load_weights
 
 STRIDE = 8
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.losses import pixel_loss
+from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 
 WIDEST = 8  # channels stop growing at this many times `width`

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.losses import pixel_loss
+from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 
 

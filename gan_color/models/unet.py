@@ -12,12 +12,12 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from gan_color.gamut import class_weights, nearest_bin
-from gan_color.losses import PixelKind, pixel_loss
+from gan_color.color.ab_bins import class_weights, nearest_bin
+from gan_color.losses.pixel import PixelKind, pixel_loss
+from gan_color.models.backbones import Encoder
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
-from gan_color.models.encoder import Encoder
+from gan_color.models.color_decoder import ColorQueries
 from gan_color.models.layers import Normalization, UpBlock
-from gan_color.models.queries import ColorQueries
 
 # `gan-color models` prints parameters and FLOPs of each. Widths run from the deepest level
 # (stride 16) to full resolution.
@@ -50,7 +50,7 @@ class UNetOptions(ModelOptions):
     query_layers: int = Field(9, ge=1)
     query_width: int = Field(256, ge=32, multiple_of=32)
     bound: Literal["tanh", "clip"] = Field("tanh", description="how ab is kept in -1..1")
-    # The model's own loss: see gan_color.losses.pixel_loss.
+    # The model's own loss: see gan_color.losses.pixel.pixel_loss.
     pixel: PixelKind = "huber"
     huber_delta: float = Field(0.1, gt=0, description="in ab units, 1 = 110 of a* or b*")
     pixel_weight: float = Field(1.0, ge=0)

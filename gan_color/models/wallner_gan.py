@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_color.losses import pixel_loss
+from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.layers import SaganAttention
 

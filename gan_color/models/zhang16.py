@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from gan_color.color.ab_bins import BIN_COUNT, ab_bins, class_weights, soft_encode
+from gan_color.color.lab import AB_SCALE
 from gan_color.errors import GanColorError
-from gan_color.gamut import BIN_COUNT, ab_bins, class_weights, soft_encode
-from gan_color.lab import AB_SCALE
-from gan_color.losses import pixel_loss
+from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
-from gan_color.models.published import load_published
+from gan_color.models.published_weights import load_published
 
 TEMPERATURE = 0.38  # section 2.3
 PUBLISHED = (

@@ -17,10 +17,10 @@ from gan_color.console import console
 from gan_color.data.loaders import KeySampler
 from gan_color.errors import GanColorError
 from gan_color.models.base import Colorizer
-from gan_color.training.average import Average
-from gan_color.training.judge import Judge
-from gan_color.training.record import Record
-from gan_color.training.stage_watch import StageWatch
+from gan_color.training.best_snapshot import StageWatch
+from gan_color.training.ema import Average
+from gan_color.training.state import Record
+from gan_color.training.validator import Judge
 
 
 class SeedEpoch(Callback):

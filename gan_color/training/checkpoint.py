@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gan_color.atomic import sync
 from gan_color.errors import GanColorError
-from gan_color.files import sync
 
 STATE_FILE = "state.json"
 Tensors = dict[str, Tensor]

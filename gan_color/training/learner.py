@@ -17,13 +17,13 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from torch.utils.data import DataLoader
 
-from gan_color.config_stages import Stage
+from gan_color.config.stages import Stage
 from gan_color.console import console
 from gan_color.data.dataset import Item
 from gan_color.errors import GanColorError
+from gan_color.losses.auxiliary import Losses
 from gan_color.models.base import Batch
 from gan_color.training.schedules import rate_schedule
-from gan_color.training.step_losses import Losses
 from gan_color.training.steps import Step
 
 

@@ -1,19 +1,50 @@
-"""The networks of a run: made from its configuration, saved, loaded and shared as one."""
+"""torch.compile, where it works: one graph a network, for any size."""
+
+from typing import Any
 
 import torch
 from torch import nn
 
-from gan_color import distributed, models
-from gan_color.config import Config
-from gan_color.config_stages import SupervisedStage
+from gan_color import distributed
+from gan_color.config.schema import Config
+from gan_color.config.stages import SupervisedStage
+from gan_color.console import console
 from gan_color.errors import GanColorError
-from gan_color.export import start_from
+from gan_color.hub.model_file import start_from
+from gan_color.models import registry
 from gan_color.models.base import Colorizer
-from gan_color.models.discriminator import Discriminator, create_discriminator
+from gan_color.models.discriminators import Discriminator, create_discriminator
 from gan_color.training import checkpoint
-from gan_color.training.average import Average
-from gan_color.training.compiling import compile_or_say_why
-from gan_color.training.recompute import recompute_blocks
+from gan_color.training.activation_checkpointing import recompute_blocks
+from gan_color.training.ema import Average
+
+
+def compile_or_say_why(module: nn.Module, backend: Any = "inductor") -> None:
+    """Compile a module in place, sizes left open; the first failure is said, and ends it.
+
+    A graph is made before any of it runs, so that what failed to compile is simply run uncompiled:
+    no running statistic or singular vector has moved.
+    """
+    module.compile(backend=backend, dynamic=True, fullgraph=True)
+    compiled: Any = module._compiled_call_impl
+
+    def call(*inputs: Any) -> Any:
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return compiled(*inputs)
+        except TorchDynamoException as error:
+            module._compiled_call_impl = None
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = " ".join(lines[:2])  # what failed, and what it raised
+            console.print(
+                f"run.compile: {type(module).__name__} is not compiled, and trains as it is: "
+                f"{type(error).__name__}: {reason}",
+                markup=False,
+            )
+        return module(*inputs)
+
+    module._compiled_call_impl = call
 
 
 class Networks:
@@ -83,10 +114,10 @@ class Networks:
 def _create_generator(config: Config, resumed: bool) -> Colorizer:
     options = dict(config.model)
     name = options.pop("name")
-    parsed = models.parse_options(name, options)
+    parsed = registry.parse_options(name, options)
     if resumed or config.run.start:
         parsed = parsed.for_inference()  # the weights come from a file
-    generator = models.model_class(name)(parsed)
+    generator = registry.model_class(name)(parsed)
     if config.run.start and not resumed:
         start_from(generator, name, config.run.start)
     return generator

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gan_color import html_page
-from gan_color.files import write_text
-from gan_color.training.csv_log import CsvLog
+from gan_color.atomic import write_text
+from gan_color.evaluation import html_report
+from gan_color.training.loggers.csv_log import CsvLog
 
 CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
@@ -46,7 +46,7 @@ def draw_curves(rows: list[dict[str, str]]) -> bytes:
         if axes.has_data() and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8)
     axes.set_xlabel("images")
-    return html_page.png(figure)
+    return html_report.png(figure)
 
 
 def _inflection(content: dict[str, Any]) -> list[str]:
@@ -55,10 +55,10 @@ def _inflection(content: dict[str, Any]) -> list[str]:
     shown = ("stage", "images", "score", "frechet", "colorfulness_ratio", "skin_hue", "skin_chroma")
     return [
         "<h2>Inflection point</h2>",
-        html_page.picture(
+        html_report.picture(
             draw_inflection(content), "png", "inflection point: the chosen one in red"
         ),
-        html_page.table({name: chosen[name] for name in shown}),
+        html_report.table({name: chosen[name] for name in shown}),
     ]
 
 
@@ -96,7 +96,7 @@ def draw_inflection(content: dict[str, Any]) -> bytes:
         if len(names) > 1:
             axes.legend(fontsize=8)
     axes.set_xlabel("images")
-    return html_page.png(figure)
+    return html_report.png(figure)
 
 
 def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
@@ -105,27 +105,30 @@ def write_report(folder: Path, pictures: dict[str, Path] | None = None) -> Path:
     parts = [f"<h1>{html.escape(folder.name)}</h1>"]
     for caption, path in (pictures or {}).items():
         kind = "png" if path.suffix.lower() == ".png" else "jpeg"
-        parts.append(html_page.picture(path.read_bytes(), kind, caption))
+        parts.append(html_report.picture(path.read_bytes(), kind, caption))
     judged = [row for row in rows if row.get("psnr")]
     if judged:
         names = ("stage", "total_images", "psnr", "colorfulness", "colorfulness_truth")
-        parts += ["<h2>Last judgement</h2>", html_page.table({n: judged[-1][n] for n in names})]
+        parts += ["<h2>Last judgement</h2>", html_report.table({n: judged[-1][n] for n in names})]
     previews = sorted((folder / "previews").glob("*.jpg"))
     if previews:
         caption = f"grey | EMA | raw | truth: {previews[-1].stem}"
-        parts += ["<h2>Preview</h2>", html_page.picture(previews[-1].read_bytes(), "jpeg", caption)]
+        parts += [
+            "<h2>Preview</h2>",
+            html_report.picture(previews[-1].read_bytes(), "jpeg", caption),
+        ]
     if rows:
-        parts += ["<h2>Curves</h2>", html_page.picture(draw_curves(rows), "png", "log.csv")]
+        parts += ["<h2>Curves</h2>", html_report.picture(draw_curves(rows), "png", "log.csv")]
     watched = folder / "inflection.json"
     if watched.is_file():
         parts += _inflection(json.loads(watched.read_text(encoding="utf-8")))
     data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     shown = {k: v for k, v in data.items() if k not in ("bad", "sources", "classes")}
-    parts += ["<h2>Data</h2>", html_page.table({**shown, "unreadable": len(data["bad"])})]
+    parts += ["<h2>Data</h2>", html_report.table({**shown, "unreadable": len(data["bad"])})]
     config = html.escape((folder / "config.yml").read_text(encoding="utf-8"))
     parts += ["<h2>Configuration</h2>", f"<pre>{config}</pre>"]
     path = folder / "report.html"
-    write_text(path, html_page.page(folder.name, parts))
+    write_text(path, html_report.page(folder.name, parts))
     return path
 
 
@@ -141,4 +144,4 @@ def draw_lr_find(rates: list[float], losses: list[float], suggestion: float) -> 
     axes.set_xlabel("learning rate")
     axes.set_ylabel("smoothed loss")
     axes.legend()
-    return html_page.png(figure)
+    return html_report.png(figure)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gan_color import html_page
+from gan_color.atomic import write_text
+from gan_color.config.yaml_file import read_yaml
 from gan_color.errors import GanColorError
-from gan_color.files import write_text
-from gan_color.strict_yaml import read_yaml
+from gan_color.evaluation import html_report
 from gan_color.training import checkpoint
-from gan_color.training.csv_log import CsvLog
-from gan_color.training.stage_watch import FILE
+from gan_color.training.best_snapshot import FILE
+from gan_color.training.loggers.csv_log import CsvLog
 
 # Columns of log.csv that are drawn, with their titles, and those whose best value is listed.
 CURVES = {
@@ -90,13 +90,13 @@ def compare(folders: list[Path], page: Path) -> None:
     ]
     parts = [
         "<h1>Runs</h1>",
-        html_page.grid(header, lines),
-        html_page.picture(_draw(logs), "png", "curves over images"),
+        html_report.grid(header, lines),
+        html_report.picture(_draw(logs), "png", "curves over images"),
         "<h2>Where the configurations differ</h2>",
-        html_page.grid(["key", *names], _differences(folders)),
+        html_report.grid(["key", *names], _differences(folders)),
     ]
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, html_page.page("Runs", parts))
+    write_text(page, html_report.page("Runs", parts))
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
@@ -136,4 +136,4 @@ def _draw(logs: dict[str, list[dict[str, str]]]) -> bytes:
                 axes.plot(*zip(*points, strict=True), label=run, linewidth=1)
         axes.set_title(title, fontsize=10)
         axes.legend(fontsize=8)
-    return html_page.png(figure)
+    return html_report.png(figure)

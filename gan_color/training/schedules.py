@@ -6,7 +6,7 @@ import numpy as np
 from fastai.callback.schedule import combined_cos
 from numpy.typing import NDArray
 
-from gan_color.config_stages import Stage
+from gan_color.config.stages import Stage
 
 Rates = NDArray[np.float64]
 DIV_START, DIV_END = 25.0, 1e5  # one cycle begins at 1/25 of the rate and ends at 1/100,000

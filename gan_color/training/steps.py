@@ -4,24 +4,25 @@ A step takes one batch, updates its networks once, and returns detached losses b
 among them. Nothing in a step waits for the device.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from gan_color import distributed
-from gan_color.config_stages import AdversarialStage
-from gan_color.losses import (
+from gan_color.config.stages import AdversarialStage
+from gan_color.losses.auxiliary import ImageTerms, Losses
+from gan_color.losses.gan import (
     Objective,
     ScaleFeatures,
     adversarial_loss,
+    discriminator_accuracy,
     discriminator_loss,
     feature_matching_loss,
 )
 from gan_color.models.base import Batch, Colorizer
-from gan_color.models.discriminator import Discriminator
-from gan_color.training.precision import Precision
-from gan_color.training.step_losses import ImageTerms, Losses, LossSum, accuracies, own_losses
+from gan_color.models.discriminators import Discriminator
+from gan_color.training.amp import Precision, Updater
 
 
 class Step(Protocol):
@@ -36,45 +37,6 @@ class Step(Protocol):
 
     def discard(self) -> None:
         """Clear what gradients an update that failed has left."""
-
-
-class Updater:
-    """A network's optimiser with its gradient scaler, clipping, and averaging over ranks."""
-
-    def __init__(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, precision: Precision, clip: float
-    ) -> None:
-        self.module, self.optimizer, self.clip = module, optimizer, clip
-        self.scaler = precision.new_scaler()
-
-    def backward(self, loss: Tensor) -> None:
-        """Add the loss' gradients to the network's."""
-        self.scaler.scale(loss).backward()
-
-    def step(self) -> Tensor:
-        """Apply and clear the gradients; returns their norm before clipping."""
-        parameters = [p for p in self.module.parameters() if p.grad is not None]
-        distributed.average_gradients(parameters)
-        self.scaler.unscale_(self.optimizer)
-        limit = self.clip or float("inf")
-        norm = nn.utils.clip_grad_norm_(parameters, limit)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.discard()
-        return norm.detach()
-
-    def discard(self) -> None:
-        """Clear the gradients without applying them."""
-        self.module.zero_grad(set_to_none=True)
-
-    def state(self) -> dict[str, Any]:
-        """The scaler's state, JSON-able."""
-        return dict(self.scaler.state_dict())
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Restore what `state` gave."""
-        if state:
-            self.scaler.load_state_dict(state)
 
 
 def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:
@@ -120,7 +82,7 @@ class SupervisedStep:
             with self.precision.autocast():
                 output = self.generator(part.L)
                 losses = own_losses(self.generator, output, part, self.own)
-                losses |= self.terms(self.generator.decode(output), part)
+                losses |= self.terms(part.L, self.generator.decode(output), part.ab)
                 total = torch.stack(list(losses.values())).sum()
             self.updater.backward(total / self.accumulate)
             logged.add({**losses, "total": total})
@@ -217,7 +179,7 @@ class AdversarialStep:
                 output = self.generator(part.L)
                 ab = self.generator.decode(output)
                 losses = own_losses(self.generator, output, part, self.stage.own)
-                losses |= self.terms(ab, part)
+                losses |= self.terms(part.L, ab, part.ab)
                 losses |= self._adversarial_terms(part.L, ab, real)
                 total = torch.stack(list(losses.values())).sum()
             real = [maps[-1:] for maps in real]
@@ -250,3 +212,30 @@ class AdversarialStep:
         if not self.stage.catch_up:
             return True
         return float(distributed.average_value(discriminator_loss)) <= self.stage.catch_up
+
+
+def own_losses(model: Colorizer, output: Tensor, batch: Batch, weight: float) -> Losses:
+    """The model's own terms, times the stage's weight for them; none where that is 0."""
+    if not weight:
+        return {}
+    return {name: weight * value for name, value in model.losses(output, batch).items()}
+
+
+class LossSum:
+    """Adds up the losses of a batch's parts, each weighted by its share."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self.losses: Losses = {}
+
+    def add(self, losses: Losses) -> None:
+        """Add a part's losses, detached."""
+        for name, value in losses.items():
+            value = value.detach().float() / self.parts
+            self.losses[name] = self.losses[name] + value if name in self.losses else value
+
+
+def accuracies(objective: Objective, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
+    """How often each discriminator is right, by name."""
+    found = discriminator_accuracy(objective, real, fake)
+    return {f"accuracy_{i}": value for i, value in enumerate(found)}

@@ -4,6 +4,7 @@ import base64
 import json
 from functools import partial
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request, Response
@@ -11,16 +12,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-import gan_color
-from gan_color import models
 from gan_color.errors import GanColorError
-from gan_color.pipeline import ColorizeOptions
-from gan_color.validation import explain
-from gan_color.web import colouring
+from gan_color.inference.pipeline import ColorizeOptions
+from gan_color.models import registry
+from gan_color.options import explain
+from gan_color.web import colorize as colorizing
 from gan_color.web.docs_page import docs_page
-from gan_color.web.library import ModelLibrary
 from gan_color.web.limits import Limits, RequestError
-from gan_color.web.seats import Seats, VisitorLeftError
+from gan_color.web.model_cache import ModelLibrary
+from gan_color.web.request_queue import Seats, VisitorLeftError
 from gan_color.web.upload import drain, read_form
 
 # Neither a browser nor a proxy may keep a visitor's picture.
@@ -116,7 +116,7 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
     """The application to mount at /api."""
     api = FastAPI(
         title="gan_color",
-        version=gan_color.__version__,
+        version=version("gan-color"),
         description="Colours photographs. Photos are held in memory while they are worked on, and "
         "kept nowhere.",
         docs_url=None,
@@ -130,7 +130,7 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         """Is the server alive, and how busy?"""
         return Health(
             status="ok",
-            version=gan_color.__version__,
+            version=version("gan-color"),
             device=str(library.device),
             models=len(library.files()),
             requests=seats.taken,
@@ -143,8 +143,8 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         return Models(
             models=[Model(**file.describe()) for file in library.files().values()],
             architectures=[
-                Architecture(name=name, paper=models.model_class(name).paper)
-                for name in models.names()
+                Architecture(name=name, paper=registry.model_class(name).paper)
+                for name in registry.names()
             ],
         )
 
@@ -169,7 +169,7 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         except RequestError:
             await drain(request, limits.upload_bytes)
             raise
-        media_type = colouring.MEDIA_TYPES[form.format]
+        media_type = colorizing.MEDIA_TYPES[form.format]
         if form.answer == "picture":
             named = {SCENES: json.dumps(result.scenes)} if result.scenes else {}
             return Response(result.after, media_type=media_type, headers={**PRIVATE, **named})
@@ -183,14 +183,14 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         )
         return JSONResponse(pictures.model_dump(), headers=PRIVATE)
 
-    def _colour(form: ColorizeForm) -> tuple[str, colouring.Coloured]:
+    def _colour(form: ColorizeForm) -> tuple[str, colorizing.Coloured]:
         file = library.find(form.model)
-        photo = colouring.read_photo(form.file, limits)
-        colouring.check_work(photo, form.render, limits)
+        photo = colorizing.read_photo(form.file, limits)
+        colorizing.check_work(photo, form.render, limits)
         options = ColorizeOptions(form.render, saturation=form.saturation, strength=form.strength)
         both = form.answer == "json"
         model, note = library.load(file)
-        return file.name, colouring.colour(model, note, photo, options, form.format, both)
+        return file.name, colorizing.colour(model, note, photo, options, form.format, both)
 
     return api
 
@@ -248,7 +248,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
             }
         },
         "model": Pictures,
-        "content": dict.fromkeys(colouring.MEDIA_TYPES.values(), picture)
+        "content": dict.fromkeys(colorizing.MEDIA_TYPES.values(), picture)
         | {"application/json": pictures},
     }
     return found

@@ -5,13 +5,13 @@ from pathlib import Path
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
-from gan_color.device import choose_device
+from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
-from gan_color.shipped import MODELS, verified
+from gan_color.hub.pretrained import MODELS, verified
 from gan_color.web import examples
 from gan_color.web.api import create_api
-from gan_color.web.library import ModelLibrary
 from gan_color.web.limits import Limits
+from gan_color.web.model_cache import ModelLibrary
 
 RUNS = Path("runs")
 

@@ -3,7 +3,7 @@
 import html
 from typing import Any
 
-from gan_color import html_page
+from gan_color.evaluation import html_report
 
 
 def docs_page(description: dict[str, Any]) -> str:
@@ -18,7 +18,7 @@ def docs_page(description: dict[str, Any]) -> str:
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
             parts += _operation(f"{method.upper()} {path}", operation)
-    return html_page.page("gan_color: REST interface", parts)
+    return html_report.page("gan_color: REST interface", parts)
 
 
 def _operation(title: str, operation: dict[str, Any]) -> list[str]:
@@ -37,13 +37,13 @@ def _operation(title: str, operation: dict[str, Any]) -> list[str]:
             for name, field in schema["properties"].items()
         ]
         parts.append(f"<h3>Form ({html.escape(kind)})</h3>")
-        parts.append(html_page.grid(["field", "type", "default", "meaning"], rows))
+        parts.append(html_report.grid(["field", "type", "default", "meaning"], rows))
     answers = []
     for code, answer in operation["responses"].items():
         kinds = ", ".join(answer.get("content", {}))
         answers.append([code, answer["description"], kinds])
     parts.append("<h3>Answers</h3>")
-    parts.append(html_page.grid(["status", "meaning", "content"], answers))
+    parts.append(html_report.grid(["status", "meaning", "content"], answers))
     return parts
 
 

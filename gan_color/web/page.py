@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan_color.web import examples
-from gan_color.web.library import ModelLibrary
 from gan_color.web.limits import Limits
+from gan_color.web.model_cache import ModelLibrary
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while gradio is imported
 

@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from gan_color.web.limits import RequestError
-from gan_color.web.seats import VisitorLeftError
+from gan_color.web.request_queue import VisitorLeftError
 
 FORM_BYTES = 64 * 1024  # what the form itself may take beside the photo
 MAX_FIELDS = 16

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scrapers.checks.rules import Rules
-from scrapers.checks.verdict import Verdict
+from scrapers.errors import Verdict
 
 
 def drawing_verdict(rgb: NDArray[np.uint8], rules: Rules) -> Verdict | None:

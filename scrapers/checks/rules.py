@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from scrapers.recipe import Strict
+from scrapers.options import Strict
 
 
 class Rules(Strict):

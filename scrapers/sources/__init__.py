@@ -1,8 +1,9 @@
 """Sources: `search(query)` yields items with url, page, author, licence and size."""
 
 from importlib import import_module
+from typing import Any
 
-from scrapers.client import Client
+from scrapers.fetch.client import Client
 from scrapers.recipe import AnySource, Recipe
 from scrapers.sources.base import Source
 
@@ -28,3 +29,19 @@ def create(config: AnySource, client: Client, name: str, recipe: Recipe) -> Sour
         config, client, name, recipe
     )
     return source
+
+
+def label(recipe: Recipe) -> list[str]:
+    """A name per source: its kind, numbered where a kind comes twice."""
+    kinds = [source.kind for source in recipe.sources]
+    return [
+        kind if kinds.count(kind) == 1 else f"{kind}-{kinds[:i].count(kind) + 1}"
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def items(recipe: Recipe, client: Client, name: str, number: int) -> Any:
+    """Everything that one source of a recipe finds; raises SourceError, ScraperError."""
+    source = create(recipe.sources[number], client, name, recipe)
+    for query in source.queries():
+        yield from source.search(query)

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from scrapers.client import Client
 from scrapers.errors import ScraperError
+from scrapers.fetch.client import Client
 from scrapers.item import Item
 from scrapers.recipe import Recipe
 

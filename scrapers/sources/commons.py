@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.errors import SourceError
 from scrapers.item import Item, first_link, plain
-from scrapers.licences import Licence
+from scrapers.licenses import Licence
 from scrapers.sources.base import Source, number, safe_id
 
 METADATA = (
@@ -136,10 +136,10 @@ def _value(entry: Any) -> str:
 
 def _licence(meta: dict[str, str]) -> Licence | None:
     if url := meta.get("LicenseUrl"):
-        return licences.from_url(url)
+        return licenses.from_url(url)
     # Public domain files have no address, only the machine-readable id.
     short = meta.get("License", "").lower()
-    return licences.creative_commons("pdm", "1.0") if short == "pd" else licences.named(short)
+    return licenses.creative_commons("pdm", "1.0") if short == "pd" else licenses.named(short)
 
 
 def _without_tracking(url: str) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.errors import SourceError
 from scrapers.item import Item, plain
-from scrapers.licences import Licence
+from scrapers.licenses import Licence
 from scrapers.sources.base import Source, number, safe_id
 
 # Flickr's licence ids, by which alone it can be trusted: the names changed.
@@ -45,9 +45,9 @@ def licence(identity: object) -> Licence | None:
     """The licence behind one of Flickr's ids; None for all rights reserved."""
     name, version = LICENCES.get(str(identity), ("", ""))
     return (
-        licences.named(name)
-        if name in licences.OTHERS
-        else licences.creative_commons(name, version)
+        licenses.named(name)
+        if name in licenses.OTHERS
+        else licenses.creative_commons(name, version)
     )
 
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from scrapers import licences
-from scrapers.checks.integrity import SUFFIXES
+from scrapers import licenses
 from scrapers.errors import SourceError
+from scrapers.images import SUFFIXES
 from scrapers.item import Item
 from scrapers.sources.base import Source, safe_id
 
@@ -34,7 +34,7 @@ class Folder(Source):
                     id=safe_id("file", name),
                     source=self.name,
                     url="",
-                    licence=licences.named(self.config.licence),
+                    licence=licenses.named(self.config.licence),
                     page=name,
                     title=path.stem,
                     author=self.config.author,

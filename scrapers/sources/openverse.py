@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, number, safe_id
 
@@ -29,7 +29,7 @@ class Openverse(Source):
         wanted = [
             name
             for name in self.recipe.licences
-            if name in ("cc0", "pdm", *licences.CREATIVE_COMMONS)
+            if name in ("cc0", "pdm", *licenses.CREATIVE_COMMONS)
         ]
         fixed = {"q": query[:200], "license": ",".join(wanted), "mature": "false"}
         if self.config.category:
@@ -77,7 +77,7 @@ class Openverse(Source):
         if not result.get("url") or result.get("mature"):
             return None
         # A missing version becomes 4.0 in the address they build: believe the version alone.
-        licence = licences.creative_commons(
+        licence = licenses.creative_commons(
             str(result.get("license", "")).lower(), result.get("license_version")
         )
         return Item(

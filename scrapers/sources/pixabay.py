@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.errors import ScraperError
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, number, safe_id
@@ -67,7 +67,7 @@ class Pixabay(Source):
             id=safe_id("pixabay", hit.get("id")),
             source=self.name,
             url=str(hit.get("largeImageURL") or hit.get("webformatURL") or ""),
-            licence=licences.named("pixabay"),
+            licence=licenses.named("pixabay"),
             page=str(hit.get("pageURL", "")),
             title=plain(hit.get("tags")),
             author=user,

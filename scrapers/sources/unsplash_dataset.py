@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.errors import ScraperError, SourceError
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, number, safe_id
@@ -77,7 +77,7 @@ class UnsplashDataset(Source):
                 id=safe_id("unsplash", row["photo_id"]),
                 source=self.name,
                 url=f"{row['photo_image_url']}?w={self.config.width}&q=85&fm=jpg",
-                licence=licences.named("unsplash-lite"),
+                licence=licenses.named("unsplash-lite"),
                 page=row["photo_url"],
                 title=plain(row.get("photo_description")),
                 author=author,

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.errors import ScraperError, SourceError
 from scrapers.files import read_jsonl
 from scrapers.item import Item, plain
@@ -58,7 +58,7 @@ class Urls(Source):
                 id=safe_id("url", url),
                 source=self.name,
                 url=url,
-                licence=licences.named(said) if said else None,
+                licence=licenses.named(said) if said else None,
                 page=str(row.get("page") or ""),
                 title=plain(row.get("title") or row.get("caption")),
                 author=plain(row.get("author")),

@@ -6,11 +6,11 @@ from urllib.parse import urljoin, urlsplit
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
-from scrapers import licences
-from scrapers.access import Refused
+from scrapers import licenses
 from scrapers.errors import SourceError
+from scrapers.fetch.access import Refused
 from scrapers.item import Item, plain
-from scrapers.licences import Licence
+from scrapers.licenses import Licence
 from scrapers.sources.base import Source, number, safe_id
 
 
@@ -79,8 +79,8 @@ class Web(Source):
     def _licence(self, soup: BeautifulSoup, root: str) -> Licence | None:
         link = soup.find(["a", "link"], rel="license", href=True)
         if link:
-            return licences.from_url(urljoin(root, str(link["href"])))
-        return licences.named(self.config.licence) if self.config.licence else None
+            return licenses.from_url(urljoin(root, str(link["href"])))
+        return licenses.named(self.config.licence) if self.config.licence else None
 
     def _pictures(self, soup: BeautifulSoup) -> Iterator[tuple[str, str, int, int]]:
         """(address, caption, width, height) of every picture that a page shows."""

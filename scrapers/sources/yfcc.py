@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote_plus
 
-from scrapers import licences
+from scrapers import licenses
 from scrapers.errors import SourceError
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, safe_id
@@ -81,7 +81,7 @@ class Yfcc(Source):
             id=safe_id("flickr", row["id"]),
             source=self.name,
             url=live_url(row["url"]),
-            licence=licences.from_url(row["licence"]),
+            licence=licenses.from_url(row["licence"]),
             page=row["page"].replace("http://", "https://", 1),
             title=title,
             author=author,

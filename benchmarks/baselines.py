@@ -1,0 +1,76 @@
+"""Whose step is timed: ours, pix2pixHD's and DeOldify's, each a configuration of one GAN stage.
+
+The peers are configs/pix2pixhd_3.yml and configs/deoldify_artistic.yml without pretrained weights
+and without perceptual losses, whose networks would have to be downloaded. That flatters them.
+"""
+
+from typing import Any, NamedTuple
+
+from gan_color.config.schema import Config, parse
+
+PEERS: dict[str, dict[str, Any]] = {
+    "pix2pixHD": {
+        "model": {"name": "pix2pixhd"},
+        "discriminator": {"scales": 3, "norm": "instance"},
+        "stage": {"betas": [0.5, 0.999], "weight_decay": 0.0, "discriminator_lr": 1.0, "clip": 0.0},
+    },
+    "DeOldify": {
+        "model": {
+            "name": "unet",
+            "encoder": "resnet34",
+            "encoder_weights": "none",
+            "widths": [768, 768, 672, 300, 128],
+            "convolutions": 2,
+            "attention_stride": 8,
+            "pixel": "l1",
+        },
+        "discriminator": {"kind": "critic", "width": 256, "dropout": 0.15},
+        # Without its switch `catch_up`, which would spare it updates of the generator.
+        "stage": {
+            "betas": [0.0, 0.9],
+            "weight_decay": 1e-3,
+            "objective": "vanilla",
+            "freeze_encoder": True,
+            "feature_matching": 0.0,
+            "own": 2.0,
+            "discriminator_lr": 5.0,
+        },
+    },
+}
+PUBLISHED = "fp32"  # what both were published in
+
+
+class Contender(NamedTuple):
+    """A name to print, its configuration, and its precision: fp32, bf16 or fp16."""
+
+    name: str
+    config: Config
+    precision: str
+
+
+def contenders(
+    preset: str, width: int, size: int, batch: int, precision: str, peers: tuple[str, ...]
+) -> list[Contender]:
+    """Ours first; then each peer as published and, where that differs, in our precision."""
+    model = {"name": "unet", "preset": preset, "encoder_weights": "none"}
+    found = [Contender(f"ours, {preset}", _config(model, {"width": width}, size, batch), precision)]
+    for name in peers:
+        peer = PEERS[name]
+        config = _config(peer["model"], peer["discriminator"], size, batch, **peer["stage"])
+        for kind in dict.fromkeys((PUBLISHED, precision)):
+            found.append(Contender(f"{name}, no perceptual loss", config, kind))
+    return found
+
+
+def _config(
+    model: dict[str, Any], discriminator: dict[str, Any], size: int, batch: int, **stage: Any
+) -> Config:
+    common = {"name": "gan", "kind": "adversarial", "images": batch, "lr": 1e-5}
+    return parse(
+        {
+            "model": model,
+            "discriminator": discriminator,
+            "data": {"samples": True},
+            "stages": [{**common, "size": size, "batch": batch, **stage}],
+        }
+    )

@@ -1,0 +1,137 @@
+"""What a training step costs, ours and its peers', at equal batch and size."""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.baselines import Contender
+from benchmarks.harness import Row
+from benchmarks.isolated import alone, high_water
+from gan_color.models.base import Batch
+from gan_color.training.amp import Precision, Updater, choose
+from gan_color.training.builders import build_step
+from gan_color.training.networks import Networks
+
+# Side of the square matrices that tell a device's rate: large enough that nothing else counts.
+MATRIX = {"cpu": 2048, "cuda": 8192}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def bench_steps(entries: list[Contender], device: str, repeats: int) -> list[Row]:
+    """A row for each contender, the first of which is ours; each in a process of its own.
+
+    `ours_times`: our images per second over the row's. `share_of_peak`: of `matrix_gflops`, the
+    rate of one large matrix product in the row's precision, in the same process.
+    """
+    rows = [alone(measure_step, entry, device, repeats) for entry in entries]
+    for row in rows:
+        row["ours_times"] = round(rows[0]["images_per_second"] / row["images_per_second"], 2)
+    return rows
+
+
+class Built(NamedTuple):
+    """A contender's adversarial step on random weights and pixels, and what it is made of."""
+
+    update: Callable[[], object]
+    networks: Networks
+    updaters: dict[str, Updater]
+    precision: Precision
+
+
+def build(entry: Contender, place: torch.device) -> Built:
+    """The step a run with that configuration would make, `run.channels_last`, `run.recompute` and
+    `run.compile` included.
+    """
+    precision = Precision(choose(entry.precision, place), place)
+    config, stage = entry.config, entry.config.stages[0]
+    networks = Networks(config, place, resumed=False)
+    if config.run.compile:
+        networks.compile()
+    step, updaters = build_step(
+        stage, networks.generator, networks.discriminator, precision, config.run.channels_last
+    )
+    step.train_mode()
+    data = _random_batch(stage.images_per_batch, stage.size, place, config.run.channels_last)
+    return Built(partial(step, data), networks, updaters, precision)
+
+
+def measure_update(entry: Contender, device: str, repeats: int = 5) -> Row:
+    """Median seconds of a whole adversarial step with random weights, after one that is not timed
+    (compiling belongs to that), and `peak_mib`: this process' (CPU) or what CUDA allocated.
+    """
+    place = torch.device(device)
+    update = build(entry, place).update
+    update()
+    seconds = statistics.median(times(update, place, repeats))
+    return {"seconds": round(seconds, 4), "peak_mib": round(_peak_memory(place))}
+
+
+def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
+    """`measure_update`, and what the device achieves: GFLOP of convolutions and matrix products,
+    forward and backward, counted; beside the rate of one large product.
+    """
+    place = torch.device(device)
+    measured = measure_update(entry, device, repeats)
+    update, _, _, precision = build(entry, place)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        update()
+    rate = _matrix_rate(place, _DTYPES[precision.kind])
+    stage, seconds = entry.config.stages[0], measured["seconds"]
+    gflop = counter.get_total_flops() / 1e9
+    return {
+        "step": entry.name,
+        "precision": precision.kind,
+        "size": stage.size,
+        "batch": stage.images_per_batch,
+        "seconds": seconds,
+        "images_per_second": round(stage.images_per_batch / seconds, 2),
+        "peak_mib": measured["peak_mib"],
+        "gflop_per_image": round(gflop / stage.images_per_batch, 1),
+        "gflops": round(gflop / seconds, 1),
+        "matrix_gflops": round(rate, 1),
+        "share_of_peak": round(gflop / seconds / rate, 2),
+    }
+
+
+def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """GFLOP/s of the fastest of several products of two large square matrices."""
+    side = MATRIX.get(device.type, 2048)
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    return 2 * side**3 / 1e9 / min(times(lambda: a @ b, device, 6)[1:])
+
+
+def times(work: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
+    """Seconds of each of several calls, the device waited for."""
+    seconds = []
+    for _ in range(repeats):
+        _wait(device)
+        start = time.perf_counter()
+        work()
+        _wait(device)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def _random_batch(count: int, size: int, device: torch.device, channels_last: bool) -> Batch:
+    rgb = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8).to(device)
+    label: Tensor = torch.full((count,), -1, device=device)
+    return Batch.from_rgb8(rgb, label, channels_last=channels_last)
+
+
+def _peak_memory(device: torch.device) -> float:
+    """MiB: what CUDA allocated at most, or what this process occupied at most."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return high_water()
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,1 @@
+"""The configuration of a run: parsed and validated here, built elsewhere."""

@@ -1,0 +1,106 @@
+"""What was measured, on the disk: a file a chunk of pictures, whole or absent.
+
+Chunks make an evaluation resumable, let several processes share one, and keep its memory flat.
+The folder is named by a hash of everything that decides the figures, so that a change of model,
+pictures or protocol starts afresh instead of mixing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from gan_color.atomic import sync
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Chunk:
+    """Arrays by name, rows in the order of `files`; and the files that could not be read."""
+
+    files: list[str]
+    unreadable: list[str]
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+def key_of(parts: dict[str, Any]) -> str:
+    """A short hash of JSON-able parts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class Store:
+    """The chunks of one evaluation below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"chunk-{number:06d}.safetensors"
+
+    def has(self, number: int) -> bool:
+        """True where the chunk is there and whole."""
+        try:
+            self._header(number)
+        except (OSError, SafetensorError, KeyError, ValueError):
+            return False
+        return True
+
+    def save(self, number: int, chunk: Chunk) -> None:
+        """Write a chunk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(number)
+        temporary = path.with_suffix(".part")
+        header = {"files": json.dumps(chunk.files), "unreadable": json.dumps(chunk.unreadable)}
+        save_file(chunk.arrays, temporary, metadata=header)
+        sync(temporary)
+        temporary.replace(path)
+
+    def _header(self, number: int) -> tuple[list[str], list[str]]:
+        with safe_open(self._path(number), framework="np") as file:
+            metadata = file.metadata()
+        return json.loads(metadata["files"]), json.loads(metadata["unreadable"])
+
+    def names(self, chunks: int) -> tuple[list[str], list[str]]:
+        """(measured files in order, unreadable ones with the reason) over all chunks."""
+        files, unreadable = [], []
+        for number in range(chunks):
+            found, bad = self._header(number)
+            files += found
+            unreadable += bad
+        return files, unreadable
+
+    def _parts(self, name: str, chunks: int) -> Iterator[Array]:
+        for number in range(chunks):
+            files, _ = self._header(number)
+            if files:
+                with safe_open(self._path(number), framework="np") as file:
+                    yield file.get_tensor(name)
+
+    def gather(self, name: str, chunks: int) -> Array:
+        """An array's rows over all chunks, memory-mapped from one file."""
+        rows = len(self.names(chunks)[0])
+        path = self.folder / f"{quote(name, safe='')}.npy"
+        whole: Array | None = None
+        row = 0
+        for part in self._parts(name, chunks):
+            if whole is None:
+                shape = (rows, *part.shape[1:])
+                whole = np.lib.format.open_memmap(path, mode="w+", dtype=part.dtype, shape=shape)
+            whole[row : row + len(part)] = part
+            row += len(part)
+        assert whole is not None
+        return whole
+
+    def add_up(self, name: str, chunks: int) -> Array:
+        """The sum of an array over all chunks."""
+        total: Array = sum(self._parts(name, chunks), start=np.zeros((), dtype=np.int64))
+        return total

@@ -1,0 +1,189 @@
+"""Networks that judge: the feature spaces of distances between sets, and LPIPS.
+
+FID and KID mean TensorFlow's Inception network of 2015, in two well-defined readings that differ
+in how a picture is brought to 299 x 299: TensorFlow 1's own bilinear resize (`fid`: Heusel et al.
+2017, as torch-fidelity has it) and Pillow's antialiased bicubic one (`fid_clean`: Parmar et al.
+2022, clean-fid). A distance in any other space is called `frechet` or `kernel`, and names its
+space.
+"""
+
+import io
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+from torchmetrics.functional.image.lpips import _NoTrainLpips
+
+from gan_color.color.lab import rgb8_to_float
+from gan_color.errors import GanColorError
+from gan_color.hub.downloads import WeightsFile, sha256, tensors_sha256
+
+# TensorFlow's Inception of 2015-12-05, whose features FID and KID are defined in.
+INCEPTION = WeightsFile(
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth",
+    "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    "--inception",
+)
+# torchvision's AlexNet, whose features LPIPS v0.1 weighs.
+ALEXNET = WeightsFile(
+    "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+    "--alexnet",
+)
+
+
+INCEPTION_SIZE = 299
+INCEPTION_CHANNELS = 2048
+
+
+class FeatureSpace(nn.Module):
+    """A frozen network: uint8 sRGB [B, 3, H, W] -> features [B, channels] float32.
+
+    `key` names the space in files, `name` in words; `frechet_key` and `kernel_key` are the figures
+    that are distances in it, "" where the literature has no such figure. `weights_sha256` is that
+    of the weights file, or of the tensors where timm chose the file.
+    """
+
+    key: str
+    name: str
+    weights_sha256: str
+    channels: int
+    frechet_key: str
+    kernel_key: str
+
+    def train(self, mode: bool = True) -> "FeatureSpace":
+        return super().train(False)  # a judge never learns
+
+
+def load_inception(path: Path | None = None) -> nn.Module:
+    """TensorFlow's Inception up to its 2048 pooled features, by torch-fidelity.
+
+    Takes [B, 3, 299, 299] in -1..1. Raises GanColorError where the weights cannot be had.
+    """
+    buffer = io.BytesIO()
+    # The library's constructor unpickles what it is given: tensors that were read safely, here.
+    torch.save(INCEPTION.load(path), buffer)
+    buffer.seek(0)
+    extractor = FeatureExtractorInceptionV3("inception", ["2048"], buffer)
+    layers = [layer for name, layer in extractor.named_children() if name != "fc"]
+    return nn.Sequential(*layers, nn.Flatten()).requires_grad_(False).eval()
+
+
+class InceptionSpace(FeatureSpace):
+    """The space of FID and KID. `network` is `load_inception`'s and can be shared."""
+
+    channels = INCEPTION_CHANNELS
+    weights_sha256 = INCEPTION.sha256
+
+    def __init__(self, network: nn.Module, resize: Literal["tensorflow", "clean"]) -> None:
+        super().__init__()
+        self.network, self.resize = network, resize
+        clean = resize == "clean"
+        self.key = "inception_clean" if clean else "inception"
+        self.frechet_key, self.kernel_key = ("fid_clean", "") if clean else ("fid", "kid")
+        way = (
+            "Pillow bicubic, as clean-fid" if clean else "TensorFlow 1 bilinear, as torch-fidelity"
+        )
+        self.name = f"Inception 2015-12-05 pool3, resized by {way}"
+        self.eval()
+
+    @torch.no_grad()
+    def forward(self, picture: Tensor) -> Tensor:
+        if self.resize == "clean":
+            pixels = clean_resize(picture, INCEPTION_SIZE)
+        else:
+            pixels = interpolate_bilinear_2d_like_tensorflow1x(
+                picture.float(), (INCEPTION_SIZE, INCEPTION_SIZE), align_corners=False
+            )
+        features: Tensor = self.network((pixels - 128.0) / 128.0)
+        return features.float()
+
+
+def clean_resize(picture: Tensor, size: int) -> Tensor:
+    """uint8 [B, 3, H, W] -> float [B, 3, size, size] in 0..255, as clean-fid defines it: each
+    channel as a floating-point Pillow image, antialiased bicubic, clipped but not rounded.
+    """
+    channels = picture.cpu().flatten(0, 1).numpy().astype(np.float32)
+    resized = [
+        np.asarray(Image.fromarray(c).resize((size, size), Image.Resampling.BICUBIC))
+        for c in channels
+    ]
+    stacked = torch.from_numpy(np.stack(resized)).clamp_(0, 255)
+    return stacked.view(len(picture), 3, size, size).to(picture.device)
+
+
+class BackboneSpace(FeatureSpace):
+    """Mean-pooled features of a frozen timm backbone at one stride: not FID, never called so."""
+
+    frechet_key, kernel_key = "frechet", "kernel"
+    key = "backbone"
+
+    def __init__(
+        self,
+        backbone: str,
+        weights: str,
+        stride: int = 16,
+        arguments: dict[str, bool | int | float | str] | None = None,
+        drop: tuple[str, ...] = (),
+    ) -> None:
+        from gan_color.models.backbones import Encoder
+
+        super().__init__()
+        if weights == "none" or (weights != "pretrained" and not Path(weights).is_file()):
+            raise GanColorError(
+                f"frechet: found no weights {weights!r}, expected 'pretrained' or the path of a "
+                ".safetensors file: distances between random features mean nothing"
+            )
+        self.encoder = Encoder(backbone, weights, 3, dict(arguments or {}), drop)
+        self.encoder.requires_grad_(False)
+        if stride not in self.encoder.strides:
+            raise GanColorError(
+                f"frechet: {backbone} has no features of stride {stride}, "
+                f"expected one of {self.encoder.strides}"
+            )
+        self.level = self.encoder.strides.index(stride)
+        self.channels = self.encoder.channels[self.level]
+        self.name = f"{backbone}, stride {stride}, mean-pooled"
+        given = weights != "pretrained"
+        self.weights_sha256 = sha256(Path(weights)) if given else tensors_sha256(self.encoder)
+        self.eval()
+
+    @torch.no_grad()
+    def forward(self, picture: Tensor) -> Tensor:
+        maps = self.encoder(rgb8_to_float(picture))
+        features: Tensor = maps[self.level].mean(dim=(2, 3))
+        return features.float()
+
+
+class Lpips(nn.Module):
+    """LPIPS v0.1 with AlexNet, by torchmetrics: Zhang et al. 2018, https://arxiv.org/abs/1801.03924.
+
+    Two uint8 sRGB [B, 3, H, W] -> [B]; 0 for equal pictures. Raises GanColorError where AlexNet's
+    weights cannot be had.
+    """
+
+    weights_sha256 = ALEXNET.sha256
+
+    def __init__(self, alexnet: Path | None = None) -> None:
+        super().__init__()
+        weights = ALEXNET.load(alexnet)
+        self.network = _NoTrainLpips(net="alex", pnet_rand=True)
+        # torchvision's layers, dealt into slices that keep their numbers.
+        state = {
+            name: weights[f"features.{name.partition('.')[2]}"]
+            for name in self.network.net.state_dict()
+        }
+        self.network.net.load_state_dict(state)
+        self.requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
+        first, second = (rgb8_to_float(x) for x in (picture, truth))
+        distance: Tensor = self.network(first, second, normalize=True)
+        return distance.flatten()

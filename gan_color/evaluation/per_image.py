@@ -1,0 +1,158 @@
+"""Pictures in, arrays out: what is kept of every picture, for every answer."""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_color.color.ab_bins import BIN_COUNT, nearest_bin
+from gan_color.color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
+from gan_color.evaluation import metrics
+from gan_color.evaluation.chunk_store import Array, Chunk
+from gan_color.evaluation.feature_extractors import FeatureSpace, Lpips
+from gan_color.evaluation.predictors import Answer
+from gan_color.evaluation.protocols import Protocol
+from gan_color.images.open import BadImageError
+
+TRUTH = "truth"
+BATCH = 8
+READERS = 4  # threads that decode ahead
+DENSITY_STEP = 2.0  # a*, b* units a cell of the ab density
+DENSITY_SIDE = int(2 * AB_SCALE / DENSITY_STEP)
+
+# Of every picture: those that compare it with the truth, and those of the picture alone.
+PAIRED = ("psnr", "ssim", "lpips", "delta_e2000", "delta_e2000_median", "delta_e2000_p95")
+ALONE = ("colorfulness", "colorfulness_signed", "near_grey")
+COLUMNS = (*PAIRED, *ALONE)
+
+
+@dataclass
+class Judges:
+    """The networks that judge, and why some are missing: {figure: reason}."""
+
+    spaces: list[FeatureSpace] = field(default_factory=list)
+    lpips: Lpips | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of the weights, by the figure that they decide."""
+        found = {space.frechet_key: space.weights_sha256 for space in self.spaces}
+        return found | ({"lpips": self.lpips.weights_sha256} if self.lpips is not None else {})
+
+    def to(self, device: torch.device) -> "Judges":
+        """Move the networks, into the memory layout that is fastest for convolutions."""
+        for module in (*self.spaces, self.lpips):
+            if module is not None:
+                module.to(device).to(memory_format=torch.channels_last)
+        return self
+
+
+def _figures(picture: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tensor:
+    """[B, len(COLUMNS)] float64; not a number where a figure does not apply."""
+    count = len(picture)
+    columns = {name: torch.full((count,), math.nan) for name in COLUMNS}
+    if truth is not None:
+        columns["psnr"] = metrics.psnr(picture, truth)
+        columns["ssim"] = metrics.ssim(picture, truth)
+        error = metrics.delta_e2000(picture, truth)
+        columns |= {
+            "delta_e2000": error.mean,
+            "delta_e2000_median": error.median,
+            "delta_e2000_p95": error.p95,
+        }
+        if lpips is not None:
+            columns["lpips"] = lpips(picture, truth)
+    columns["colorfulness"] = metrics.colorfulness(picture)
+    columns["colorfulness_signed"] = metrics.colorfulness_signed(picture)
+    columns["near_grey"] = metrics.near_grey(picture)
+    return torch.stack([columns[name].double().cpu() for name in COLUMNS], dim=1)
+
+
+def _bins(ab: Tensor) -> Tensor:
+    """Pixels a picture in each of the 313 colours: [B, 313] int32, of scaled ab [B, 2, H, W]."""
+    count = len(ab)
+    offset = torch.arange(count, device=ab.device).view(-1, 1, 1) * BIN_COUNT
+    index = (nearest_bin(ab) + offset).flatten()
+    return torch.bincount(index, minlength=count * BIN_COUNT).view(count, BIN_COUNT).int().cpu()
+
+
+def _density(ab: Tensor) -> Tensor:
+    """Pixels of a batch on the ab plane: [SIDE, SIDE] int64, rows a*, columns b*, cells of 2."""
+    cells = ((ab + 1) * (AB_SCALE / DENSITY_STEP)).long().clamp(0, DENSITY_SIDE - 1)
+    index = (cells[:, 0] * DENSITY_SIDE + cells[:, 1]).flatten()
+    counts = torch.bincount(index, minlength=DENSITY_SIDE**2)
+    return counts.view(DENSITY_SIDE, DENSITY_SIDE).cpu()
+
+
+class Measurer:
+    """Measures every answer on a chunk of files."""
+
+    def __init__(
+        self, answers: list[Answer], protocol: Protocol, judges: Judges, device: torch.device
+    ) -> None:
+        self.answers, self.protocol, self.judges, self.device = answers, protocol, judges, device
+        self.pool = ThreadPoolExecutor(READERS)
+
+    def read_ahead(self, paths: list[Path]) -> list[Future[Tensor]]:
+        """Begin to decode files in the background."""
+        return [self.pool.submit(self.protocol.read, path) for path in paths]
+
+    @torch.no_grad()
+    def measure(self, paths: list[Path], pictures: list[Future[Tensor]]) -> Chunk:
+        """A chunk of the pictures that `read_ahead` began to decode."""
+        chunk = Chunk([], [])
+        parts: dict[str, list[Tensor]] = {}
+        for batch in self._batches(paths, pictures, chunk):
+            for name, value in self._measure_batch(batch.to(self.device)):
+                parts.setdefault(name, []).append(value)
+        for name, values in parts.items():
+            whole = (
+                torch.stack(values).sum(0)[None] if name.endswith("/density") else torch.cat(values)
+            )
+            chunk.arrays[name] = np.ascontiguousarray(whole.numpy())
+        return chunk
+
+    def _batches(
+        self, paths: list[Path], pictures: list[Future[Tensor]], chunk: Chunk
+    ) -> Iterator[Tensor]:
+        waiting: list[Tensor] = []
+        for path, future in zip(paths, pictures, strict=True):
+            try:
+                waiting.append(future.result())
+            except BadImageError as error:
+                chunk.unreadable.append(f"{path}: {error}")
+                continue
+            chunk.files.append(str(path))
+            if len(waiting) == (BATCH if self.protocol.fixed else 1):
+                yield torch.stack(waiting)
+                waiting = []
+        if waiting:
+            yield torch.stack(waiting)
+
+    def _measure_batch(self, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
+        # The truth is measured as an answer too where it is asked for as one.
+        if all(answer.name != TRUTH for answer in self.answers):
+            yield f"{TRUTH}/figures", _figures(truth, None, None)
+            yield from self._distribution(TRUTH, truth)
+        for answer in self.answers:
+            picture = answer.colour(truth)
+            yield f"{answer.name}/figures", _figures(picture, truth, self.judges.lpips)
+            yield from self._distribution(answer.name, picture)
+
+    def _distribution(self, name: str, picture: Tensor) -> Iterator[tuple[str, Tensor]]:
+        _, ab = scale(rgb_to_lab(rgb8_to_float(picture)))
+        yield f"{name}/bins", _bins(ab)
+        yield f"{name}/density", _density(ab)
+        for space in self.judges.spaces:
+            yield f"{name}/{space.key}", space(picture).cpu()
+
+
+def row_of(array: Array, column: str) -> Array:
+    """One figure of every picture, [N], from `figures` [N, len(COLUMNS)]."""
+    return array[:, COLUMNS.index(column)]

@@ -1,0 +1,1 @@
+"""Model files and weights: what is saved, shipped and downloaded."""

@@ -1,0 +1,162 @@
+"""Model files: safetensors whose header carries the model's name, options and training record.
+
+Spectral norm is folded into plain weights, so that a file holds what inference multiplies by.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.utils import parametrize
+
+from gan_color.errors import GanColorError
+from gan_color.models import registry
+from gan_color.models.base import Colorizer
+
+HEADER_KEY = "gan_color"
+FORMAT = 1
+POWER_ITERATIONS = 30
+
+
+def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) -> None:
+    """Write a model file, whole or not at all. `model` is left as it is; a folded copy is saved.
+
+    `record` is what the training says of itself: stages, images, figures, licence of the data.
+    """
+    options = model.options.for_inference()
+    header = {
+        "format": FORMAT,
+        "name": name,
+        "options": options.model_dump(mode="json"),
+        "record": record,
+    }
+    _save(path, folded_state(model), header)
+
+
+def save_half(source: Path, target: Path, record: dict[str, Any] | None = None) -> float:
+    """Write a model file with its weights as float16, half the size; returns their largest error,
+    relative to the largest weight of its tensor. Loading gives float32 again.
+
+    `record` is added to what the file says of its training. Raises GanColorError for a weight
+    that float16 cannot hold.
+    """
+    header = read_header(source)
+    header["record"] = header["record"] | (record or {})
+    stored = load_file(source)
+    half = {key: t.half() if t.is_floating_point() else t for key, t in stored.items()}
+    worst = 0.0
+    for key, tensor in stored.items():
+        if not tensor.is_floating_point() or not tensor.numel():
+            continue
+        if not half[key].isfinite().all():
+            raise GanColorError(f"fp16: {key} of {source} has weights beyond float16's 65504")
+        error = (half[key].float() - tensor).abs().max() / tensor.abs().max().clamp(min=1e-12)
+        worst = max(worst, float(error))
+    _save(target, half, header)
+    return worst
+
+
+def save_calibrated(
+    source: Path, target: Path, threshold: float, gain: float, record: dict[str, Any]
+) -> None:
+    """Write a model file anew with these options; `record` becomes its record's "calibration"."""
+    header = read_header(source)
+    header["options"] = header["options"] | {"threshold": threshold, "gain": gain}
+    header["record"] = header["record"] | {"calibration": record}
+    _save(target, load_file(source), header)
+
+
+def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
+    temporary.replace(path)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a model file; GanColorError for a file that is not one."""
+    if not path.is_file():
+        raise GanColorError(f"model: found no file {str(path)!r}, expected a model.safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise GanColorError(f"model: {path} is not a readable safetensors file: {error}") from None
+    if HEADER_KEY not in metadata:
+        raise GanColorError(
+            f"model: {path} carries no gan_color header, "
+            "expected a file that `gan-color train` wrote"
+        )
+    try:
+        header: dict[str, Any] = json.loads(metadata[HEADER_KEY])
+        found = header["format"]
+    except (ValueError, KeyError, TypeError):
+        raise GanColorError(f"model: the gan_color header of {path} is damaged") from None
+    if found != FORMAT:
+        raise GanColorError(f"model: {path} is of format {found}, expected {FORMAT}")
+    return header
+
+
+def start_from(model: Colorizer, name: str, path: Path) -> None:
+    """Give a model that is to be trained the weights of a model file, folded ones included.
+
+    Raises GanColorError where the file holds another kind of model, or another shape of it.
+    """
+    header = read_header(path)
+    if header["name"] != name:
+        raise GanColorError(f"run.start: {path} holds a {header['name']!r}, expected a {name!r}")
+    try:
+        unfold(model, load_file(path))
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise GanColorError(
+            f"run.start: {path} does not fit the model of this configuration: {detail}"
+        ) from None
+
+
+def folded_state(model: Colorizer) -> dict[str, Tensor]:
+    """The tensors of a model file: spectral norm in plain weights. `model` is left as it is."""
+    folded = type(model)(model.options.for_inference())
+    folded.load_state_dict(model.state_dict())
+    return {
+        key: value.detach().cpu().contiguous() for key, value in folded.fold().state_dict().items()
+    }
+
+
+def unfold(model: Colorizer, stored: dict[str, Tensor]) -> None:
+    """Load folded tensors into a model whose norms are spectral; RuntimeError for a misfit."""
+    normed = [
+        (prefix, module)
+        for prefix, module in model.named_modules()
+        if parametrize.is_parametrized(module, "weight")
+    ]
+    state = dict(model.state_dict())
+    renamed = {f"{p}.weight": f"{p}.parametrizations.weight.original" for p, _ in normed}
+    needed = {key for key in state if ".parametrizations." not in key} | set(renamed)
+    unknown, missing = sorted(set(stored) - needed), sorted(needed - set(stored))
+    if unknown or missing:
+        raise RuntimeError(f"it has {unknown[:3]} too many and lacks {missing[:3]}")
+    model.load_state_dict(state | {renamed.get(key, key): v for key, v in stored.items()})
+    training = model.training
+    with torch.no_grad():
+        for _, module in normed:
+            module.train()
+            for _ in range(POWER_ITERATIONS):
+                module.weight  # noqa: B018  (a step of power iteration each: new singular vectors)
+    model.train(training)
+
+
+def load_model(path: Path) -> Colorizer:
+    """Build the model a file describes and load it, strictly, in evaluation mode on the CPU."""
+    header = read_header(path)
+    model = registry.create(header["name"], **header["options"]).fold()
+    try:
+        model.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise GanColorError(f"model: {path} does not fit its own header: {detail}") from None
+    return model.requires_grad_(False).eval()

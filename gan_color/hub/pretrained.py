@@ -1,0 +1,58 @@
+"""Weights that ship with the package, by name: a file that differs by one bit is refused."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_color.errors import GanColorError
+
+FOLDER = Path(__file__).parents[1] / "weights"
+
+
+class Shipped(NamedTuple):
+    """A model file of the package: its name in FOLDER, its size, its SHA-256."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+DEFAULT = "gan-color-small"
+MODELS = {
+    DEFAULT: Shipped(
+        "gan-color-small.safetensors",
+        12_807_418,
+        "b1f8085398b140ae1b6bf72f4cfb4900a43fca8e76485f2363fa7f2c008f8402",
+    )
+}
+
+
+def find_model(name: str | Path) -> Path:
+    """The model file of that name, or the path as it is; GanColorError for a damaged shipped file.
+
+    A file of the user's own wins over a shipped model of the same name.
+    """
+    path = Path(name)
+    if str(name) not in MODELS or path.exists():
+        return path
+    return verified(str(name))
+
+
+def verified(name: str) -> Path:
+    """Path of a shipped model whose size and hash are as recorded; raises GanColorError."""
+    shipped = MODELS[name]
+    path = FOLDER / shipped.file
+    if not path.is_file():
+        raise GanColorError(f"{name}: found no {path}, expected it there: install gan_color again")
+    found = path.read_bytes()
+    if (size := len(found)) != shipped.bytes:
+        raise GanColorError(
+            f"{name}: found {size:,} bytes in {path}, expected {shipped.bytes:,}: "
+            "install gan_color again"
+        )
+    if (digest := hashlib.sha256(found).hexdigest()) != shipped.sha256:
+        raise GanColorError(
+            f"{name}: found SHA-256 {digest[:12]}... of {path}, expected {shipped.sha256[:12]}...: "
+            "install gan_color again"
+        )
+    return path

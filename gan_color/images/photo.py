@@ -1,0 +1,60 @@
+"""What a picture is between reading and writing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan_color.images.metadata import Metadata
+
+Pixels = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels [H, W, 3] and alpha [H, W] or None, both uint8 or both uint16; upright sRGB."""
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    format: str = ""  # Pillow's name of the file's format; "" for what never was a file
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def image(self) -> Image.Image:
+        """As a PIL image: RGB, or RGBA where there is alpha; 16 bit rounded to 8."""
+        image = Image.fromarray(to_8_bit(self.pixels))
+        if self.alpha is not None:
+            image.putalpha(Image.fromarray(to_8_bit(self.alpha)))
+        return image
+
+    def array(self) -> Pixels:
+        """[H, W, 3], or [H, W, 4] where there is alpha, in its own depth."""
+        if self.alpha is None:
+            return self.pixels
+        return np.concatenate([self.pixels, self.alpha[..., None]], axis=2)
+
+
+def to_8_bit(values: Pixels) -> NDArray[np.uint8]:
+    """uint8 as it is; uint16 rounded to the nearest of 256 levels."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    # 65535 = 257 * 255; by rows, so that a large picture is never there as 32 bit.
+    return np.stack([((row.astype(np.uint32) + 128) // 257).astype(np.uint8) for row in values])
+
+
+def side_by_side(pictures: Sequence[Picture]) -> Picture:
+    """Pictures of one height, left to right, at 8 bit and on white."""
+    columns = []
+    for picture in pictures:
+        image = picture.image()
+        if image.mode == "RGBA":
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        columns.append(np.asarray(image.convert("RGB")))
+    return Picture(np.concatenate(columns, axis=1))

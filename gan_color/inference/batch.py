@@ -1,0 +1,167 @@
+"""Files to colour: which becomes which, one after the other, errors as values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from gan_color.errors import GanColorError
+from gan_color.images.decode import read
+from gan_color.images.encode import SUFFIX_KINDS, save
+from gan_color.images.files import SUFFIXES, find_images
+from gan_color.images.open import BadImageError
+from gan_color.images.photo import Picture, side_by_side
+from gan_color.inference.pipeline import (
+    DEFAULTS,
+    ChromaModel,
+    ColorizeOptions,
+    finish,
+    name_scenes,
+    predict,
+)
+from gan_color.inference.temporal import ChromaSmoother
+
+KIND_SUFFIXES = {kind: suffix for suffix, kind in reversed(SUFFIX_KINDS.items())}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo to colour."""
+
+    source: Path
+    target: Path
+
+    @property
+    def comparison(self) -> Path:
+        """Where before and after go, side by side."""
+        return self.target.with_name(f"{self.target.stem}.compare.jpg")
+
+
+class State(Enum):
+    """What became of a job."""
+
+    COLOURED, SKIPPED, FAILED = "coloured", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A job that is over; `problem` says why one failed, `scenes` what a photo shows."""
+
+    job: Job
+    state: State = State.COLOURED
+    problem: str = ""
+    scenes: dict[str, float] = field(default_factory=dict)  # see Colorizer.scenes
+
+
+@dataclass(frozen=True)
+class Work:
+    """How files are treated, beside how they are coloured."""
+
+    options: ColorizeOptions = DEFAULTS
+    batch: int = 1  # photos read at a time; those of one shape go through the model together
+    smooth: float = 0.0  # for the frames of a film in a folder: see gan_color.inference.temporal
+    quality: int | None = None
+    note: str = ""
+    compare: bool = False
+    overwrite: bool = False  # else a photo whose output is there is skipped
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise GanColorError(f"batch: found {self.batch}, expected 1 or more")
+
+
+def is_single(inputs: list[Path], output: Path) -> bool:
+    """Whether `output` names the one file that one photo becomes."""
+    one = len(inputs) == 1 and not inputs[0].is_dir()
+    return one and output.suffix.lower() in SUFFIX_KINDS and not output.is_dir()
+
+
+def plan_jobs(inputs: list[Path], output: Path, kind: str | None = None) -> list[Job]:
+    """Which file becomes which. One photo may name its output file; else `output` is a folder,
+    in which the tree of each input folder is repeated. `kind` is the format to write, one of
+    gan_color.images.KINDS; None keeps each photo's. Raises GanColorError.
+    """
+    if is_single(inputs, output):
+        if kind is not None and SUFFIX_KINDS[output.suffix.lower()] != kind:
+            raise GanColorError(f"format: found {kind} for the output {output.name}")
+        return [Job(inputs[0], output)]
+    if output.exists() and not output.is_dir():
+        raise GanColorError(f"output: {output} is a file, expected a folder for several photos")
+    jobs = []
+    for source in inputs:
+        if source.is_dir():
+            # What was coloured before is no input, where the output lies within.
+            within = source.resolve() != output.resolve()
+            found = [p for p in find_images(source) if not (within and _is_below(p, output))]
+            jobs += [Job(path, output / path.relative_to(source)) for path in found]
+        else:
+            jobs.append(Job(source, output / source.name))
+    targets: dict[Path, Path] = {}
+    for i, job in enumerate(jobs):
+        target = job.target.with_suffix(_suffix(job.target, kind))
+        if target in targets:
+            raise GanColorError(
+                f"output: {targets[target]} and {job.source} would both become {target}; "
+                "colour them into different folders"
+            )
+        targets[target] = job.source
+        jobs[i] = Job(job.source, target)
+    return jobs
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.resolve().parents
+
+
+def _suffix(path: Path, kind: str | None) -> str:
+    """The photo's own where it is of the format wanted; PNG for what is read but not written."""
+    own = SUFFIX_KINDS.get(path.suffix.lower())
+    if own is not None and kind in (None, own):
+        return path.suffix
+    return KIND_SUFFIXES[kind or "PNG"]
+
+
+def colorize_jobs(model: ChromaModel, jobs: list[Job], work: Work = Work()) -> Iterator[Result]:
+    """Colour photo after photo; yields each job once, errors as values."""
+    smoother = ChromaSmoother(work.smooth)
+    for start in range(0, len(jobs), work.batch):
+        opened: list[tuple[Job, Picture]] = []
+        for job in jobs[start : start + work.batch]:
+            try:
+                if _is_done(job, work):
+                    yield Result(job, State.SKIPPED)
+                else:
+                    opened.append((job, _open(job)))
+            except (GanColorError, OSError) as error:
+                yield Result(job, State.FAILED, str(error))
+        try:
+            chromas = predict(model, [picture for _, picture in opened], work.options)
+        except GanColorError as error:
+            yield from (Result(job, State.FAILED, str(error)) for job, _ in opened)
+            continue
+        for (job, picture), chroma in zip(opened, chromas, strict=True):
+            try:
+                steady = smoother(chroma, film=job.source.parent)
+                coloured = finish(picture, steady, work.options, model.device)
+                if work.compare:
+                    save(side_by_side([picture, coloured]), job.comparison, note=work.note)
+                save(coloured, job.target, work.quality, work.note)
+                yield Result(job, scenes=name_scenes(model, chroma))
+            except (GanColorError, OSError) as error:
+                yield Result(job, State.FAILED, str(error))
+
+
+def _is_done(job: Job, work: Work) -> bool:
+    if not job.target.exists():
+        return False
+    if job.source.exists() and job.target.samefile(job.source):
+        raise GanColorError(f"output: {job.target} is the input itself, expected another place")
+    return not work.overwrite
+
+
+def _open(job: Job) -> Picture:
+    if not job.source.exists():
+        raise BadImageError("no such file")
+    if job.source.suffix.lower() not in SUFFIXES:
+        raise BadImageError(f"not an image file ({', '.join(sorted(SUFFIXES))})")
+    return read(job.source)

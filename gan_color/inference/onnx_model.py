@@ -1,0 +1,139 @@
+"""Colorizers as ONNX: export, a check against PyTorch, and ONNX Runtime in PyTorch's place (CPU).
+
+The file takes L [B, 1, H, W] and gives ab [B, 2, H, W], both -1..1, for any B and for H and W that
+are multiples of the stride that its metadata names. Options and training record travel with it.
+"""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_color.errors import GanColorError
+from gan_color.hub.model_file import HEADER_KEY, load_model, read_header
+from gan_color.models.base import Colorizer, pad_to_multiple
+
+OPSET = 17
+PARITY_SIZES = ((64, 64), (96, 160), (256, 256), (224, 352))
+TOLERANCE = 1e-3  # of ab, where 1 is 110 of a* or b*: an eighth of what an eye tells apart
+
+
+def _need(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise GanColorError(f"onnx: needs {name}: pip install 'gan-color[onnx]'") from None
+
+
+class _Whole(nn.Module):
+    """L in, ab out: what colorize() does to a padded picture."""
+
+    def __init__(self, model: Colorizer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, L: Tensor) -> Tensor:
+        return self.model.answer(L)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far ONNX Runtime is from PyTorch at one size: the largest and the mean |Δab|."""
+
+    height: int
+    width: int
+    largest: float
+    mean: float
+
+
+def export_onnx(source: Path, target: Path) -> list[Parity]:
+    """Write a model file as ONNX, whole or not at all, and compare the two at several sizes.
+
+    Raises GanColorError where they differ by more than 0.001, and then nothing is written.
+    """
+    onnx = _need("onnx")
+    header = read_header(source)
+    model = load_model(source)
+    free = {"L": {0: "batch", 2: "rows", 3: "columns"}, "ab": {0: "batch", 2: "rows", 3: "columns"}}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.stem}.part.onnx")
+    try:
+        with warnings.catch_warnings():
+            # It warns that a trace knows one size only: true of what the comparison below tries.
+            warnings.simplefilter("ignore")
+            # torch.export's way (dynamo) took minutes over the sizes of a U-Net, torch 2.15.
+            torch.onnx.export(
+                _Whole(model).eval(),
+                (torch.zeros(2, 1, 2 * model.stride, 3 * model.stride),),
+                str(part),
+                input_names=["L"],
+                output_names=["ab"],
+                dynamic_axes=free,
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        proto = onnx.load(str(part))
+        properties = {HEADER_KEY: json.dumps({**header, "stride": model.stride})}
+        onnx.helper.set_model_props(proto, properties)
+        onnx.save(proto, str(part))
+        report = compare(model, OnnxColorizer(part))
+        worst = max(row.largest for row in report)
+        if worst > TOLERANCE:
+            raise GanColorError(
+                f"onnx: {target} differs from PyTorch by {worst:.2g}, expected {TOLERANCE} at most"
+            )
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return report
+
+
+def compare(model: Colorizer, other: "OnnxColorizer") -> list[Parity]:
+    """Both on the same random lightness (seed 0) at each of PARITY_SIZES, odd sizes included."""
+    generator = torch.Generator().manual_seed(0)
+    report = []
+    for height, width in (*PARITY_SIZES, (101, 77)):
+        L = torch.rand(1, 1, height, width, generator=generator) * 2 - 1
+        difference = (model.colorize(L) - other.colorize(L)).abs()
+        report.append(Parity(height, width, float(difference.max()), float(difference.mean())))
+    return report
+
+
+class OnnxColorizer:
+    """An ONNX file in a Colorizer's place. Raises GanColorError for a file that is none of ours."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, path: Path) -> None:
+        runtime = _need("onnxruntime")
+        if not path.is_file():
+            raise GanColorError(f"model: found no file {str(path)!r}, expected a model.onnx")
+        try:
+            self.session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            metadata = self.session.get_modelmeta().custom_metadata_map
+            self.stride = int(json.loads(metadata[HEADER_KEY])["stride"])
+        except KeyError:
+            raise GanColorError(
+                f"model: {path} carries no gan_color header, "
+                "expected a file that `gan-color export --onnx` wrote"
+            ) from None
+        except Exception as error:  # ONNX Runtime's own errors share no other base
+            detail = " ".join(str(error).split())[:300]
+            raise GanColorError(f"model: {path} is not a readable ONNX file: {detail}") from None
+
+    def colorize(self, L: Tensor) -> Tensor:
+        """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size: see Colorizer.colorize."""
+        height, width = L.shape[-2:]
+        padded = pad_to_multiple(L.float(), self.stride).numpy()
+        ab = torch.from_numpy(self.session.run(["ab"], {"L": padded})[0])
+        return ab[..., :height, :width]
+
+    def scenes(self, L: Tensor) -> list[dict[str, float]]:
+        """Nothing: the file answers with chroma alone. See Colorizer.scenes."""
+        return [{} for _ in L]

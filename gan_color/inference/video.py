@@ -1,0 +1,182 @@
+"""Colour a film: pictures through the model, sound, frame times and titles as they were."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gan_color.errors import GanColorError
+from gan_color.images.photo import Picture
+from gan_color.inference.pipeline import DEFAULTS, ChromaModel, ColorizeOptions, finish, predict
+from gan_color.inference.temporal import ChromaSmoother
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer, OutputContainer
+
+# What plays everywhere; 4:2:0 and even sizes are the price.
+PIXEL_FORMAT = "yuv420p"
+CODECS = {
+    ".mp4": "libx264",
+    ".mkv": "libx264",
+    ".mov": "libx264",
+    ".m4v": "libx264",
+    ".webm": "libvpx-vp9",
+}
+QUALITY = {"libx264": {"crf": "17", "preset": "medium"}, "libvpx-vp9": {"crf": "20", "b": "0"}}
+HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ and HLG
+BT709 = 1  # ITU-T H.273
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a film is coloured."""
+
+    options: ColorizeOptions = DEFAULTS
+    smooth: float = 0.5  # see gan_color.inference.temporal
+    batch: int = 1
+    note: str = ""
+
+
+def colorize_video(
+    model: ChromaModel, source: Path, target: Path, film: Film = Film()
+) -> Iterator[int]:
+    """Colour a film into another file, whole or not at all; yields the frames in it, then the
+    number done, frame after frame.
+
+    The first video stream is coloured; audio and subtitles are copied. Frame times, rotation (put
+    into the pixels) and pixel aspect stay. Raises GanColorError.
+    """
+    av = _av()
+    codec = CODECS.get(target.suffix.lower())
+    if codec is None:
+        raise GanColorError(
+            f"output: found the suffix {target.suffix!r}, expected one of {', '.join(CODECS)}"
+        )
+    if not source.is_file():
+        raise GanColorError(f"video: found no file {str(source)!r}")
+    if target.exists() and target.samefile(source):
+        raise GanColorError(f"output: {target} is the input itself, expected another place")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.stem}.part{target.suffix}")
+    try:
+        with av.open(str(source)) as opened, av.open(str(part), "w") as written:
+            yield from _Conversion(model, opened, written, codec, film).run()
+        part.replace(target)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise GanColorError(f"video: {source} into {target.name}: {error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _av() -> ModuleType:
+    try:
+        import av
+    except ImportError:
+        raise GanColorError("video: needs PyAV: pip install 'gan-color[video]'") from None
+    return av
+
+
+class _Conversion:
+    def __init__(
+        self,
+        model: ChromaModel,
+        source: "InputContainer",
+        target: "OutputContainer",
+        codec: str,
+        film: Film,
+    ) -> None:
+        self.model, self.source, self.target = model, source, target
+        self.codec, self.film = codec, film
+        self.smoother = ChromaSmoother(film.smooth)
+        if not source.streams.video:
+            raise GanColorError("video: found no video stream")
+        self.video = source.streams.video[0]
+        self.video.thread_type = "AUTO"
+        target.metadata.update(source.metadata)
+        if film.note:
+            target.metadata["comment"] = film.note
+        self.encoder: Any = None
+        # Nothing may be written before the encoder knows the size of the first coloured frame.
+        self.held: list[Packet] = []
+        self.done = 0
+
+    def run(self) -> Iterator[int]:
+        yield self.video.frames
+        others = [*self.source.streams.audio, *self.source.streams.subtitles]
+        copies: dict[int, Any] = {}
+        self.encoder = self.target.add_stream(self.codec, rate=self.video.average_rate)
+        for stream in others:
+            copies[stream.index] = self.target.add_stream_from_template(stream)
+        waiting: list[VideoFrame] = []
+        for packet in self.source.demux([self.video, *others]):
+            if packet.stream.index in copies:
+                if packet.dts is not None:
+                    packet.stream = copies[packet.stream.index]
+                    self.held.append(packet)
+                if self.done:
+                    self._release()
+                continue
+            for frame in self.video.decode(packet):
+                waiting.append(frame)
+                if len(waiting) == self.film.batch:
+                    yield from self._colour(waiting)
+                    waiting = []
+        yield from self._colour(waiting)
+        if not self.done:
+            raise GanColorError("video: found no frame")
+        self.target.mux(self.encoder.encode(None))
+        self._release()
+
+    def _release(self) -> None:
+        self.target.mux(self.held)
+        self.held = []
+
+    def _colour(self, frames: "list[VideoFrame]") -> Iterator[int]:
+        pictures = [_picture(frame) for frame in frames]
+        chromas = predict(self.model, pictures, self.film.options)
+        for frame, picture, chroma in zip(frames, pictures, chromas, strict=True):
+            steady = self.smoother(chroma)
+            coloured = finish(picture, steady, self.film.options, self.model.device)
+            if not self.done:
+                self._begin(frame, coloured)
+            self.target.mux(self.encoder.encode(self._frame(coloured, frame)))
+            self.done += 1
+            yield self.done
+
+    def _begin(self, frame: "VideoFrame", picture: Picture) -> None:
+        """The encoder's settings, known with the first frame."""
+        width, height = picture.size
+        encoder = self.encoder
+        encoder.width, encoder.height = width + width % 2, height + height % 2
+        encoder.pix_fmt = PIXEL_FORMAT
+        encoder.options = dict(QUALITY[self.codec])
+        encoder.codec_context.time_base = frame.time_base
+        aspect = self.video.sample_aspect_ratio
+        if aspect:
+            encoder.codec_context.sample_aspect_ratio = (
+                aspect if frame.rotation % 180 == 0 else 1 / aspect
+            )
+        encoder.codec_context.colorspace = BT709
+        encoder.codec_context.color_primaries = BT709
+        encoder.codec_context.color_trc = BT709
+
+    def _frame(self, picture: Picture, like: "VideoFrame") -> "VideoFrame":
+        av = _av()
+        odd = [(0, side % 2) for side in picture.pixels.shape[:2]]
+        pixels = np.pad(picture.pixels, (*odd, (0, 0)), mode="edge")  # 4:2:0 wants even sides
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        made: VideoFrame = frame.reformat(format=PIXEL_FORMAT, dst_colorspace="ITU709")
+        made.pts, made.time_base = like.pts, like.time_base
+        return made
+
+
+def _picture(frame: "VideoFrame") -> Picture:
+    if frame.color_trc in HDR_TRANSFERS:
+        raise GanColorError("video: found HDR frames (PQ or HLG), expected standard range")
+    pixels = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4  # counter-clockwise
+    return Picture(np.ascontiguousarray(np.rot90(pixels, turns)))

@@ -1,0 +1,1 @@
+"""Losses: tensors in, scalars out. No model, no configuration, no batch."""

@@ -1,0 +1,183 @@
+"""Discriminators: patch discriminators on [L, ab] at several scales, and DeOldify's critic on RGB.
+
+pix2pixHD: Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2; pix2pix: Isola et al.
+2017, https://arxiv.org/abs/1611.07004. They return every feature map, shallow to deep, the logits
+last, which is what feature matching reads.
+"""
+
+from typing import Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gan_color.color.lab import to_rgb
+from gan_color.losses.gan import ScaleFeatures
+from gan_color.models.layers import SaganAttention, SelfAttention
+from gan_color.options import Count, Share, Strict
+
+DiscriminatorNorm = Literal["spectral", "instance", "batch", "none"]
+
+
+class DiscriminatorConfig(Strict):
+    """Patch discriminators, or DeOldify's critic (gan_color.models.discriminators)."""
+
+    kind: Literal["patch", "critic"] = "patch"
+    width: Count = Field(64, description="channels of the first layer")
+    scales: int = Field(3, ge=1, le=5)
+    layers: int = Field(3, ge=1, le=6)
+    norm: Literal["spectral", "instance", "batch", "none"] = "spectral"
+    attention: bool = False
+    padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
+    dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
+    leak: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
+
+    @model_validator(mode="after")
+    def _fields_of_its_kind(self) -> Self:
+        of_others = {
+            "patch": ("dropout", "leak"),
+            "critic": ("scales", "layers", "norm", "attention", "padding"),
+        }[self.kind]
+        for name in of_others:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"discriminator.{name}: found {getattr(self, name)!r}, but kind: {self.kind} "
+                    "has no such option"
+                )
+        return self
+
+
+class Discriminator(nn.Module):
+    """Base: L [B, 1, H, W] and ab [B, 2, H, W] -> features per scale, finest first."""
+
+    def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
+        raise NotImplementedError
+
+
+def create_discriminator(config: DiscriminatorConfig) -> Discriminator:
+    """The discriminator that a configuration's `discriminator` section describes."""
+    if config.kind == "critic":
+        return Critic(config.width, config.leak, config.dropout)
+    return MultiscaleDiscriminator(
+        config.scales, config.layers, config.width, config.norm, config.attention, config.padding
+    )
+
+
+class PatchDiscriminator(nn.Module):
+    """PatchGAN: `layers` strided 4 x 4 convolutions of doubling width, one more, then logits.
+
+    Three layers see 70 x 70 pixels a patch. Width is capped at 8 times `width`, as published.
+    `padding` is 2 in pix2pixHD's code and 1 in pix2pix'.
+    """
+
+    def __init__(
+        self,
+        inputs: int = 3,
+        layers: int = 3,
+        width: int = 64,
+        norm: DiscriminatorNorm = "spectral",
+        attention: bool = False,
+        padding: int = 2,
+    ) -> None:
+        super().__init__()
+        plan = [(inputs, width, 2)]
+        for i in range(1, layers + 1):
+            stride = 2 if i < layers else 1
+            plan.append((min(width << (i - 1), width * 8), min(width << i, width * 8), stride))
+        stages = []
+        for i, (before, after, stride) in enumerate(plan):
+            normed = norm if i > 0 else "none"
+            conv = nn.Conv2d(
+                before, after, 4, stride=stride, padding=padding, bias=normed != "batch"
+            )
+            stage: list[nn.Module] = [spectral_norm(conv) if norm == "spectral" else conv]
+            if normed == "instance":
+                stage.append(nn.InstanceNorm2d(after))
+            if normed == "batch":
+                stage.append(nn.BatchNorm2d(after))
+            stage.append(nn.LeakyReLU(0.2, inplace=True))
+            if attention and i == layers - 1:
+                stage.append(SelfAttention(after, "spectral" if norm == "spectral" else "none"))
+            stages.append(nn.Sequential(*stage))
+        logits = nn.Conv2d(plan[-1][1], 1, 4, padding=padding)
+        stages.append(nn.Sequential(spectral_norm(logits) if norm == "spectral" else logits))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """x [B, inputs, H, W] -> feature maps, the logits [B, 1, h, w] last."""
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class MultiscaleDiscriminator(Discriminator):
+    """The same discriminator, with weights of its own, at full, half, quarter ... size."""
+
+    def __init__(
+        self,
+        scales: int = 3,
+        layers: int = 3,
+        width: int = 64,
+        norm: DiscriminatorNorm = "spectral",
+        attention: bool = False,
+        padding: int = 2,
+    ) -> None:
+        super().__init__()
+        self.discriminators = nn.ModuleList(
+            PatchDiscriminator(3, layers, width, norm, attention, padding) for _ in range(scales)
+        )
+
+    def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
+        """L [B, 1, H, W] and ab [B, 2, H, W] -> features per scale, finest first."""
+        x = torch.cat((L, ab), dim=1)
+        features = []
+        for i, discriminator in enumerate(self.discriminators):
+            if i:
+                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+            features.append(discriminator(x))
+        return features
+
+
+class Critic(Discriminator):
+    """DeOldify's critic, which sees RGB and not L apart (`width` 256, `leak` 0.2, `dropout` 0.15).
+
+    With width 64, leak 0 and no dropout it is DDColor's discriminator. Sources:
+    https://github.com/jantic/DeOldify (deoldify/critics.py), https://github.com/piddnad/DDColor
+    (basicsr/archs/discriminator_arch.py). Pictures of 64 pixels a side at least.
+    """
+
+    def __init__(self, width: int = 256, leak: float = 0.2, dropout: float = 0.15) -> None:
+        super().__init__()
+        self.leak = leak
+        channels = [width, 2 * width, 4 * width, 8 * width]
+        stages = [self._stage(3, width, 4, 2, dropout / 2)]
+        for i in range(3):
+            stages.append(self._stage(channels[i], channels[i], 3, 1, dropout))
+            attention = [SaganAttention(channels[1], "spectral")] if i == 0 else []
+            down = self._stage(channels[i], channels[i + 1], 4, 2, 0.0)
+            stages.append(nn.Sequential(*down, *attention))
+        stages.append(self._stage(channels[3], channels[3], 3, 1, 0.0))
+        stages.append(nn.Sequential(spectral_norm(nn.Conv2d(channels[3], 1, 4, bias=False))))
+        self.stages = nn.ModuleList(stages)
+
+    def _stage(
+        self, inputs: int, outputs: int, kernel: int, stride: int, dropout: float
+    ) -> nn.Sequential:
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=1)
+        nn.init.kaiming_normal_(conv.weight)
+        assert conv.bias is not None
+        nn.init.zeros_(conv.bias)
+        activation = nn.LeakyReLU(self.leak, inplace=True)
+        return nn.Sequential(spectral_norm(conv), activation, nn.Dropout2d(dropout))
+
+    def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
+        """L [B, 1, H, W] and ab [B, 2, H, W] -> one scale's features, the logits last."""
+        x, features = to_rgb(L, ab), []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return [features]

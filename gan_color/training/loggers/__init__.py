@@ -1,0 +1,1 @@
+"""Where a run reports to: log.csv, previews, Weights & Biases, TensorBoard, a notebook."""

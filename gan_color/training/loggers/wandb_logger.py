@@ -1,0 +1,101 @@
+"""Weights & Biases: config, curves by stage, previews, and artifacts with their lineage."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import wandb
+
+from gan_color.config.schema import Config
+from gan_color.training.loggers.base import Rows, Tracker, numbers
+
+WandbError = wandb.errors.Error
+
+# What the summary keeps of a curve: by default W&B keeps its last value.
+SUMMARIES = {
+    "psnr": "max",
+    "watch_frechet": "min",
+    "watch_score": "min",
+    "gradient_norm": "max",
+    "gradient_norm_discriminator": "max",
+}
+
+
+def has_key() -> bool:
+    """True where W&B finds credentials without asking for them."""
+    return wandb.login(prompt=False, verify=False)
+
+
+class WandbTracker(Tracker):
+    """The x-axis is images, and stages are groups ("gan/adversarial")."""
+
+    def __init__(
+        self, config: Config, mode: Literal["online", "offline"], run_id: str | None
+    ) -> None:
+        self.online = mode == "online"
+        self.run = wandb.init(
+            project=config.tracking.project,
+            name=config.run.name,
+            dir=str(config.folder),
+            config=config.model_dump(mode="json"),
+            mode=mode,
+            tags=list(config.tracking.tags),
+            id=run_id,
+            resume="allow",
+        )
+        self.run_id = self.run.id
+        self.manifest_sha256: str | None = None
+        self.run.define_metric("images")
+        self.run.define_metric("*", step_metric="images")
+        for scheduled in config.schedule:
+            for name, kept in SUMMARIES.items():
+                metric = f"{scheduled.stage.name}/{name}"
+                self.run.define_metric(metric, step_metric="images", summary=kept)
+
+    def log(self, row: dict[str, Any]) -> None:
+        self.run.log({**numbers(row), "images": row["total_images"]})
+
+    def previews(self, rows: Rows, total_images: int) -> None:
+        table = wandb.Table(columns=["picture", *rows])
+        for i, pictures in enumerate(zip(*rows.values(), strict=True)):
+            table.add_data(i, *(wandb.Image(p.permute(1, 2, 0).numpy()) for p in pictures))
+        self.run.log({"previews": table, "images": total_images})
+
+    def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
+        self.manifest_sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        kept = {k: v for k, v in summary.items() if k != "bad"}
+        artifact = wandb.Artifact(
+            f"{self.run.project}-dataset",
+            "dataset",
+            metadata={**kept, "manifest_sha256": self.manifest_sha256},
+        )
+        artifact.add_file(str(manifest))
+        # As an input where the server is there to link it; W&B cannot record inputs offline.
+        if self.online:
+            self.run.use_artifact(artifact)
+        else:
+            self.run.log_artifact(artifact)
+
+    def checkpoint(self, folder: Path, stage: str) -> None:
+        artifact = wandb.Artifact(
+            f"{self.run.name}-checkpoint", "checkpoint", metadata=self._origin({"stage": stage})
+        )
+        artifact.add_file(str(folder / "average.safetensors"))
+        artifact.add_file(str(folder / "state.json"))
+        self.run.log_artifact(artifact, aliases=["latest", stage])
+
+    def model(self, path: Path, metadata: dict[str, Any]) -> None:
+        artifact = wandb.Artifact(
+            f"{self.run.name}-model", "model", metadata=self._origin(metadata)
+        )
+        artifact.add_file(str(path))
+        self.run.log_artifact(artifact)
+
+    def _origin(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        return {**metadata, "manifest_sha256": self.manifest_sha256}
+
+    def summary(self, values: dict[str, Any]) -> None:
+        self.run.summary.update(values)
+
+    def finish(self) -> None:
+        self.run.finish()

@@ -1,0 +1,77 @@
+"""The learning-rate range test of Smith 2015 (https://arxiv.org/abs/1506.01186), on one stage."""
+
+import math
+from pathlib import Path
+
+from fastai.callback.core import Callback, CancelFitException
+from fastai.callback.schedule import ParamScheduler, SchedExp, valley
+from fastai.torch_core import tensor
+
+from gan_color.config.schema import Config
+from gan_color.config.stages import SupervisedStage
+from gan_color.errors import GanColorError
+from gan_color.training.memory.auto_batch import resolve_batches
+from gan_color.training.report import draw_lr_find
+
+SMOOTHING = 0.9
+DIVERGED = 4.0  # stop where the smoothed loss is this many times its minimum
+
+
+class _Record(Callback):
+    """Rates and smoothed losses; ends the test when the loss explodes."""
+
+    order = 70
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.rates: list[float] = []
+        self.losses: list[float] = []
+
+    def after_batch(self) -> None:
+        loss = float(self.learn.loss)
+        last = self.losses[-1] if self.losses else loss
+        self.losses.append(SMOOTHING * last + (1 - SMOOTHING) * loss)
+        self.rates.append(float(self.opt.hypers[-1]["lr"]))
+        diverged = not math.isfinite(loss) or self.losses[-1] > DIVERGED * min(self.losses)
+        if diverged or len(self.losses) >= self.steps:
+            raise CancelFitException
+
+
+def find_lr(
+    config: Config, stage_name: str | None, steps: int = 100, low: float = 1e-6, high: float = 1.0
+) -> tuple[float, Path]:
+    """Train the stage's start for `steps` updates at rising rates.
+
+    Returns fastai's "valley" suggestion and the path of a plot. Nothing else of the run is written.
+    Raises GanColorError for a stage that is not supervised: the losses of adversaries say nothing
+    about a rate.
+    """
+    from gan_color.training.trainer import Run
+
+    config = resolve_batches(config)
+    supervised = [stage for stage in config.stages if isinstance(stage, SupervisedStage)]
+    names = ", ".join(stage.name for stage in supervised) or "none in this config"
+    if stage_name is None and supervised:
+        stage_name = supervised[0].name
+    chosen = [stage for stage in supervised if stage.name == stage_name]
+    if not chosen:
+        raise GanColorError(
+            f"lr-find: found stage {stage_name!r}, expected a supervised one ({names}); "
+            "the losses of adversaries say nothing about a rate"
+        )
+    config.folder.mkdir(parents=True, exist_ok=True)
+    run = Run(config, None)
+    record = _Record(steps)
+    learner = run.learner(chosen[0], batches=steps, hooks=[record])
+    learner.fit(1, cbs=[ParamScheduler({"lr": SchedExp(low, high)})])
+    if len(record.losses) < 20:
+        raise GanColorError(
+            f"lr-find: the loss exploded after {len(record.losses)} steps, expected at least 20; "
+            "lower --low"
+        )
+    skip = len(record.losses) // 10
+    rates, losses = record.rates[skip:-5], record.losses[skip:-5]
+    suggestion, _ = valley(tensor(rates), tensor(losses), len(losses))
+    path = config.folder / "lr_find.png"
+    path.write_bytes(draw_lr_find(rates, losses, float(suggestion)))
+    return float(suggestion), path

@@ -1,0 +1,91 @@
+"""Where a run stands, and what it writes as it goes: log, previews, tracker."""
+
+from pathlib import Path
+from typing import Any
+
+from gan_color.config.schema import Config
+from gan_color.config.stages import Stage
+from gan_color.errors import GanColorError
+from gan_color.training import checkpoint
+from gan_color.training.early_stopping import Judgement
+from gan_color.training.loggers.base import Rows, Tracker
+from gan_color.training.loggers.csv_log import CsvLog
+from gan_color.training.loggers.preview import sheet_of
+
+
+class Record:
+    """Position and logs of a run: `images` within the stage, `total_images` over all."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.folder = config, config.folder
+        self.stage: Stage = config.schedule[0].stage
+        self.stage_index, self.images, self.stage_images, self.total_images = 0, 0, 0, 0
+        self.figures: dict[str, float] = {}
+        self.last_checkpoint: Path | None = None
+        # True once the inflection rule has ended the running stage and gone back to its best.
+        self.stage_ended = False
+        self.judgements: list[Judgement] = []
+        self.chosen: dict[str, Judgement] = {}  # what watched stages went back to
+        self.spared: set[str] = set()  # checkpoints that must not be pruned
+        self.finished_cycles: set[str] = set()  # adversarial stages whose cycles are over
+        self.csv = CsvLog(self.folder / "log.csv")
+        self.tracker = Tracker()
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The folder a checkpoint taken now is called."""
+        return f"{self.stage.name}-{self.images:07d}"
+
+    def advance(self, images: int) -> None:
+        """Count images that were trained on."""
+        self.images += images
+        self.total_images += images
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it, JSON-able."""
+        return {
+            "stage": self.stage.name,
+            "stage_index": self.stage_index,
+            "images": self.images,
+            "total_images": self.total_images,
+            "figures": self.figures,
+            "stage_ended": self.stage_ended,
+            "judgements": self.judgements,
+            "chosen": self.chosen,
+            "spared": sorted(self.spared),
+            "finished_cycles": sorted(self.finished_cycles),
+            "wandb": self.tracker.run_id,
+        }
+
+    def restore(self, found: checkpoint.Found) -> None:
+        """Put back what `state` gave; GanColorError for a stage that the configuration lacks."""
+        state = found.state
+        if state["stage_index"] >= len(self.config.schedule):
+            raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
+        self.stage_index, self.images = state["stage_index"], state["images"]
+        self.total_images, self.figures = state["total_images"], state["figures"]
+        self.stage_ended, self.judgements = state["stage_ended"], state["judgements"]
+        self.chosen, self.spared = state["chosen"], set(state["spared"])
+        self.finished_cycles = set(state["finished_cycles"])
+        self.last_checkpoint = found.folder
+
+    def log(self, values: dict[str, float]) -> None:
+        """A row for log.csv and the tracker. Only the first rank calls this."""
+        row = {
+            "stage": self.stage.name,
+            "images": self.images,
+            "total_images": self.total_images,
+            **{name: round(value, 8) for name, value in values.items()},
+        }
+        self.csv.add(row)
+        self.tracker.log(row)
+
+    def judged(self, figures: dict[str, float], rows: Rows) -> None:
+        """Log figures of the EMA generator, and keep a preview sheet named by when it was made."""
+        self.figures = figures
+        self.log(figures)
+        folder = self.folder / "previews"
+        folder.mkdir(exist_ok=True)
+        name = f"{self.stage_index}-{self.stage.name}-{self.images:07d}.jpg"
+        sheet_of(rows).save(folder / name, quality=92, subsampling=0)
+        self.tracker.previews(rows, self.total_images)

@@ -1,0 +1,1 @@
+"""Splits, resized copies, tars and parquet of a dataset."""

@@ -1,0 +1,1 @@
+"""Requests that obey what hosts and sites say."""

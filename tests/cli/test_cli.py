@@ -1,0 +1,264 @@
+"""The command line, as a person types it."""
+
+import hashlib
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from gan_color.training.loggers.csv_log import CsvLog
+from tests.helpers.command_line import one_line, run
+from tests.helpers.runs import REPOSITORY, save_scene_model, tiny_mapping
+
+
+@pytest.fixture(scope="module")
+def trained(sample_folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, and its config beside it."""
+    place = tmp_path_factory.mktemp("cli")
+    mapping = tiny_mapping(sample_folders, place)
+    (place / "c.yml").write_text(yaml.safe_dump(mapping))
+    assert run("train", "--config", place / "c.yml") == 0
+    return place / "tiny"
+
+
+def test_training_again_needs_resume_or_overwrite(trained: Path, capsys):
+    capsys.readouterr()
+    assert run("train", "--config", trained.parent / "c.yml") == 2
+    assert "--resume" in one_line(capsys)
+    before = (trained / "model.safetensors").read_bytes()
+    assert run("train", "--resume", trained) == 0
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trained, capsys):
+    code = run(
+        "train", "-c", trained.parent / "c.yml", "--dry-run", "--set", f"run.dir={tmp_path / 'no'}"
+    )
+    assert code == 0
+    out = capsys.readouterr().out
+    assert yaml.safe_load(out)["stages"][2]["feature_matching"] == 10.0
+    assert "# gan: 2 epochs of 2 batches of 6 at 32 px = 24 images" in out
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train",), "expected one of --config FILE and --resume FOLDER"),
+        (("train", "--config", "missing.yml"), "found no file 'missing.yml'"),
+        (("train", "--resume", "missing"), "found no config.yml"),
+        (("train", "--bogus"), "No such option"),
+        (("colorize",), "Missing argument 'photos'"),
+        (("colorize", "x.jpg", "-o", "y", "--model", "none.safetensors"), "found no file"),
+        (("evaluate", "--model", "none.safetensors", "--data", "."), "found no file"),
+        (("lr-find",), "expected --config FILE"),
+        (("video", "x.mp4", "y.mp4", "-m", "none.safetensors"), "found no file"),
+        (("export", "x.safetensors"), "expected one or more of --onnx, --fp16 and --card"),
+        (
+            ("export", "x.safetensors", "--card", "c.md", "--record", "r.yml"),
+            "--record belongs to the file that --fp16 writes",
+        ),
+        (("export", "none.safetensors", "--card", "c.md"), "found no file"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
+    assert run(*arguments) == 2
+    assert message in one_line(capsys)
+
+
+def test_photos_are_coloured_and_bad_ones_reported(trained, tmp_path, coffee, capsys):
+    album = tmp_path / "album"
+    album.mkdir()
+    coffee.resize((60, 40)).save(album / "good.jpg")
+    (album / "bad.jpg").write_text("x")
+    model = trained / "model.safetensors"
+    capsys.readouterr()
+    assert run("colorize", album, "-o", tmp_path / "out", "--model", model, "--render", 64) == 2
+    errors = capsys.readouterr().err
+    assert "bad.jpg: not an image in a known format" in errors
+    assert "coloured 1 of 2" in errors
+    assert "1 failed" in errors
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.jpg"]
+    assert "gan_color" in Image.open(tmp_path / "out" / "good.jpg").getexif()[0x0131]
+    again = ("-m", model, "--no-note", "--format", "png", "--strength", 0, "--render", 64)
+    assert run("colorize", album / "good.jpg", "-o", tmp_path / "out", *again) == 0
+    assert 0x0131 not in Image.open(tmp_path / "out" / "good.png").getexif()
+    before, after = Image.open(album / "good.jpg"), Image.open(tmp_path / "out" / "good.png")
+    assert before.convert("RGB").tobytes() == after.tobytes()  # strength 0: the photo itself
+    capsys.readouterr()
+    assert run("colorize", album / "good.jpg", "-o", tmp_path / "out", *again) == 0
+    assert "coloured 0 of 1 photos" in (told := capsys.readouterr().err)
+    assert "1 were there already" in told
+    assert run("colorize", album / "good.jpg", "-o", tmp_path / "o.png", "--model", model) == 0
+    assert Image.open(tmp_path / "o.png").size == (60, 40)
+    assert (
+        run("colorize", album / "good.jpg", "-o", tmp_path / "p.png", "-m", model, "--render", 7)
+        == 2
+    )
+    assert (
+        run(
+            "colorize",
+            album / "good.jpg",
+            "-o",
+            tmp_path / "p.png",
+            "-m",
+            model,
+            "--device",
+            "cuda:99",
+        )
+        == 2
+    )
+    assert not (tmp_path / "p.png").exists()
+
+
+def test_models_lists_name_paper_parameters_and_cost(capsys):
+    assert run("models", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    keys = {"name", "paper", "parameters", "gflops_256", "needs", "adversarial"}
+    assert keys == set(rows[0])
+    small = next(row for row in rows if row["name"] == "unet/small")
+    assert 5e6 < small["parameters"] < 10e6
+    assert 5 < small["gflops_256"] < 15
+    assert run("models") == 0
+    assert "unet/large" in capsys.readouterr().out
+
+
+OFF = ("--inception", "off", "--alexnet", "off")
+
+
+def test_evaluate_prints_and_writes_its_figures(trained, sample_folders, tmp_path, capsys):
+    path, page = tmp_path / "deep" / "figures.json", tmp_path / "deep" / "page.html"
+    model = trained / "model.safetensors"
+    data = sample_folders[1]
+    assert run("evaluate", "-m", model, "-d", data, "--json", path, "--html", page, *OFF) == 0
+    figures = json.loads(path.read_text())
+    keys = "n protocol psnr ssim lpips delta_e2000 colorfulness colorfulness_signed fid kid frechet"
+    for key in (*keys.split(), "colorfulness_truth"):
+        assert key in figures
+        assert f"{key}_ci" in figures or key in ("n", "protocol")
+        assert figures[key] is not None or figures[f"{key}_reason"]
+    assert figures["n"] == 14
+    assert figures["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert figures["references"]["grey"]["colorfulness"] < 0.01
+    out, err = capsys.readouterr()
+    assert "14 pictures" in out
+    assert out.index("colourfulness of the truth") < out.index("PSNR")
+    assert "--inception off" in err
+    assert page.read_text().count("data:image/jpeg") == 2 * 8
+    assert sorted(p.name for p in path.parent.iterdir()) == ["figures.json", "page.html"]
+
+
+def test_several_models_become_a_list(trained, sample_folders, tmp_path, capsys):
+    other = tmp_path / "other.safetensors"
+    shutil.copy(trained / "model.safetensors", other)
+    path = tmp_path / "f.json"
+    both = ("-m", trained / "model.safetensors", "-m", other)
+    options = ("--reference", "none", "--protocol", "stretch256", "--json", path)
+    assert run("evaluate", *both, "-d", sample_folders[1], *options, *OFF) == 0
+    first, second = json.loads(path.read_text())
+    assert (first["answer"], second["answer"]) == ("model", "other")
+    assert first["psnr"] == second["psnr"]
+    assert first["protocol"] == "stretch256"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--frechet", "resnet18", "--frechet-weights", "no.safetensors"), "no.safetensors"),
+        (("--frechet", "resnet18", "--frechet-args", "[1"), "expected a YAML mapping"),
+        (("--protocol", "val5k"), "found 'val5k', expected one of imagenet5k-crop"),
+        (("--reference", "sepia"), "found 'sepia', expected one of truth, grey"),
+        (("--inception", "no.pth"), "--inception: found no file 'no.pth'"),
+        (("--alexnet", "README.md"), "--alexnet: README.md has SHA-256"),
+    ],
+)
+def test_evaluate_says_what_is_wrong(
+    options, message, trained, sample_folders, capsys, monkeypatch
+):
+    monkeypatch.chdir(REPOSITORY)
+    off = [x for x in OFF if not {"--inception", "--alexnet"} & set(options)]
+    arguments = ("-m", trained / "model.safetensors", "-d", sample_folders[1], *off, *options)
+    assert run("evaluate", *arguments) == 2
+    assert message in one_line(capsys)
+
+
+def test_evaluate_needs_an_answer(sample_folders, capsys):
+    assert run("evaluate", "-d", sample_folders[1]) == 2
+    assert "expected --model FILE or --reference NAME" in one_line(capsys)
+
+
+def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, capsys):
+    config = trained.parent / "c.yml"
+    place = ("--set", f"run.dir={tmp_path}")
+    assert run("lr-find", "--config", config, "--steps", 40, "--high", 0.1, *place) == 0
+    out = capsys.readouterr().out
+    rate = float(out.split("suggested lr: ")[1].split(";")[0])
+    assert 1e-6 < rate < 0.1
+    assert (tmp_path / "tiny" / "lr_find.png").exists()
+    assert run("lr-find", "--config", config, "--stage", "gan", *place) == 2
+    assert "adversaries" in one_line(capsys)
+
+
+def test_a_model_that_names_scenes_names_them_beside_the_file(tmp_path, coffee, capsys):
+    save_scene_model(tmp_path / "m.safetensors")
+    coffee.resize((60, 40)).save(tmp_path / "x.png")
+    target = tmp_path / "y.png"
+    assert run("colorize", tmp_path / "x.png", "-o", target, "-m", tmp_path / "m.safetensors") == 0
+    told = "".join(capsys.readouterr().err.split())  # whatever the width of the terminal
+    assert f"{target}:forêt73%,beach27%" in told
+
+
+def test_train_gan_is_the_train_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train_gan.py", "--config", "missing.yml"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(REPOSITORY / "train_gan.py"), run_name="__main__")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "gan-color: config: found no file 'missing.yml'\n"
+
+
+def test_runs_are_listed_and_compared(trained, tmp_path, capsys):
+    assert run("runs", trained.parent) == 0
+    out = capsys.readouterr().out
+    line = next(line for line in out.splitlines() if line.startswith("tiny"))
+    assert line.split()[1:4] == ["finished", "gan", "72"]
+    psnr = max(float(row["psnr"]) for row in CsvLog(trained / "log.csv").rows() if row["psnr"])
+    assert f"{psnr:.3f}" in line
+    assert run("runs", tmp_path) == 2
+    assert "found no run in" in one_line(capsys)
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    (other / "model.safetensors").unlink()
+    text = (other / "config.yml").read_text()
+    (other / "config.yml").write_text(text.replace("seed: 0", "seed: 7"))
+    page = tmp_path / "deep" / "compare.html"
+    assert run("compare-runs", trained, other, "-o", page) == 0
+    html = page.read_text()
+    assert "<th>run.seed</th><td>0</td><td>7</td>" in html
+    assert html.count("run.precision") == 0  # equal keys are left out
+    assert "resumable" in html
+    assert "data:image/png" in html
+    assert run("compare-runs", trained, tmp_path, "-o", page) == 2
+    assert "found no config.yml" in one_line(capsys)
+
+
+def test_a_file_of_overrides_and_a_name_made_up(tmp_path, monkeypatch, capsys):
+    config = REPOSITORY / "configs" / "tiny.yml"
+    overrides = tmp_path / "o.json"
+    overrides.write_text(json.dumps({"stages.gan.lr": 1e-05, "run.name": "auto"}))
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
+    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 0
+    found = yaml.safe_load(capsys.readouterr().out)
+    assert found["stages"][2]["lr"] == 1e-05
+    assert found["run"]["name"] == "tiny-abc123"
+    monkeypatch.delenv("WANDB_RUN_ID")
+    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["run"]["name"].startswith("tiny-20")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 2
+    assert "expected a name of your own" in one_line(capsys)

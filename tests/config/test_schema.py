@@ -1,0 +1,140 @@
+"""Strict configuration: every mistake names the key, what was found and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_color.config.schema import load, parse
+from gan_color.config.yaml_file import apply_override, read_yaml
+from gan_color.errors import GanColorError
+from gan_color.models import registry
+from gan_color.models.discriminators import create_discriminator
+from gan_color.training.amp import Precision
+from gan_color.training.builders import build_step, plan
+from tests.helpers.runs import REPOSITORY, tiny_mapping
+
+CONFIGS = sorted((REPOSITORY / "configs").glob("*.yml"))
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> dict[str, object]:
+    return tiny_mapping((tmp_path, tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_builds_its_model_and_its_steps(path: Path):
+    config = load(path)
+    options = {k: v for k, v in config.model.items() if k != "name"}
+    if "encoder_weights" in options:
+        options["encoder_weights"] = "none"
+    if "classifier_weights" in options:
+        options["classifier_weights"] = "none"
+    with torch.device("meta"):  # shapes are enough, and some networks are large
+        generator = registry.create(config.model["name"], **options)
+        discriminator = create_discriminator(config.discriminator)
+    precision = Precision("fp32", torch.device("meta"))
+    for stage in config.stages:
+        stage = (
+            stage.model_copy(update={"perceptual": None}) if hasattr(stage, "perceptual") else stage
+        )
+        _, updaters = build_step(stage, generator, discriminator, precision, False)
+        assert updaters
+        epochs, batches = plan(stage, config.run.epoch_images)
+        assert epochs * batches * stage.batch == pytest.approx(stage.images, rel=0.1)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_says_its_command(path: Path):
+    assert "# Command:" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run.precison=bf16", r"run\.precison: unknown key.*did you mean 'precision'"),
+        ("stages.gan.imagez=5", r"stages\.2\.imagez: unknown key.*gan.*did you mean 'images'"),
+        ("stages.pretrain.gan=1", r"stages\.0\.gan: unknown key"),
+        ("stages.gan.kind=adversaria", r"stages\.2\.kind: found 'adversaria'.*'adversarial'"),
+        ("stages.gan.lr=fast", r"stages\.2\.lr: found 'fast', input should be a valid number"),
+        (
+            "stages.gan.batch=0",
+            r"stages\.2\.batch: found 0, expected a whole number above 0, or auto",
+        ),
+        ("stages.gan.objective=lsgann", r"objective: found 'lsgann'.*did you mean 'lsgan'"),
+        ("model.name=unett", r"model: found 'unett', expected one of.*did you mean 'unet'"),
+        ("model.widhts=[1]", r"model: widhts: unknown key.*did you mean 'widths'"),
+        ("model.widths=[1]", r"widths: found 1 numbers, expected 5"),
+        ("data.augment.scale=[1.0, 0.5]", r"scale: found \[1\.0, 0\.5\], expected"),
+        ("data.samples=true", r"data: give either folders.*or samples"),
+        ("stages.gan.accumulate=4", r"accumulate: found 4, expected a divisor of batch = 6"),
+        ("run.name=../up", r"run\.name: found '\.\./up'"),
+        ("stages.gan.name=pretrain", r"expected each once"),
+        ("stages=[]", r"stages: found a list"),
+        ("tracking.wandb=maybe", r"tracking\.wandb: found 'maybe', expected 'disabled'"),
+        ("run.average_half_life=.nan", r"average_half_life: found nan"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_is_allowed(mapping, override, message):
+    apply_override(mapping, override)
+    with pytest.raises(GanColorError, match=message) as caught:
+        parse(mapping)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named(mapping):
+    del mapping["stages"][0]["lr"]
+    with pytest.raises(GanColorError, match=r"stages\.0\.lr: missing"):
+        parse(mapping)
+
+
+def test_overrides_reach_stages_by_name_and_by_number(mapping):
+    for override in ("stages.gan.lr=5e-5", "stages.0.lr=2e-3", "run.seed=7", "data.augment.flip=0"):
+        apply_override(mapping, override)
+    config = parse(mapping)
+    assert config.stages[2].lr == 5e-5
+    assert config.stages[0].lr == 2e-3
+    assert config.run.seed == 7
+    assert config.data.augment.flip == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run.seed", "expected KEY.KEY=VALUE"),
+        ("=3", "expected KEY.KEY=VALUE"),
+        (
+            "stages.nope.lr=1",
+            "found 'nope' in a list, expected one of pretrain, discriminator, gan",
+        ),
+        ("run.seed.deeper=1", "leads into a value"),
+        ("run.seed=[1", "not a YAML value"),
+    ],
+)
+def test_an_override_that_cannot_be_followed_is_refused(mapping, override, message):
+    mapping["run"]["seed"] = 0
+    with pytest.raises(GanColorError, match=message):
+        apply_override(mapping, override)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2\n", "stands twice"),
+        ("- 1\n", "expected a mapping"),
+        ("a: [1\n", "not valid YAML"),
+        ("a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
+    ],
+)
+def test_a_file_that_is_not_plain_yaml_is_refused(text, message, tmp_path):
+    path = tmp_path / "c.yml"
+    path.write_text(text)
+    with pytest.raises(GanColorError, match=message):
+        read_yaml(path)
+    with pytest.raises(GanColorError, match="found no file"):
+        read_yaml(tmp_path / "missing.yml")
+
+
+def test_a_resolved_config_reads_back_as_itself(mapping):
+    config = parse(mapping)
+    assert parse(config.model_dump(mode="json")) == config

@@ -1,0 +1,287 @@
+"""Folders in, reproducible crops out."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from gan_color.config.schema import DataConfig, FolderConfig
+from gan_color.config.stages import AugmentConfig
+from gan_color.data import index, samples
+from gan_color.data.augment import OrthochromaticFilm, pixels_needed
+from gan_color.data.dataset import CropDataset
+from gan_color.data.index import ImageFile, ScanCache, scan
+from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
+from gan_color.data.split import split_by_digest
+from gan_color.errors import GanColorError
+from gan_color.images import open as opening
+from gan_color.images.resize import evaluation_crop
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of colour pictures, one grey picture, and what is no picture."""
+    generator = np.random.default_rng(0)
+    for label in ("cats", "dogs"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for i in range(3):
+            pixels = generator.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / label / f"a{i}_{label}.png")
+    root = tmp_path / "set"
+    Image.new("RGB", (40, 40), (90, 90, 90)).save(root / "dogs" / "grey_1.png")
+    whole = (root / "cats" / "a0_cats.png").read_bytes()
+    (root / "cats" / "cut_0.png").write_bytes(whole[: len(whole) // 2])
+    (root / "cats" / "text_0.jpg").write_text("no picture")
+    (root / "notes.txt").write_text("left alone")
+    return root
+
+
+def index_of(folder: Path, cache: ScanCache | None = None, **options: object) -> index.Index:
+    data = DataConfig(folders=(folder,), **options)
+    return scan(data.folders, data, cache or ScanCache(None))
+
+
+def test_a_scan_finds_good_grey_and_bad_files_and_classes(folder: Path):
+    index = index_of(folder)
+    assert len(index.files) == 7
+    assert index.classes == ["cats", "dogs"]
+    assert [f.path.name for f in index.files if f.grey] == ["grey_1.png"]
+    assert sorted(path.name for path, _ in index.bad) == ["cut_0.png", "text_0.jpg"]
+    assert all(reason for _, reason in index.bad)
+    assert {f.label for f in index.files if f.path.parent.name == "dogs"} == {1}
+
+
+def test_pictures_outside_class_folders_have_no_label(tmp_path: Path):
+    Image.new("RGB", (30, 30), (200, 20, 20)).save(tmp_path / "x.png")
+    assert [f.label for f in index_of(tmp_path).files] == [-1]
+
+
+def test_a_folder_that_is_missing_or_empty_is_named(tmp_path: Path):
+    with pytest.raises(GanColorError, match="found no folder"):
+        index_of(tmp_path / "missing")
+    with pytest.raises(GanColorError, match="found no images"):
+        index_of(tmp_path)
+
+
+def test_a_second_scan_reads_no_picture_again(folder: Path, tmp_path: Path, monkeypatch):
+    path = tmp_path / "scan" / "files.jsonl"
+    first = index_of(folder, ScanCache(path))
+    with path.open("a") as file:
+        file.write('\n{"key": "half a li')  # what a killed run leaves
+    monkeypatch.setattr(index, "_examine", lambda path: pytest.fail(f"read {path} again"))
+    assert index_of(folder, ScanCache(path)).files == first.files
+
+
+def test_a_changed_file_is_examined_again(folder: Path, tmp_path: Path):
+    path = tmp_path / "scan.jsonl"
+    index_of(folder, ScanCache(path))
+    Image.new("RGB", (64, 64), (10, 10, 10)).save(folder / "cats" / "a0_cats.png")
+    changed = index_of(folder, ScanCache(path))
+    assert sum(f.grey for f in changed.files) == 2
+
+
+def test_copies_fall_into_the_same_split(folder: Path):
+    for i in range(30):
+        Image.new("RGB", (30, 30), (i * 8, 200, 10)).save(folder / "cats" / f"b_{i}.png")
+    shutil.copytree(folder / "cats", folder / "copies")
+    train, valid = split_by_digest(index_of(folder).files, 0.3)
+    assert train
+    assert valid
+    assert not {f.digest for f in train} & {f.digest for f in valid}
+
+
+def test_the_source_is_the_folder_or_a_part_of_the_name(folder: Path):
+    assert {f.source for f in index_of(folder).files} == {"set"}
+    named = index_of(folder, source_pattern="^([a-z]+)[0-9]*_")
+    assert {f.source for f in named.files} == {"a", "grey"}
+    with pytest.raises(GanColorError, match="does not match the file name"):
+        index_of(folder, source_pattern="^(zzz)")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "CMYK", "I;16", "1"])
+def test_every_mode_becomes_rgb(mode: str, tmp_path: Path):
+    path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
+    if mode == "I;16":
+        Image.fromarray(np.full((20, 20), 32896, dtype=np.uint16)).save(path)
+    else:
+        Image.new("RGB", (20, 20), (128, 128, 128)).convert(mode).save(path)
+    pixels = opening.read_rgb(path)
+    assert pixels.shape == (20, 20, 3)
+    if mode not in ("1", "CMYK"):
+        assert abs(int(pixels.mean()) - 128) <= 1
+
+
+def test_orientation_is_honoured(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20), (200, 0, 0)).save(tmp_path / "x.jpg", exif=exif)
+    assert opening.read_rgb(tmp_path / "x.jpg").shape == (40, 20, 3)
+
+
+def test_a_colour_profile_is_converted(tmp_path: Path):
+    lab_like = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    picture = Image.new("RGB", (8, 8), (200, 30, 30))
+    picture.save(tmp_path / "srgb.png", icc_profile=lab_like.tobytes())
+    assert np.array_equal(opening.read_rgb(tmp_path / "srgb.png"), np.array(picture))
+    picture.save(tmp_path / "bad.png", icc_profile=b"nonsense")
+    with pytest.raises(opening.BadImageError, match="colour profile"):
+        opening.read_rgb(tmp_path / "bad.png")
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch):
+    Image.new("RGB", (200, 200)).save(tmp_path / "x.png")
+    monkeypatch.setattr(opening, "PIXEL_LIMIT", 10_000)
+    with pytest.raises(opening.BadImageError, match="200 x 200 pixels"):
+        opening.open_image(tmp_path / "x.png")
+
+
+def crops(folder: Path, workers: int, epoch: int = 0, degrade: float = 0.0) -> list[torch.Tensor]:
+    files = [f for f in index_of(folder).files if not f.grey]
+    dataset = CropDataset(files, 16, AugmentConfig(brightness=0.2, contrast=0.2, degrade=degrade))
+    sampler = KeySampler(np.full(len(files), 1 / len(files)), 3, 4, (5, 0))
+    sampler.set_epoch(epoch)
+    loader = training_loader(dataset, sampler, workers, pin_memory=False)
+    return [
+        torch.cat([part.flatten(1).float() for part in parts if part.ndim == 4], 1)
+        for parts in loader
+    ]
+
+
+def test_crops_are_the_same_whatever_the_number_of_workers(folder: Path):
+    alone, two = crops(folder, 0), crops(folder, 2)
+    assert all(torch.equal(a, b) for a, b in zip(alone, two, strict=True))
+    other = crops(folder, 0, epoch=1)
+    assert not all(torch.equal(a, b) for a, b in zip(alone, other, strict=True))
+
+
+def test_degradation_changes_lightness_only_and_is_reproducible(folder: Path):
+    file = index_of(folder).files[0]
+    clean = CropDataset([file], 32, AugmentConfig())[0, 7]
+    first = CropDataset([file], 32, AugmentConfig(degrade=1.0))[0, 7]
+    again = CropDataset([file], 32, AugmentConfig(degrade=1.0))[0, 7]
+    assert len(clean) == 2
+    assert torch.equal(first[0], clean[0])
+    assert torch.equal(first[2], again[2])
+    assert not torch.equal(first[2], first[0])
+
+
+def test_old_film_sees_red_as_dark_and_blue_as_bright():
+    film = OrthochromaticFilm(p=1.0)
+    film.set_random_seed(3)
+    patches = np.array([[[200, 0, 0], [0, 0, 200], [90, 90, 90]]], np.uint8)
+    red, blue, grey = film(image=patches)["image"][0]
+    assert red[0] < 0.7 * (0.299 * 200) < blue[0]  # luma of that blue is 23
+    assert list(grey) == [90, 90, 90]
+    assert red[0] == red[1] == red[2]
+
+
+def test_rotation_turns_crops_reproducibly(folder: Path):
+    files = index_of(folder).files
+    plain, turned = (
+        CropDataset(files, 32, AugmentConfig(flip=0, rotate=degrees)) for degrees in (0, 45)
+    )
+    assert torch.equal(turned[(0, 1)][0], turned[(0, 1)][0])
+    assert not torch.equal(turned[(0, 1)][0], plain[(0, 1)][0])
+
+
+def test_a_large_jpeg_is_decoded_reduced_where_no_crop_misses_the_pixels(tmp_path: Path):
+    path = tmp_path / "x.jpg"
+    Image.open(samples.photographs()["china"]).resize((1600, 1200)).save(path, quality=95)
+    augment = AugmentConfig(scale=(0.5, 1.0), ratio=(0.8, 1.25), flip=0)
+    enough = pixels_needed(64, augment)
+    assert 64 / np.sqrt(0.5 * 0.8) == pytest.approx(enough, abs=1)
+    assert opening.read_rgb(path, enough).shape == (150, 200, 3)
+    assert opening.read_rgb(path, 151).shape == (300, 400, 3)
+    assert opening.read_rgb(path, 2000).shape == opening.read_rgb(path).shape == (1200, 1600, 3)
+    dataset = CropDataset([ImageFile(path, "", False)], 64, augment)
+    fast = [dataset[0, seed][0].float() for seed in range(4)]
+    dataset.enough = 2000
+    for seed, crop in enumerate(fast):
+        assert (crop - dataset[0, seed][0]).abs().mean() < 6  # other boxes differ by tens
+
+
+def test_items_are_uint8_rgb(folder: Path):
+    crop, label = CropDataset(index_of(folder).files, 24, AugmentConfig())[0, 1]
+    assert crop.dtype == torch.uint8
+    assert crop.shape == (3, 24, 24)
+    assert label.dtype == torch.int64
+
+
+def files_of(*counts: int) -> list[ImageFile]:
+    return [
+        ImageFile(Path(f"{g}_{i}"), f"{i}", False, label=g, source=str(g), folder=g)
+        for g, count in enumerate(counts)
+        for i in range(count)
+    ]
+
+
+def shares(files: list[ImageFile], p: np.ndarray) -> np.ndarray:
+    return np.bincount([f.folder for f in files], weights=p)
+
+
+def test_balance_moves_from_equal_files_to_equal_groups():
+    files = files_of(90, 10)
+    folders = tuple(FolderConfig(path=str(i)) for i in range(2))
+
+    def found(**options: object) -> np.ndarray:
+        data = DataConfig(samples=True, **options)
+        return shares(files, draw_probabilities(files, data, folders))
+
+    assert np.allclose(found(), [0.9, 0.1])
+    assert np.allclose(found(balance=1.0), [0.5, 0.5])
+    assert np.allclose(found(balance=1.0, balance_by="class"), [0.5, 0.5])
+    assert np.allclose(found(balance=0.5), [0.75, 0.25])
+
+
+def test_folder_weights_set_the_share_of_the_draws():
+    files = files_of(90, 10)
+    folders = (FolderConfig(path="a", weight=1), FolderConfig(path="b", weight=3))
+    p = draw_probabilities(files, DataConfig(samples=True, balance=0.5), folders)
+    assert np.allclose(shares(files, p), [0.25, 0.75])
+    folders = (FolderConfig(path="a", weight=0), FolderConfig(path="b", weight=0))
+    with pytest.raises(GanColorError, match="every weight is 0"):
+        draw_probabilities(files, DataConfig(samples=True), folders)
+
+
+def test_source_weights_multiply_the_draws_of_a_source():
+    files = files_of(50, 50)
+    folders = tuple(FolderConfig(path=str(i)) for i in range(2))
+    data = DataConfig(samples=True, source_weights={"1": 3})
+    assert np.allclose(shares(files, draw_probabilities(files, data, folders)), [0.25, 0.75])
+    unknown = DataConfig(samples=True, source_weights={"2": 3})
+    with pytest.raises(GanColorError, match="found 2, expected sources of the data: 0, 1"):
+        draw_probabilities(files, unknown, folders)
+
+
+def test_equal_probabilities_draw_no_file_twice_before_all_once():
+    sampler = KeySampler(np.full(10, 0.1), 5, 4, (0,))
+    counts = np.bincount([i for batch in sampler for i, _ in batch], minlength=10)
+    assert counts.tolist() == [2] * 10
+    half = KeySampler(np.full(10, 0.1), 1, 5, (0,))
+    assert np.bincount([i for b in half for i, _ in b]).max() == 1
+
+
+def test_ranks_share_out_the_batches_of_one_process():
+    p = np.full(10, 0.1)
+    whole = list(KeySampler(p, 3, 4, (1,)))
+    parts = [list(KeySampler(p, 3, 4, (1,), rank, 2)) for rank in range(2)]
+    assert [a + b for a, b in zip(*parts, strict=True)] == whole
+    with pytest.raises(GanColorError, match="multiple of the 3 ranks"):
+        KeySampler(p, 3, 4, (1,), 0, 3)
+
+
+def test_the_evaluation_crop_is_the_centre(tmp_path: Path):
+    pixels = np.zeros((32, 64, 3), np.uint8)
+    pixels[:, 16:48] = 255
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    assert torch.all(evaluation_crop(tmp_path / "x.png", 32) == 255)
+
+
+def test_samples_hold_one_photograph_out(sample_folders: tuple[Path, Path]):
+    train, valid = sample_folders
+    assert {p.stem.rsplit("_", 1)[0] for p in train.iterdir()} == set(samples.photographs())
+    assert {p.stem.rsplit("_", 1)[0] for p in valid.iterdir()} == {"coffee"}
+    assert samples.build(train.parent) == sample_folders

@@ -1,0 +1,281 @@
+"""The protocol: figures of a set, what the JSON says of itself, going on, sharing."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio
+
+from gan_color.errors import GanColorError
+from gan_color.evaluation import evaluator
+from gan_color.evaluation.evaluator import evaluate
+from gan_color.evaluation.feature_extractors import BackboneSpace
+from gan_color.evaluation.per_image import Judges, Measurer
+from gan_color.evaluation.predictors import Answer, model_answer, reference
+from gan_color.evaluation.protocols import Protocol
+from gan_color.evaluation.report import write_page
+from gan_color.evaluation.summary import bootstrap
+from gan_color.images.open import BadImageError
+from tests.helpers.processes import in_two_ranks
+from tests.helpers.tint import Tint
+from tests.helpers.weights import backbone_file
+
+SMALL = Protocol("imagenet5k-crop", 64)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, coffee: Image.Image) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(6):
+        coffee.crop((i * 60, 20, i * 60 + 200, 220)).resize((64, 64)).save(folder / f"{i}.png")
+    (folder / "broken.jpg").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def judges(tmp_path: Path) -> Judges:
+    return Judges([BackboneSpace("resnet18", str(backbone_file(tmp_path)))])
+
+
+def tint(a: float = 0.2, b: float = 0.1, protocol: Protocol = SMALL) -> Answer:
+    return model_answer(Tint(a, b), protocol, "tint", f"{a} {b}")
+
+
+def figures(answers: list[Answer], data: Path, work: Path, judges: Judges | None = None) -> dict:
+    results, summary = evaluate(answers, data, SMALL, judges or Judges(), CPU, work)
+    assert summary is not None
+    return {result.answer.name: result.figures for result in results}
+
+
+def test_figures_agree_with_scikit_image(photographs: Path, tmp_path: Path):
+    found = figures([tint()], photographs, tmp_path)["tint"]
+    psnr, delta, p95, colour, truth_colour = [], [], [], [], []
+    for path in sorted(photographs.glob("*.png")):
+        truth = np.asarray(Image.open(path))
+        lab = rgb2lab(truth / 255.0)
+        lab[..., 1], lab[..., 2] = 22.0, 11.0
+        picture = np.round(lab2rgb(lab) * 255).clip(0, 255).astype(np.uint8)
+        psnr.append(peak_signal_noise_ratio(truth, picture))
+        error = deltaE_ciede2000(rgb2lab(truth / 255.0), rgb2lab(picture / 255.0))
+        delta.append(error.mean())
+        p95.append(np.percentile(error, 95))
+        for image, values in ((picture, colour), (truth, truth_colour)):
+            r, g, b = image.astype(float).transpose(2, 0, 1)
+            rg, yb = abs(r - g), abs((r + g) / 2 - b)
+            spread = np.hypot(rg.std(ddof=1), yb.std(ddof=1))
+            values.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
+    assert found["n"] == 6
+    assert len(found["unreadable"]) == 1
+    for key, expected in (
+        ("psnr", psnr),
+        ("delta_e2000", delta),
+        ("delta_e2000_p95", p95),
+        ("colorfulness", colour),
+        ("colorfulness_truth", truth_colour),
+    ):
+        assert found[key] == pytest.approx(np.mean(expected), abs=1e-3), key
+        low, high = found[f"{key}_ci"]
+        assert min(expected) <= low <= found[key] <= high <= max(expected)
+    gap = np.abs(np.array(colour) - truth_colour)
+    assert found["delta_colorfulness_per_picture"] == pytest.approx(gap.mean(), abs=1e-3)
+    means_apart = abs(np.mean(colour) - np.mean(truth_colour))
+    assert found["delta_colorfulness"] == pytest.approx(means_apart, abs=1e-3)
+
+
+def test_the_truth_against_itself_is_perfect(photographs, judges, tmp_path):
+    found = figures([reference("truth")], photographs, tmp_path, judges)["truth"]
+    assert found["psnr"] is None
+    assert found["psnr_reason"].startswith("infinite")
+    assert found["ssim"] == pytest.approx(1)
+    zero = ("delta_e2000", "delta_colorfulness", "ab_histogram_distance", "frechet")
+    assert [found[key] for key in zero] == pytest.approx([0] * len(zero), abs=1e-6)
+    assert found["colorfulness"] == found["colorfulness_truth"]
+
+
+def test_references_move_each_figure_as_they_should(photographs, judges, tmp_path):
+    names = ("grey", "saturated", "hue-shifted")
+    found = figures([reference(name) for name in names], photographs, tmp_path, judges)
+    truth = found["grey"]["colorfulness_truth"]
+    assert found["grey"]["colorfulness"] < 0.01
+    assert found["grey"]["near_grey"] == 1
+    assert found["saturated"]["colorfulness"] > 1.1 * truth
+    assert found["saturated"]["near_grey"] <= found["saturated"]["near_grey_truth"]
+    assert found["hue-shifted"]["near_grey"] == pytest.approx(
+        found["grey"]["near_grey_truth"], abs=0.01
+    )
+    for name in names:
+        assert found[name]["frechet"] > 0
+        assert found[name]["delta_e2000"] > 0
+        assert found[name]["ab_histogram_distance"] > 0
+
+
+def test_what_is_missing_is_null_with_a_reason(photographs, tmp_path):
+    judges = Judges(missing={"fid": "no weights", "lpips": "--alexnet off"})
+    found = figures([tint()], photographs, tmp_path, judges)["tint"]
+    for key in ("fid", "lpips"):
+        assert found[key] is None
+        assert found[f"{key}_ci"] is None
+        assert found[f"{key}_reason"] == judges.missing[key]
+    text = json.dumps(found, allow_nan=False)  # strict JSON: no NaN, no Infinity
+    record = json.loads(text)
+    assert {"versions", "commit", "command", "resize", "protocol", "model_sha256"} <= set(record)
+    assert "Pillow" in record["resize"]
+
+
+def test_protocols_differ_in_geometry(tmp_path: Path, coffee: Image.Image):
+    path = tmp_path / "wide.png"
+    wide = coffee.crop((0, 0, 300, 100))
+    wide.save(path)
+    stretched = Protocol("stretch256", 64).read(path)
+    cropped = Protocol("imagenet5k-crop", 64).read(path)
+    native = Protocol("native").read(path)
+    assert stretched.shape == cropped.shape == (3, 64, 64)
+    middle = wide.crop((100, 0, 200, 100)).resize((64, 64), Image.Resampling.BICUBIC)
+    assert np.array_equal(cropped.permute(1, 2, 0).numpy(), np.asarray(middle))
+    assert np.array_equal(native.permute(1, 2, 0).numpy(), np.asarray(wide))
+    with pytest.raises(GanColorError, match="'val5k', expected one of imagenet5k-crop"):
+        Protocol("val5k")
+
+
+def test_native_measures_what_the_pipeline_gives(tmp_path: Path, coffee: Image.Image):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    coffee.crop((0, 0, 90, 60)).save(folder / "a.png")
+    coffee.crop((50, 30, 130, 130)).save(folder / "b.png")
+    coffee.crop((0, 0, 31, 60)).save(folder / "small.png")
+    native = Protocol("native")
+    results, _ = evaluate([tint(protocol=native)], folder, native, Judges(), CPU, tmp_path)
+    found = results[0].figures
+    assert found["n"] == 2
+    assert "31 x 60 pixels, at least 32 a side" in found["unreadable"][0]
+    assert found["size"] is None
+    assert 5 < found["psnr"] < 40
+
+
+def test_an_interrupted_evaluation_goes_on(photographs, judges, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(evaluator, "CHUNK", 2)
+    whole = figures([tint(), reference("grey")], photographs, tmp_path / "whole", judges)
+    measured = []
+    original = Measurer.measure
+
+    def interrupted(self: Measurer, paths, pictures):
+        if len(measured) == 2:
+            measured.append(None)
+            raise KeyboardInterrupt
+        measured.append(paths)
+        return original(self, paths, pictures)
+
+    monkeypatch.setattr(Measurer, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        figures([tint(), reference("grey")], photographs, tmp_path / "part", judges)
+    part = next((tmp_path / "part").glob(".evaluate-*"))
+    (part / "chunk-000001.safetensors").write_bytes(b"half-written by a full disk")
+    again = figures([tint(), reference("grey")], photographs, tmp_path / "part", judges)
+    assert len(measured) == 3 + 3  # of four chunks one was there and whole
+    assert "1 of 4 chunks were there" in capsys.readouterr().err
+    assert json.dumps(again) == json.dumps(whole)
+    other = figures([tint(0.3)], photographs, tmp_path / "part", judges)
+    assert other["tint"]["psnr"] != whole["tint"]["psnr"]
+
+
+def test_what_was_measured_with_other_weights_is_not_gone_on_with(photographs, tmp_path):
+    """The unfinished store of one weights file is no start for another's evaluation."""
+    digests = []
+    for seed in (0, 1):
+        path = backbone_file(tmp_path, seed)
+        judges = Judges([BackboneSpace("resnet18", str(path))])
+        found = figures([tint()], photographs, tmp_path, judges)["tint"]
+        digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        assert found["weights_sha256"] == {"frechet": digests[-1]}
+    assert len(list(tmp_path.glob(".evaluate-*"))) == len(set(digests)) == 2
+
+
+def test_the_size_of_chunks_changes_nothing(photographs, judges, tmp_path, monkeypatch):
+    one = figures([tint()], photographs, tmp_path / "one", judges)["tint"]
+    monkeypatch.setattr(evaluator, "CHUNK", 4)
+    other = figures([tint()], photographs, tmp_path / "other", judges)["tint"]
+    assert other["frechet"] == pytest.approx(one["frechet"], rel=1e-4)
+    for key in ("psnr", "ssim", "delta_e2000", "colorfulness", "ab_histogram_distance"):
+        assert other[key] == pytest.approx(one[key], rel=1e-6), key
+        assert other[f"{key}_ci"] == pytest.approx(one[f"{key}_ci"], rel=1e-6), key
+
+
+def _evaluate_rank(rank: int, data: Path, work: Path) -> None:
+    evaluator.CHUNK = 2
+    results, _ = evaluate([tint()], data, SMALL, Judges(), CPU, work)
+    if rank == 0:
+        (work / "found.json").write_text(json.dumps(results[0].figures))
+    else:
+        assert results == []
+
+
+def test_two_processes_share_the_pictures(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluator, "CHUNK", 2)
+    alone = figures([tint()], photographs, tmp_path / "alone")["tint"]
+    work = tmp_path / "shared"
+    work.mkdir()
+    in_two_ranks(_evaluate_rank, photographs, work)
+    together = json.loads((work / "found.json").read_text())
+    del together["command"], alone["command"]
+    assert together == json.loads(json.dumps(alone))
+
+
+def test_the_page_shows_figures_plots_and_pictures(photographs, judges, tmp_path):
+    judges.missing["fid"] = "no weights <here>"
+    results, summary = evaluate(
+        [tint(), reference("grey")], photographs, SMALL, judges, CPU, tmp_path
+    )
+    assert summary is not None
+    write_page(tmp_path / "deep" / "page.html", results, summary, SMALL)
+    page = (tmp_path / "deep" / "page.html").read_text()
+    assert page.count("data:image/png") == 2
+    assert page.count("data:image/jpeg") == 2 * (4 + 4)
+    assert "no weights &lt;here&gt;" in page
+    assert f"{results[0].figures['psnr']:.3f}" in page
+    assert "resnet18, stride 16" in page
+    summary.discard()
+    assert not list(tmp_path.glob(".evaluate-*"))
+
+
+def test_intervals_are_as_wide_as_theory_says():
+    column = np.random.default_rng(0).normal(size=400)
+    low, high = bootstrap({"x": column})["x"]
+    assert high - low == pytest.approx(2 * 1.96 * column.std() / 20, rel=0.1)
+
+
+def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path):
+    (tmp_path / "x.jpg").write_text("x")
+    with pytest.raises(GanColorError, match="none of the 1 files"):
+        figures([tint()], tmp_path, tmp_path / "work")
+    with pytest.raises(BadImageError):
+        SMALL.read(tmp_path / "x.jpg")
+
+
+def test_the_shared_set_agrees_with_numpy_alone(shared: Path, tmp_path: Path):
+    """PSNR and colourfulness of the all-grey answer on real photographs, computed apart."""
+    folder = tmp_path / "val"
+    folder.mkdir()
+    for path in sorted((shared / "data" / "val").glob("*.jpg"))[::12]:
+        (folder / path.name).symlink_to(path)
+    protocol = Protocol()
+    results, _ = evaluate([reference("grey")], folder, protocol, Judges(), CPU, tmp_path)
+    psnr, colour = [], []
+    for path in sorted(folder.iterdir()):
+        truth = protocol.read(path).numpy()
+        lab = rgb2lab(truth.transpose(1, 2, 0) / 255.0)
+        lab[..., 1:] = 0
+        grey = np.round(lab2rgb(lab) * 255).clip(0, 255).transpose(2, 0, 1)
+        psnr.append(10 * np.log10(255**2 / np.mean((truth - grey) ** 2)))
+        r, g, b = truth.astype(float)
+        rg, yb = abs(r - g), abs((r + g) / 2 - b)
+        spread = np.hypot(rg.std(ddof=1), yb.std(ddof=1))
+        colour.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
+    assert results[0].figures["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
+    assert results[0].figures["colorfulness_truth"] == pytest.approx(np.mean(colour), abs=1e-3)

@@ -1,0 +1,265 @@
+"""A server on this machine that behaves like the hosts of pictures do, well and badly.
+
+For tests, benchmarks and the notebook. It speaks each interface as documented (testing_apis.py),
+with Range and ETag, and `script` makes any path answer 429, break off, drip or redirect.
+"""
+
+import hashlib
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import cv2
+import numpy as np
+
+ADDRESS = "127.0.0.1"
+
+
+@dataclass
+class Photo:
+    """One picture of the server's collection, as every interface knows it."""
+
+    number: int
+    body: bytes
+    width: int
+    height: int
+    title: str = ""
+    author: str = "A. Author"
+    licence: str = "by"
+    version: str = "4.0"
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    uploaded: int = 1_600_000_000  # unix seconds
+    flags: dict[str, Any] = field(default_factory=dict)  # such as noAiTraining
+
+    @property
+    def path(self) -> str:
+        return f"/img/{self.number}.jpg"
+
+
+def synthetic(seed: int, width: int = 320, height: int = 280, quality: int = 90) -> bytes:
+    """A JPEG of coloured clouds and grain that no check objects to; each seed another one."""
+    random = np.random.default_rng(seed)
+    image = np.zeros((height, width, 3), np.float32)
+    for cells, strength in ((3, 90.0), (7, 60.0), (17, 35.0)):
+        noise = random.normal(0, strength, (cells, cells, 3)).astype(np.float32)
+        image += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    image += 128 + random.normal(0, 6, image.shape).astype(np.float32)
+    pixels = image.clip(0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def photos(count: int, **common: Any) -> list[Photo]:
+    """So many synthetic pictures."""
+    return [Photo(i, synthetic(i), 320, 280, title=f"Clouds {i}", **common) for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One scripted answer. `keep`: so many bytes of the body, then the connection is cut.
+
+    `pause` seconds come between pieces of `piece` bytes: a drip.
+    """
+
+    status: int = 200
+    body: bytes | None = None  # None: what the path holds
+    headers: tuple[tuple[str, str], ...] = ()
+    keep: int | None = None
+    pause: float = 0.0
+    piece: int = 64
+    chunked: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked, and how it went."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    status: int
+    sent: int
+    whole: bool
+    when: float  # monotonic seconds at which it came
+
+
+class Server:
+    """Serves until its `with` block ends. `url(path)` is where."""
+
+    def __init__(self, photos: Sequence[Photo] = (), address: str = ADDRESS) -> None:
+        self.photos = {photo.path: photo for photo in photos}
+        self.files: dict[str, tuple[bytes, str]] = {}  # path: (body, content type)
+        self.scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        self.log: list[Request] = []
+        self.headers: dict[str, str] = {}  # sent with every picture
+        self.address = address
+        outer = self
+
+        class Handler(_Handler):
+            server_state = outer
+
+        self._http = _Listener((address, 0), Handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> "Server":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    @property
+    def port(self) -> int:
+        return int(self._http.server_address[1])
+
+    def url(self, path: str = "") -> str:
+        """An address of this server."""
+        return f"http://{self.address}:{self.port}{path}"
+
+    def script(self, path: str, *answers: Answer) -> None:
+        """Answer the next requests for a path so, one after the other, then as usual."""
+        self.scripts[path].extend(answers)
+
+    def whole(self, prefix: str = "/img/") -> list[str]:
+        """The paths whose last byte was sent, in order, repeats included."""
+        return [
+            request.path
+            for request in self.log
+            if request.whole and request.path.startswith(prefix)
+        ]
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that leave in the middle are what this server is for."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_state: Server
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        when = time.monotonic()
+        script = self.server_state.scripts.get(parts.path)
+        answer = script.popleft() if script else Answer()
+        status, sent, whole = 0, 0, False
+        try:
+            status, sent, whole = self._answer(parts.path, query, answer)
+        except OSError:
+            self.close_connection = True
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server_state.log.append(Request(parts.path, query, headers, status, sent, whole, when))
+
+    def _found(self, path: str, query: dict[str, str]) -> tuple[int, bytes, str, dict[str, str]]:
+        """(status, body, content type, further headers) of a path without a script."""
+        from tests.fakes.image_apis import respond
+
+        state = self.server_state
+        if path in state.photos:
+            return 200, state.photos[path].body, "image/jpeg", state.headers
+        if path in state.files:
+            return 200, *state.files[path], {}
+        return respond(state, path, query, {k.lower(): v for k, v in self.headers.items()})
+
+    def _answer(self, path: str, query: dict[str, str], answer: Answer) -> tuple[int, int, bool]:
+        if answer.status >= 300:
+            body = answer.body or b"<html>no</html>"
+            self._head(answer.status, len(body), "text/html", dict(answer.headers))
+            self.wfile.write(body)
+            self.wfile.flush()
+            return answer.status, len(body), False
+        status, body, kind, more = self._found(path, query)
+        body = body if answer.body is None else answer.body
+        etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+        headers = {"ETag": etag, **more, **dict(answer.headers)}
+        start, given = 0, self.headers.get("Range", "")
+        if given.startswith("bytes=") and self.headers.get("If-Range") == etag:
+            start = int(given[6:].partition("-")[0])
+            if start >= len(body):
+                self._head(416, 0, kind, {"Content-Range": f"bytes */{len(body)}"})
+                return 416, 0, False
+            status = 206
+            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        rest = body[start:]
+        self._head(status, None if answer.chunked else len(rest), kind, headers)
+        cut = rest if answer.keep is None else rest[: answer.keep]
+        sent = self._send(cut, answer)
+        if len(cut) < len(rest):
+            self.close_connection = True
+        elif answer.chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+        return status, sent, status in (200, 206) and len(cut) == len(rest)
+
+    def _send(self, data: bytes, answer: Answer) -> int:
+        step = answer.piece if answer.pause else max(1, len(data))
+        for start in range(0, len(data), step):
+            piece = data[start : start + step]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if answer.chunked else piece)
+            if answer.pause:
+                self.wfile.flush()
+                time.sleep(answer.pause)
+        return len(data)
+
+    def _head(self, status: int, length: int | None, kind: str, headers: dict[str, str]) -> None:
+        self.send_response_only(status)
+        self.send_header("Content-Type", headers.pop("Content-Type", kind))
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+def demo_photos() -> list[Photo]:
+    """A small collection with every kind of fault, for the notebook.
+
+    The photographs are crops of scikit-image's own; faults are made from them.
+    """
+    from skimage import data
+
+    # The rocket's sky has one hue and would pass for a toned picture: its lower half is taken.
+    pictures = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()[127:]]
+    crops = [
+        picture[y : y + 200, x : x + 260]
+        for picture in pictures
+        for y, x in ((0, 0), (0, 190), (100, 95))
+    ]
+    grey = crops[1].mean(axis=2, keepdims=True) / 255
+    chart = np.full((200, 260, 3), 255, np.uint8)
+    for i in range(5):
+        cv2.rectangle(chart, (15 + 50 * i, 190), (45 + 50 * i, 150 - 25 * i), (40 * i, 90, 200), -1)
+    faults = [
+        np.repeat(255 * grey, 3, axis=2),
+        255 * grey ** np.array([0.85, 1.0, 1.25]),
+        chart,
+        crops[0][:, ::-1],
+        crops[5][8:-8, 8:-8],
+    ]
+    found = []
+    for i, rgb in enumerate([*crops, *faults]):
+        pixels = np.ascontiguousarray(np.asarray(rgb).astype(np.uint8)[..., ::-1])
+        body = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+        photo = Photo(i, body, pixels.shape[1], pixels.shape[0], title=f"Photo {i}")
+        if i in (3, 7):
+            photo.licence = "by-nc"
+        found.append(photo)
+    return found

@@ -1,0 +1,101 @@
+"""Runs in processes of their own: killed at chosen moments, or several on one job."""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_color import distributed
+from gan_color.config.schema import parse
+from gan_color.training import checkpoint, trainer
+from gan_color.training.loggers.csv_log import CsvLog
+
+
+def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> None:
+    """In a child process: train, and die by SIGKILL at an image count or inside the n-th fsync."""
+    torch.set_num_threads(1)
+    # As in a process of one's own: else the loader's workers would be started from a new server.
+    multiprocessing.set_start_method("fork", force=True)
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if die is not None:
+        where, number = die
+        if where == "images":
+            original = trainer.Record.log
+
+            def log(self: trainer.Record, values: dict[str, float]) -> None:
+                original(self, values)
+                if self.total_images >= number:
+                    kill()
+
+            trainer.Record.log = log
+            # Checkpoints are written beside the training: the one before must be there by then.
+            save = checkpoint.Writer.save
+
+            def save_and_wait(self: checkpoint.Writer, *arguments: Any) -> None:
+                save(self, *arguments)
+                self.wait()
+
+            checkpoint.Writer.save = save_and_wait
+        else:
+            calls = iter(range(number))
+
+            def sync(path: Path) -> None:
+                if next(calls, None) is None:
+                    kill()
+
+            checkpoint.sync = sync
+    trainer.train(parse(mapping), resume=resume)
+
+
+def in_child(mapping: dict, resume: bool = False, die: tuple[str, int] | None = None) -> int:
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_train_until, args=(mapping, resume, die))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None, "the child hangs"
+    return process.exitcode
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every tensor file of a finished run, and its log without the speed."""
+    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.safetensors")}
+    rows = CsvLog(folder / "log.csv").rows()
+    for row in rows:
+        row.pop("images_per_second")
+    return found | {"log": json.dumps(rows).encode()}
+
+
+def _rank(job: Callable[..., None], rank: int, port: int, arguments: tuple[object, ...]) -> None:
+    os.environ |= {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "RANK": str(rank),
+        "WORLD_SIZE": "2",
+    }
+    torch.set_num_threads(1)
+    distributed.start(torch.device("cpu"))
+    job(rank, *arguments)
+    distributed.stop()
+
+
+def in_two_ranks(job: Callable[..., None], *arguments: object) -> None:
+    """Run `job(rank, *arguments)` in two gloo processes as torchrun would start them."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    context = multiprocessing.get_context("forkserver")
+    ranks = [context.Process(target=_rank, args=(job, i, port, arguments)) for i in range(2)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(120)
+    assert [process.exitcode for process in ranks] == [0, 0]

@@ -1,0 +1,61 @@
+"""What the tests of the scrapers share: recipes against the server on this machine."""
+
+from pathlib import Path
+from typing import Any
+
+from scrapers import manifest
+from scrapers.collect.collector import Summary, collect
+from scrapers.options import parse
+from scrapers.recipe import Recipe
+from tests.fakes.image_server import ADDRESS, Photo, Server, synthetic
+
+BODY = synthetic(0)
+# Everything at once, retries without waiting.
+FAST = {"rate": 0, "concurrency": 8, "workers": 8, "backoff": 0.01, "timeout": 1.0, "attempts": 3}
+
+
+def recipe(*sources: dict[str, Any], **changes: Any) -> Recipe:
+    """A recipe whose contact is well formed and whose limits don't make tests wait."""
+    limits = FAST | changes.pop("limits", {})
+    base = {"name": "test", "contact": "me@gan-color.invalid", "min_side": 64, "limits": limits}
+    return parse(Recipe, {**base, "sources": list(sources), **changes}, "test")
+
+
+def url_list(folder: Path, addresses: list[str]) -> dict[str, Any]:
+    """A source of kind urls over these addresses, all said to be CC0."""
+    path = folder / "list.txt"
+    path.write_text("\n".join(addresses))
+    return {"kind": "urls", "files": [path], "licence": "cc0"}
+
+
+def run(made: Recipe, folder: Path) -> Summary:
+    """Collect with this machine's address allowed."""
+    return collect(made, folder, [ADDRESS])
+
+
+def stored(folder: Path, server: Server) -> list[str]:
+    """The paths of the server's pictures that the folder holds, checked against its manifest."""
+    rows = manifest.read(folder)
+    files = {path.name for path in (folder / "images").iterdir()}
+    assert files == {Path(row.file).name for row in rows}
+    bodies = {photo.body: path for path, photo in server.photos.items()}
+    return sorted(bodies[(folder / row.file).read_bytes()] for row in rows)
+
+
+def many(count: int, **changes: Any) -> list[Photo]:
+    """Pictures told apart by a few bytes behind the JPEG's end, where no reader looks."""
+    return [
+        Photo(i, BODY + i.to_bytes(4, "big"), 320, 280, title=f"Alps {i}", **changes)
+        for i in range(count)
+    ]
+
+
+def found(
+    folder: Path, server: Server, source: dict[str, Any], **changes: Any
+) -> tuple[dict[str, manifest.Row], dict[str, int], str]:
+    """(rows by id, refusals, error) of one source against the server."""
+    made = recipe(source, **changes)
+    summary = run(made, folder)
+    stored(folder, server)
+    rows = {row.id: row for row in manifest.read(folder)}
+    return rows, summary.refused[source["kind"]], summary.errors.get(source["kind"], "")

@@ -1,0 +1,48 @@
+"""Models to serve, and photos to send."""
+
+import io
+from pathlib import Path
+
+import httpx
+import numpy as np
+import torch
+from PIL import Image
+
+from gan_color.hub.model_file import save_model
+from gan_color.models import registry
+from gan_color.web.limits import Limits
+
+LIMITS = Limits(upload_bytes=300_000, pixels=1_000_000)
+TINY = {
+    "encoder": "mobilenetv3_small_050",
+    "encoder_weights": "none",
+    "widths": [16, 12, 8, 8, 8],
+}
+
+
+def write_models(folder: Path) -> Path:
+    """A model beside two that are none, and one as a run leaves it."""
+    torch.manual_seed(0)
+    for path in (folder / "plain.safetensors", folder / "run" / "model.safetensors"):
+        model = registry.create("unet", **TINY)
+        torch.nn.init.normal_(model.head.weight, std=0.3)  # an untrained one answers with grey
+        save_model(path, "unet", model, {})
+    (folder / "broken.safetensors").write_text("none")
+    return folder
+
+
+def photo(size: tuple[int, int] = (60, 40), kind: str = "JPEG", **options: object) -> bytes:
+    width, height = size
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    pixels = np.stack([x, y, 255 - x], axis=-1).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def colour(
+    client: httpx.Client, data: bytes, name: str = "old.jpg", **fields: object
+) -> httpx.Response:
+    return client.post(
+        "/api/colorize", files={"file": (name, data)}, data={k: str(v) for k, v in fields.items()}
+    )

@@ -1,0 +1,127 @@
+"""The server in a process of its own, the page in a browser, and a proxy before it."""
+
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from gan_color.cli import main
+from tests.helpers.runs import REPOSITORY
+from tests.helpers.web_photos import write_models
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+class Server:
+    """`gan-color serve` in a process of its own, with a folder for temporary files of its own."""
+
+    def __init__(self, place: Path, *options: str) -> None:
+        self.temporary, self.log = place / "tmp", place / "log"
+        self.temporary.mkdir()
+        self.models = place / "models"
+        self.models.mkdir()
+        arguments = ["--models", str(write_models(self.models)), "--port", "0", *options]
+        # Forked from a server that has imported torch: a fresh interpreter takes ten seconds more.
+        self.process = multiprocessing.get_context("forkserver").Process(
+            target=serve, args=(arguments, self.temporary, self.log)
+        )
+        self.process.start()
+
+    @cached_property
+    def url(self) -> str:
+        """Where it listens; waits until it does."""
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", self.said())):
+            assert self.process.is_alive(), self.said()
+            time.sleep(0.05)
+        return found[0]
+
+    def said(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def written(self) -> list[Path]:
+        """The files, not the folders, that it has written."""
+        return [path for path in self.temporary.rglob("*") if path.is_file()]
+
+    def stop(self) -> None:
+        os.kill(self.process.pid, signal.SIGINT)
+        self.process.join(60)  # it may wait for a picture, with every core at other tests
+        # As Ctrl-C ends every command.
+        assert self.process.exitcode == 130, (self.process.exitcode, self.said())
+        assert "Traceback" not in self.said()
+
+
+def serve(arguments: list[str], temporary: Path, log: Path) -> None:
+    # Shells start background jobs, a test-suite among them, with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["TMPDIR"] = str(temporary)
+    tempfile.tempdir = None
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    main(["serve", *arguments])
+
+
+def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list[str]]:
+    """The page, and a list that fills with what it asked for or complained of elsewhere."""
+    page = browser.new_page(**options)  # type: ignore[arg-type]
+    wrong: list[str] = []
+    here = url.split("/")[2]
+    page.on("request", lambda r: None if is_local(r.url, here) else wrong.append(r.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    # What the page's policy keeps from being asked for at all is told here.
+    page.on("console", lambda m: wrong.append(m.text) if "Content Security" in m.text else None)
+    page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.goto(url)
+    expect(page.locator("#gc-colour")).to_be_visible(timeout=20_000)
+    return page, wrong
+
+
+def is_local(url: str, here: str) -> bool:
+    return url.startswith((f"http://{here}/", "data:", f"blob:http://{here}/"))
+
+
+@contextmanager
+def nginx(place: Path, upstream: str) -> Iterator[str]:
+    """nginx with the configuration of docs/serving.md; yields its address."""
+    text = (REPOSITORY / "docs" / "serving.md").read_text()
+    (documented,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    assert documented.count("http://127.0.0.1:7860/") == 1
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    paths = "".join(
+        f"{kind}_temp_path {place}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (place / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {place}/pid; error_log stderr warn;\n"
+        f"events {{}}\nhttp {{ access_log off;\n{paths}"
+        f"server {{ listen 127.0.0.1:{port};\n"
+        f"{documented.replace('http://127.0.0.1:7860/', upstream)}}} }}\n"
+    )
+    process = subprocess.Popen(
+        [str(NGINX), "-c", place / "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/colour/"
+    finally:
+        process.terminate()
+        _, warnings = process.communicate(timeout=10)
+    # It would say "a client request body is buffered to a temporary file".
+    assert "temporary file" not in warnings, warnings

@@ -1,0 +1,275 @@
+"""Ours against what public references state: parameter counts, constants, layouts of files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from gan_color.color import ab_bins
+from gan_color.errors import GanColorError
+from gan_color.models import registry
+from gan_color.models.base import Batch
+from gan_color.models.discriminators import Critic, MultiscaleDiscriminator
+from gan_color.models.zhang16 import Zhang16
+
+NONE = {"encoder_weights": "none"}
+FROZEN = {"classifier": "test_resnet", "classifier_weights": "none"}
+FULL = {"decoder": "full", **FROZEN}
+FAULTS = {"down": "max", "up": "transposed"}
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        # With the 626 decode weights that we keep as a buffer: 32,236,011.
+        ("zhang16", {}, 32_236_011 - 626),
+        ("iizuka16", {}, 42_353_839 + 13_504),
+        # With the 1001st class that timm's checkpoints lack: 6,574,050.
+        ("koalarization", FROZEN, 6_573_794),
+        ("koalarization", FULL, 6_541_202),
+        ("colornet", FAULTS, 7_699_074),
+        ("colornet", {**FAULTS, "channels": [32, 64, 128, 256, 512]}, 7_762_498),
+        ("alpha", {}, 32_202),
+        ("beta", {}, 3_892_194),
+        ("pix2pix", {}, 54_409_858),
+        ("pix2pixhd", {}, 182_433_858),
+        ("pix2pixhd", {"downs": 3}, 45_583_938),
+        # With the encoder's last norm, which nothing reads: 55,006,640 and 227,869,328.
+        ("ddcolor", NONE, 55_006_640 - 2 * 768),
+        ("ddcolor", {**NONE, "encoder": "convnext_large"}, 227_869_328 - 2 * 1536),
+    ],
+)
+def test_published_numbers_of_parameters(name: str, options: dict[str, Any], expected: int):
+    with torch.device("meta"):
+        model = registry.create(name, **options)
+    frozen = count(model.classifier) if name == "koalarization" else 0
+    assert count(model) - frozen == expected
+
+
+def test_ddcolors_colour_decoder_has_its_published_size():
+    with torch.device("meta"):
+        assert count(registry.create("ddcolor", **NONE).queries) == 14_787_072
+
+
+def test_published_discriminators():
+    with torch.device("meta"):
+        assert count(Critic()) == 94_555_649  # DeOldify
+        assert count(Critic(64, 0.0, 0.0)) == 5_919_617  # DDColor
+        patch = MultiscaleDiscriminator(scales=1, norm="batch", padding=1)
+        assert count(patch) == 2_765_633  # pix2pix, on L and ab
+    picture = (torch.zeros(1, 1, 256, 256), torch.zeros(1, 2, 256, 256))
+    assert Critic(8)(*picture)[0][-1].shape == (1, 1, 13, 13)
+    small = MultiscaleDiscriminator(scales=1, width=8, norm="batch", padding=1)
+    assert small(*picture)[0][-1].shape == (1, 1, 30, 30)
+
+
+# --- zhang16 ---------------------------------------------------------------------------------
+
+
+def zhang16(**options: Any) -> Zhang16:
+    torch.manual_seed(0)
+    model = registry.create("zhang16", width=8, **options)
+    assert isinstance(model, Zhang16)
+    return model
+
+
+def test_the_soft_code_is_the_papers():
+    """Equation 2's targets by hand: 10 nearest bins, Gaussian of 5 on the distance, sum 1."""
+    ab = torch.tensor([17.3, -31.8]).view(1, 2, 1, 1) / 110
+    index, share = ab_bins.soft_encode(ab, 10, 5.0)
+    distance = (ab_bins.ab_bins() - torch.tensor([17.3, -31.8])).norm(dim=1)
+    nearest = distance.argsort()[:10]
+    wanted = torch.exp(-distance[nearest].square() / 50)
+    assert index.flatten().tolist() == nearest.tolist()
+    assert torch.allclose(share.flatten(), wanted / wanted.sum(), atol=1e-6)
+    assert index[0, 0, 0, 0] == ab_bins.nearest_bin(ab)[0, 0, 0]
+
+
+def test_prior_factors_are_the_authors():
+    """PriorFactor of their Caffe layers: ((1 - 0.5) p + 0.5 u)^-1, scaled to mean 1 under p."""
+    prior = ab_bins.smooth_prior(torch.arange(313, dtype=torch.float64) ** 2)
+    factor = 1 / (0.5 * prior + 0.5 / 313)
+    factor /= (prior * factor).sum()
+    model = zhang16()
+    model.set_prior(prior)
+    assert torch.allclose(model.rebalance_weights.double(), factor, rtol=1e-5)
+
+
+def test_the_annealed_mean_lies_between_mode_and_mean():
+    """Equation 5: temperature 1 is the mean of the bins, 0 the likeliest one."""
+    logits = torch.full((1, 313, 8, 8), -50.0)
+    logits[:, 100], logits[:, 200] = 2.0, 1.0
+    first, second = ab_bins.ab_bins()[100], ab_bins.ab_bins()[200]
+    for temperature in (1.0, 0.38):
+        share = torch.tensor([2.0, 1.0]).div(temperature).softmax(0)
+        wanted = (share[0] * first + share[1] * second) / 110
+        found = zhang16(temperature=temperature).decode(logits)
+        assert found.shape == (1, 2, 32, 32)
+        assert torch.allclose(found[0, :, 5, 5], wanted, atol=1e-5)
+    assert torch.equal(zhang16().decode(logits), found)  # 0.38 is the default
+
+
+def test_grey_pictures_teach_nothing_and_rare_colours_more():
+    model = zhang16()
+    model.set_prior(torch.full((313,), 1 / 313, dtype=torch.float64))
+    logits = torch.zeros(2, 313, 4, 4)
+    ab = torch.zeros(2, 2, 16, 16)
+    ab[1] = 0.5
+    one = Batch(torch.zeros(2, 1, 16, 16), ab, torch.tensor([-1, -1]))
+    both = Batch(one.L, torch.full_like(ab, 0.5), one.label)
+    losses = [float(model.losses(logits, data)["classification"]) for data in (one, both)]
+    assert losses[0] == pytest.approx(losses[1] / 2)
+    assert losses[1] == pytest.approx(torch.tensor(313.0).log().item(), rel=1e-5)
+
+
+def published(model: Zhang16) -> dict[str, torch.Tensor]:
+    """The file the authors would publish for such a network: their names, their decode weights."""
+    renamed = {}
+    for key, value in model.state_dict().items():
+        if key.startswith("body."):
+            _, block, rest = key.split(".", 2)
+            renamed[f"model{int(block) + 1}.{rest}"] = value
+        elif key.startswith("head."):
+            renamed[key.replace("head", "model8.6")] = value
+    renamed["model_out.weight"] = (ab_bins.ab_bins().T / 110)[:, :, None, None]
+    return {key: value.clone().contiguous() for key, value in renamed.items()}
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_published_weights_load_by_path(suffix: str, tmp_path: Path):
+    trained, path = zhang16(), tmp_path / f"colorization_release_v2{suffix}"
+    with torch.no_grad():
+        trained.head.bias.normal_()
+    stored = published(trained)
+    assert "model1.4.running_mean" in stored  # BatchNorm after the block's last ReLU
+    (torch.save if suffix == ".pth" else save_file)(stored, path)
+    loaded = registry.create("zhang16", width=8, weights=str(path))
+    L = torch.rand(1, 1, 32, 32)
+    # The authors' forward: no temperature, the softmax through their decode weights.
+    logits = trained.eval()(L)
+    assert torch.allclose(loaded.eval()(L), logits)
+    mean = nn.functional.conv2d(logits.softmax(1), stored["model_out.weight"])
+    wanted = nn.functional.interpolate(mean, scale_factor=4, mode="bilinear")
+    assert torch.allclose(loaded.decode(logits), wanted, atol=1e-5)
+    # What a file of it needs later stands in its options.
+    assert loaded.options.for_inference().annealed == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model9.0.weight": torch.zeros(1)}, "model9.0.weight"),
+        ({"model8.6.bias": torch.zeros(7)}, r"model8\.6\.bias of shape \(7,\), expected \(313,\)"),
+        ({"model_out.weight": torch.zeros(2, 3, 1, 1)}, r"model_out\.weight of shape"),
+    ],
+)
+def test_other_weights_are_refused(change: dict[str, torch.Tensor], message: str, tmp_path: Path):
+    path = tmp_path / "w.pth"
+    torch.save({**published(zhang16()), **change}, path)
+    with pytest.raises(GanColorError, match=message):
+        zhang16(weights=str(path))
+
+
+def test_a_pickle_that_is_more_than_tensors_is_not_run(tmp_path: Path):
+    path, touched = tmp_path / "evil.pth", tmp_path / "touched"
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+            return (Path.touch, (touched,))
+
+    torch.save({"model1.0.weight": Evil()}, path)
+    with pytest.raises(GanColorError, match="cannot be read as tensors"):
+        zhang16(weights=str(path))
+    assert not touched.exists()
+    with pytest.raises(GanColorError, match=r"found no file.*https://.*release_v2"):
+        zhang16(weights=str(tmp_path / "none.pth"))
+
+
+# --- The others ------------------------------------------------------------------------------
+
+
+def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
+    torch.manual_seed(0)
+    model = registry.create("iizuka16", width=8, classes=3, global_size=32)
+    L, ab = torch.rand(2, 1, 32, 32), torch.zeros(2, 2, 32, 32)
+    output = model(L)
+    known, unknown = (
+        model.losses(output, Batch(L, ab, torch.tensor(labels)))["scene"]
+        for labels in ([0, 1], [-1, -1])
+    )
+    assert known > 0
+    assert unknown == 0
+    entropy = nn.functional.cross_entropy(output[1], torch.tensor([0, 1]))
+    assert torch.isclose(known, entropy / 300)
+    assert model.scenes(L) == [{}, {}]  # taught no names yet
+    model.set_classes(["beach", "forest"])
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    model(L)  # with statistics that fit, what is read decides the shares
+    with torch.no_grad():
+        model.classifier[-1].weight /= 300
+    found = model.eval().scenes(L[:1])
+    share = model(L[:1])[1].softmax(1)[0].tolist()
+    assert found[0] == pytest.approx(
+        dict(zip(["beach", "forest", "2"], share, strict=True)), abs=1e-6
+    )
+    assert set(found[0]) == {"beach", "forest", "2"}
+    assert sum(found[0].values()) == pytest.approx(1, abs=1e-5)
+    assert model.options.class_names == ("beach", "forest")  # so that a model file carries them
+    with pytest.raises(GanColorError, match=r"model\.classes: found 3.*has 4"):
+        model.set_classes(["a", "b", "c", "d"])
+
+
+def test_iizukas_scene_loss_does_not_reach_the_colour_network():
+    model = registry.create("iizuka16", width=8, classes=3, global_size=32)
+    L = torch.rand(2, 1, 32, 32)
+    data = Batch(L, torch.zeros(2, 2, 32, 32), torch.tensor([0, 1]))
+    model.losses(model(L), data)["scene"].backward()
+    reached = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
+    assert reached == {"low", "scene", "classifier"}
+
+
+def test_koalarization_asks_a_frozen_classifier_once_a_picture():
+    torch.manual_seed(0)
+    options = {"width": 8, "classifier_size": 32, **FROZEN}
+    model = registry.create("koalarization", cache=3, **options).eval()
+    model.classifier.requires_grad_(False)
+    asked: list[int] = []
+    model.classifier.register_forward_hook(lambda *args: asked.append(len(args[2])))
+    L = torch.rand(2, 1, 32, 32)
+    first = model.embedding(L)
+    assert asked == [1, 1]
+    assert torch.equal(model.embedding(L.flip(0)).flip(0), first)
+    assert asked == [1, 1]
+    plain = registry.create("koalarization", **options).eval()
+    plain.load_state_dict(model.state_dict())
+    assert torch.allclose(plain.embedding(L), first, atol=1e-4)
+    model.embedding(torch.rand(4, 1, 32, 32))
+    assert len(model._cache) == 3  # never more than asked for
+    model.classifier.requires_grad_(True)
+    model.embedding(L)
+    assert asked[-1] == 2  # a classifier that learns is asked every time
+
+
+def test_every_fault_of_the_colornet_report_is_an_option_of_its_own():
+    kinds = [
+        type(module) for module in registry.create("colornet", channels=[8, 16], **FAULTS).modules()
+    ]
+    assert nn.MaxPool2d in kinds
+    assert nn.ConvTranspose2d in kinds
+    mended = [type(module) for module in registry.create("colornet", channels=[8, 16]).modules()]
+    assert nn.MaxPool2d not in mended
+    assert nn.ConvTranspose2d not in mended
+    report = registry.create("colornet", channels=[8, 16], scaling="minmax")
+    neutral = torch.full((1, 2, 8, 8), 128 / 255)
+    assert report.decode(neutral).abs().max() < 1e-6
+    limits = report.decode(torch.tensor([0.0, 0.5]).view(1, 2, 1, 1)).flatten()
+    assert limits.tolist() == pytest.approx([-1.0, -0.5 / 110], abs=1e-6)

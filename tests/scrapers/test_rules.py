@@ -1,0 +1,144 @@
+"""What may be asked for and kept: licences, recipes, robots.txt, opt-outs, addresses."""
+
+import pytest
+
+from scrapers.checks.rules import Rules
+from scrapers.cli import main
+from scrapers.collect.filters import refusal
+from scrapers.errors import ScraperError
+from scrapers.fetch.robots import Reservations, Robots, blocked_by_tags
+from scrapers.fetch.ssrf_guard import is_public
+from scrapers.item import Item
+from scrapers.licenses import Licence, creative_commons, from_url, named
+from scrapers.options import parse, read_yaml
+from scrapers.recipe import Recipe, check_contact, read_recipe
+from scrapers.sources.flickr import live_url
+from tests.helpers.recipes import recipe
+from tests.helpers.runs import REPOSITORY
+
+DATASETS = REPOSITORY / "datasets"
+
+
+def test_licences_are_known_however_they_are_written():
+    by = Licence("by", "2.0", "https://creativecommons.org/licenses/by/2.0/")
+    for text in (
+        "http://creativecommons.org/licenses/by/2.0",
+        "//creativecommons.org/licenses/by/2.0/deed.en",
+        "https://www.creativecommons.org/licenses/BY/2.0/legalcode",
+        "by-2.0",
+    ):
+        assert named(text) == by
+    assert from_url("https://creativecommons.org/publicdomain/mark/1.0//").id == "pdm"
+    assert from_url("https://creativecommons.org/licenses/by-sa/3.0/de/").url.endswith("/3.0/de/")
+    for text in (
+        "https://creativecommons.org/licenses/by/",
+        "https://creativecommons.org/licenses/by/9.0/",
+        "https://evil.test/creativecommons.org/licenses/by/4.0/",
+        "by",
+        "all rights reserved",
+    ):
+        assert named(text) is None
+    assert creative_commons("by", None) is None
+
+
+@pytest.mark.parametrize("name", ["by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd"])
+def test_nothing_but_free_licences_pass_by_default(name):
+    made = recipe({"kind": "commons", "search": ["x"]})
+    item = Item("a", "commons", "http://a.test/a.jpg", creative_commons(name, "4.0"))
+    assert refusal(item, made) == f"licence {name}"
+    if "nc" in name or "nd" in name:
+        with pytest.raises(ScraperError, match="also needs"):
+            recipe({"kind": "commons", "search": ["x"]}, licences=[name])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"licences": ["ccby"]}, "found 'ccby', expected some of"),
+        ({"sauces": []}, "sauces: Extra inputs"),
+        ({"sources": [{"kind": "google"}]}, "sources.0: Input tag 'google'"),
+        ({"sources": [{"kind": "folder", "path": "x", "licence": "by"}]}, "with its version"),
+        ({"limit": 0}, "limit: Input should be greater than 0"),
+    ],
+)
+def test_a_wrong_recipe_is_one_sentence(change, says):
+    good = {"name": "x", "sources": [{"kind": "commons", "search": ["x"]}]}
+    with pytest.raises(ScraperError) as caught:
+        parse(Recipe, {**good, **change}, "r.yml")
+    assert says in str(caught.value)
+
+
+def test_a_contact_is_required_and_a_key_may_stand_once(tmp_path, capsys):
+    for contact in ("", "me", "you@example.org", "http://localhost"):
+        with pytest.raises(ScraperError, match="hosts must be able"):
+            check_contact(contact)
+    path = tmp_path / "r.yml"
+    path.write_text("name: a\nname: b\n")
+    with pytest.raises(ScraperError, match="stands twice"):
+        read_recipe(path)
+    assert main(["collect", str(path)]) == 2
+    assert capsys.readouterr().err.startswith("scrapers: ")
+    assert main(["nonsense"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "blocks"),
+    [
+        (["noai"], "noai"),
+        (["NoImageAI, follow"], "noimageai"),
+        (["none"], "none"),
+        (["otherbot: noindex, noai"], ""),
+        (["otherbot: noindex", "noai"], "noai"),
+        (["noindex, otherbot: x"], "noindex"),
+        (["gan-color-datasets: noindex"], "noindex"),
+        (["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], "noai"),
+        (["max-image-preview: none"], ""),
+        (["all"], ""),
+    ],
+)
+def test_robots_tags_are_read_as_they_are_meant(lines, blocks):
+    assert blocked_by_tags(lines) == blocks
+
+
+def test_robots_txt_and_reservations():
+    robots = Robots("User-agent: *\nDisallow: /a\nAllow: /a/b$\nRequest-rate: 1/4\n")
+    assert [robots.allows(f"http://h.test{path}") for path in ("/a/c", "/a/b", "/")] == [
+        False,
+        True,
+        True,
+    ]
+    assert robots.delay == 4
+    assert not Robots(None).allows("http://h.test/")
+    rules = Reservations('[{"location": "/x*", "tdm-reservation": 1}, {"location": "/"}, 3]')
+    assert rules.reserved("http://h.test/x/y")
+    assert not rules.reserved("http://h.test/x/y", header="0")
+    assert rules.reserved("http://h.test/z", header="0", meta="1")
+    assert not Reservations("<html>").reserved("http://h.test/")
+
+
+def test_addresses_of_this_machine_and_its_network_are_private():
+    for address in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:192.168.0.1",
+                    "64:ff9b::a00:1", "2002:7f00:1::", "224.0.0.1", "0.0.0.0"):  # fmt: skip
+        assert not is_public(address), address
+    assert is_public("93.184.216.34")
+    assert is_public("2606:4700::1111")
+
+
+def test_old_flickr_addresses_lead_to_todays_host():
+    assert live_url("http://farm3.staticflickr.com/12/34_ab.jpg") == (
+        "https://live.staticflickr.com/12/34_ab.jpg"
+    )
+    assert live_url("http://farm3.static.flickr.com/12/34_ab_b.jpg").endswith("/12/34_ab_b.jpg")
+
+
+def test_every_recipe_is_valid_and_asks_for_a_contact():
+    paths = [path for path in sorted(DATASETS.glob("*.yml")) if path.name != "clean.yml"]
+    assert len(paths) == 9
+    for path in paths:
+        made = read_recipe(path)
+        assert made.name == path.stem
+        assert made.expected is None
+        assert set(made.licences) <= {"cc0", "pdm", "by", "own"}
+        with pytest.raises(ScraperError, match="contact"):
+            check_contact(made.contact)
+    assert parse(Rules, read_yaml(DATASETS / "clean.yml"), "clean.yml") == Rules()

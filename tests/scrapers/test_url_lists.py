@@ -1,0 +1,103 @@
+"""Sources without an interface: published lists, web pages, lists of addresses."""
+
+import bz2
+import gzip
+from urllib.parse import quote_plus
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.fakes.image_server import ADDRESS, Photo, Server
+from tests.helpers.recipes import found, many
+
+
+def yfcc_line(photo: Photo, server: Server, columns: int, marker: str = "0") -> str:
+    row = [""] * 23
+    row[0], row[1], row[2] = str(photo.number), "1@N00", quote_plus("Zoë & co")
+    row[6], row[8] = quote_plus(photo.title), "mountain,snow%2C+ice"
+    row[13] = f"http://www.flickr.com/photos/1@N00/{photo.number}/"
+    row[14] = server.url(photo.path)
+    row[16], row[22] = "http://creativecommons.org/licenses/by/2.0/", marker
+    if columns == 24:
+        row.insert(3, "display")
+    return "\t".join(["0", row[0], "hash", *row[1:]] if columns == 25 else row)
+
+
+@pytest.mark.parametrize("columns", [23, 24, 25])
+@pytest.mark.parametrize("suffix", ["tsv", "gz", "bz2"])
+def test_yfcc_streams_every_edition(tmp_path, columns, suffix):
+    with Server(many(3)) as server:
+        a, b, c = server.photos.values()
+        c.title = "Sea"
+        lines = [yfcc_line(a, server, columns), yfcc_line(b, server, columns, "1")]
+        lines += ['broken "line', yfcc_line(c, server, columns)]
+        data = "\n".join(lines).encode()
+        path = tmp_path / f"part.{suffix}"
+        path.write_bytes({"gz": gzip.compress, "bz2": bz2.compress}.get(suffix, bytes)(data))
+        source = {"kind": "yfcc", "files": [path], "keywords": ["alps"]}
+        rows, _, error = found(tmp_path / "set", server, source)
+    assert (list(rows), error) == (["flickr-0"], "")
+    assert rows["flickr-0"].author == "Zoë & co"
+    assert rows["flickr-0"].licence_version == "2.0"
+
+
+def test_the_unsplash_dataset_leaves_grey_ones_out(tmp_path):
+    photos, colors = tmp_path / "photos.tsv", tmp_path / "colors.tsv"
+    with Server(many(2)) as server:
+        head = "photo_id\tphoto_url\tphoto_image_url\tphotographer_username\tphoto_description\n"
+        photos.write_text(
+            head
+            + "".join(
+                f"id{i}\thttps://unsplash.com/photos/id{i}\t{server.url(f'/img/{i}.jpg')}\tme\tAlps\n"
+                for i in range(2)
+            )
+        )
+        colors.write_text(
+            "photo_id\tred\tgreen\tblue\tcoverage\nid0\t200\t90\t10\t0.5\nid1\t90\t92\t91\t0.9\n"
+        )
+        source = {"kind": "unsplash_dataset", "files": [photos], "colors": [colors]}
+        rows, refused, _ = found(tmp_path / "set", server, source, licences=["unsplash-lite"])
+    assert list(rows) == ["unsplash-id0"]
+    assert refused == {"grey by its colours": 1}
+
+
+PAGE = """<html><head><title>Lakes</title><meta name="author" content="Ann">
+<meta property="og:image" content="/img/1.jpg"></head><body>
+<figure><img src="/img/9.jpg" srcset="/img/9.jpg 100w, /img/0.jpg 320w"><figcaption>A <i>lake</i>
+</figcaption></figure><img src="http://elsewhere.test/x.jpg"><img src="/img/2.jpg" alt="Two">
+<img src="data:image/png;base64,AA"><a rel="license"
+href="//creativecommons.org/licenses/by/3.0/deed.en">licence</a></body></html>"""
+
+
+def test_web_pages_give_their_pictures_with_captions_and_licence(tmp_path):
+    with Server(many(3)) as server:
+        server.files["/page"] = (PAGE.encode(), "text/html")
+        source = {"kind": "web", "pages": [server.url("/page")], "hosts": [ADDRESS]}
+        rows, _, error = found(tmp_path, server, source)
+        assert not error
+        titles = {row.url.rpartition("/")[2]: row.title for row in rows.values()}
+        assert titles == {"0.jpg": "A lake", "1.jpg": "Lakes", "2.jpg": "Two"}
+        assert {(r.licence, r.licence_version, r.author) for r in rows.values()} == {
+            ("by", "3.0", "Ann")
+        }
+        closed = PAGE.replace("<title>", '<meta name="robots" content="noai"><title>')
+        server.files["/page"] = (closed.encode(), "text/html")
+        _, _, error = found(tmp_path / "2", server, source)
+        assert "opt-out" in error
+
+
+def test_lists_of_addresses_keep_their_columns(tmp_path):
+    with Server(many(3)) as server:
+        urls = [server.url(path) for path in server.photos]
+        (tmp_path / "a.csv").write_text(f"url,licence,author\n{urls[0]},by-4.0,Ann\n")
+        table = {"url": urls[1:2], "licence_url": ["http://creativecommons.org/licenses/by/2.0"]}
+        pq.write_table(pa.table(table), tmp_path / "b.parquet")
+        (tmp_path / "c.txt").write_text(f"# mine\n{urls[2]}\n")
+        files = [tmp_path / name for name in ("a.csv", "b.parquet", "c.txt")]
+        rows, refused, _ = found(tmp_path / "set", server, {"kind": "urls", "files": files})
+    assert {(r.licence, r.licence_version, r.author) for r in rows.values()} == {
+        ("by", "4.0", "Ann"),
+        ("by", "2.0", ""),
+    }
+    assert refused == {"licence unknown": 1}

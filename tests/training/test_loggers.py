@@ -1,0 +1,158 @@
+"""Where a run reports to."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import wandb
+import yaml
+
+from gan_color.config.schema import Config, load
+from gan_color.config.yaml_file import overrides_of
+from gan_color.errors import GanColorError
+from gan_color.training import trainer
+from gan_color.training.loggers import base, create, wandb_logger
+from gan_color.training.loggers.csv_log import CsvLog
+from tests.helpers.runs import REPOSITORY, changed
+
+
+def test_columns_are_added_as_they_come(tmp_path: Path):
+    log = CsvLog(tmp_path / "log.csv")
+    log.add({"stage": "a", "total_images": 1, "x": 1.5})
+    log.add({"stage": "a", "total_images": 2, "y": 2.5})
+    rows = CsvLog(tmp_path / "log.csv").rows()
+    assert [(r["x"], r["y"]) for r in rows] == [("1.5", ""), ("", "2.5")]
+
+
+def test_what_was_logged_after_a_checkpoint_is_cut(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    log = CsvLog(path)
+    for i in range(1, 5):
+        log.add({"stage": "a", "total_images": i, "x": i})
+    with path.open("a") as file:
+        file.write("a,")  # a kill in the middle of a line
+    again = CsvLog(path)
+    again.cut(2)
+    assert [row["total_images"] for row in again.rows()] == ["1", "2"]
+    again.add({"stage": "a", "total_images": 3, "x": 3})
+    assert len(again.rows()) == 3
+
+
+def watched(monkeypatch, cls: type) -> dict[str, list]:
+    """What a tracker is told, by the name of the method."""
+    seen: dict[str, list] = {}
+    for name in ("log", "previews", "dataset", "checkpoint", "model", "summary"):
+        original = getattr(cls, name)
+
+        def told(self, *args, _name: str = name, _original=original) -> None:
+            seen.setdefault(_name, []).append(args)
+            _original(self, *args)
+
+        monkeypatch.setattr(cls, name, told)
+    return seen
+
+
+def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
+    """The whole of a run goes to W&B's local files."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    seen = watched(monkeypatch, wandb_logger.WandbTracker)
+    trainer.train(changed(tiny, "tracking.wandb=offline", "tracking.checkpoints=true"))
+    assert len(seen["log"]) == len(CsvLog(tiny.folder / "log.csv").rows())
+    assert [path for path, _ in seen["model"]] == [tiny.folder / "model.safetensors"]
+    assert [stage for _, stage in seen["checkpoint"]] == ["pretrain", "discriminator", "gan"]
+    rows, _ = seen["previews"][0]
+    assert list(rows) == ["grey", "EMA", "raw", "truth"]
+    assert all(pictures.shape == (2, 3, 32, 32) for pictures in rows.values())
+    assert not torch.equal(rows["EMA"], rows["raw"])
+    manifest = (tiny.folder / "manifest.csv").read_text().splitlines()
+    assert seen["dataset"][0][0] == tiny.folder / "manifest.csv"
+    assert manifest[0] == "split,path,digest,source,label"
+    kinds = [line.split(",")[0] for line in manifest[1:]]
+    assert kinds.count("valid") == 14
+    assert kinds.count("train") == len(kinds) - 14 > 14
+    stored = list((tiny.folder / "wandb").glob("offline-run-*/*.wandb"))
+    assert len(stored) == 1
+    assert stored[0].stat().st_size > 10_000
+
+
+def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    ids = []
+    original = wandb_logger.WandbTracker.__init__
+
+    def kept(self, config, mode, run_id) -> None:
+        original(self, config, mode, run_id)
+        ids.append((run_id, self.run_id))
+
+    monkeypatch.setattr(wandb_logger.WandbTracker, "__init__", kept)
+    trainer.train(changed(tiny, "tracking.wandb=offline"))
+    trainer.train(trainer.resume_config(tiny.folder), resume=True)
+    (first_wanted, first), (again_wanted, again) = ids
+    assert first_wanted is None
+    assert again_wanted == again == first
+
+
+def test_tensorboard_gets_the_same_figures(tiny: Config):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer.train(changed(tiny, "tracking.tensorboard=true"))
+    events = EventAccumulator(str(tiny.folder / "tensorboard"))
+    events.Reload()
+    rows = [row for row in CsvLog(tiny.folder / "log.csv").rows() if row["psnr"]]
+    found = [
+        (event.step, event.value)
+        for stage in ("pretrain", "discriminator", "gan")
+        for event in events.Scalars(f"{stage}/psnr")
+    ]
+    expected = [(int(row["total_images"]), float(row["psnr"])) for row in rows]
+    assert found == [(step, pytest.approx(value, rel=1e-5)) for step, value in expected]
+    assert events.Tags()["images"]
+
+
+def test_a_missing_tensorboard_is_one_sentence(tiny: Config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_color.training.loggers.tensorboard_logger", None)
+    config = changed(tiny, "tracking.tensorboard=true")
+    with pytest.raises(GanColorError, match=r"gan-color\[tensorboard\]"):
+        create.create(config, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "reachable", "tried", "said"),
+    [
+        (None, True, ["offline"], "no API key"),
+        ("x" * 40, True, ["online"], ""),
+        ("x" * 40, False, ["online", "offline"], "no route to host"),
+    ],
+)
+def test_a_run_goes_on_offline_and_says_why(
+    tiny: Config, monkeypatch, capsys, key, reachable, tried, said
+):
+    modes = []
+
+    class Recorded(base.Tracker):
+        def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
+            modes.append(mode)
+            if mode == "online" and not reachable:
+                raise wandb.errors.CommError("no route to host")
+
+    monkeypatch.setattr(wandb_logger, "WandbTracker", Recorded)
+    monkeypatch.setattr(wandb_logger, "has_key", lambda: key is not None)
+    create.create(changed(tiny, "tracking.wandb=online"), None)
+    assert modes == tried
+    found = capsys.readouterr().err
+    assert said in found if said else found == ""
+
+
+def test_the_sweep_names_keys_that_exist(tmp_path: Path):
+    """Every parameter of the sweep file is a key of the configuration it sweeps."""
+    sweep = yaml.safe_load((REPOSITORY / "configs" / "sweeps" / "unet_small.yml").read_text())
+    command = sweep["command"]
+    config = REPOSITORY / command[command.index("--config") + 1]
+    values = {k: (v.get("values") or [v.get("min")])[0] for k, v in sweep["parameters"].items()}
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps(values))
+    chosen = load(config, tuple(overrides_of(path)))
+    assert chosen.stages[-1].lr == values[f"stages.{chosen.stages[-1].name}.lr"]
+    assert sweep["metric"]["name"].partition("/")[0] in {s.name for s in chosen.stages}

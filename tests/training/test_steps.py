@@ -1,0 +1,280 @@
+"""What happens in a batch, driven by plain loops: no fastai here."""
+
+import copy
+import weakref
+
+import pytest
+import torch
+
+from gan_color.losses.auxiliary import ImageTerms
+from gan_color.training.amp import Precision, Updater
+from gan_color.training.builders import build_step, generator_groups
+from gan_color.training.ema import Average
+from gan_color.training.steps import AdversarialStep, DiscriminatorStep, SupervisedStep
+from tests.helpers.processes import in_two_ranks
+from tests.helpers.tiny_steps import (
+    FP32,
+    adversarial,
+    batch,
+    discriminator,
+    generator,
+    same,
+    stage,
+    updater,
+    weights,
+)
+
+
+def test_supervised_steps_learn():
+    g = generator("both")
+    step = SupervisedStep(g, Updater(g, torch.optim.Adam(g.parameters(), 1e-2), FP32, 1.0), FP32)
+    step.train_mode()
+    totals = [float(step(batch())["total"]) for _ in range(8)]
+    assert totals[-1] < 0.9 * totals[0]
+
+
+def test_a_discriminator_step_leaves_the_generator_as_it_is():
+    g, d = generator(), discriminator()
+    step = DiscriminatorStep(g, d, updater(d), FP32)
+    step.train_mode()
+    before_g, before_d = copy.deepcopy(g.state_dict()), weights(d)
+    losses = step(batch())
+    assert all(torch.equal(v, g.state_dict()[k]) for k, v in before_g.items())
+    assert not same(before_d, d)
+    assert {"total", "accuracy_0", "accuracy_1", "accuracy_2"} <= set(losses)
+
+
+@pytest.mark.parametrize("moving", ["generator", "discriminator"])
+def test_each_update_of_an_adversarial_step_leaves_the_other_network_as_it_is(moving: str):
+    step = adversarial(lr=(1e-2, 0.0) if moving == "generator" else (0.0, 1e-2))
+    before_g, before_d = weights(step.generator), weights(step.discriminator)
+    step(batch())
+    assert same(before_g, step.generator) == (moving == "discriminator")
+    assert same(before_d, step.discriminator) == (moving == "generator")
+    assert all(p.grad is None for p in step.generator.parameters())
+    assert all(p.grad is None for p in step.discriminator.parameters())
+    assert all(p.requires_grad for p in step.discriminator.parameters())
+
+
+def test_gradients_of_the_two_updates_are_those_of_their_own_losses():
+    """The generator's gradient must not depend on whether the discriminators also learn."""
+    together, alone = adversarial(), adversarial()
+    data = batch()
+    seen: dict[str, list[torch.Tensor]] = {}
+
+    def record(step: AdversarialStep, name: str) -> None:
+        seen[name] = [p.grad.clone() for p in step.discriminator.parameters()]
+
+    # The same step with the generator's backward pass left out.
+    alone.generator_updater.backward = lambda loss: None
+    for step, name in ((together, "together"), (alone, "alone")):
+        original = step.judges.updater.step
+
+        def wrapped(step=step, name=name, original=original) -> torch.Tensor:
+            record(step, name)
+            return original()
+
+        step.judges.updater.step = wrapped
+        step(data)
+    assert all(torch.equal(a, b) for a, b in zip(seen["together"], seen["alone"], strict=True))
+
+
+def test_nothing_of_the_real_pictures_is_kept_during_the_generators_backward_pass():
+    step = adversarial()
+    judge, backward = step.discriminator.forward, step.generator_updater.backward
+    kept, freed, held = [], [], []
+
+    def forward(L: torch.Tensor, ab: torch.Tensor) -> list[list[torch.Tensor]]:
+        features = judge(L, ab)
+        if not kept:
+            kept.extend(
+                weakref.finalize(m.untyped_storage(), freed.append, 1) for m in features[0][:-1]
+            )
+        return features
+
+    def watched(loss: torch.Tensor) -> None:
+        held.append(len(kept) - len(freed))
+        backward(loss)
+
+    step.discriminator.forward, step.generator_updater.backward = forward, watched
+    step(batch())
+    assert len(kept) > 2
+    assert held == [0]
+
+
+def test_the_losses_of_a_step_are_named_and_sum_up():
+    losses = adversarial()(batch())
+    parts = losses["pixel"] + losses["adversarial"] + losses["feature_matching"]
+    assert torch.isclose(losses["total"], parts)
+    assert 0 <= losses["accuracy_0"] <= 1
+    assert losses["gradient_norm"] > 0
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_accumulating_equals_the_large_batch(parts: int):
+    # Without power iteration, which would advance once a part, and without batch statistics.
+    whole, pieces = adversarial(norm="none"), adversarial(norm="none", accumulate=parts)
+    for step in (whole, pieces):
+        step.generator.eval()
+        step.discriminator.eval()
+        losses = step(batch())
+        step.losses = losses
+    for a, b in zip(whole.generator.parameters(), pieces.generator.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    for a, b in zip(
+        whole.discriminator.parameters(), pieces.discriminator.parameters(), strict=True
+    ):
+        assert torch.allclose(a, b, atol=1e-6)
+    for name, value in whole.losses.items():
+        if not name.startswith("gradient"):
+            assert torch.isclose(value, pieces.losses[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("kind", [SupervisedStep, DiscriminatorStep])
+def test_accumulating_equals_the_large_batch_for_a_network_alone(kind: type):
+    found = []
+    for parts in (1, 2):
+        g, d = generator("none"), discriminator()
+        if kind is SupervisedStep:
+            trained = g
+            step = SupervisedStep(g, updater(g), FP32, accumulate=parts)
+        else:
+            trained = d
+            step = DiscriminatorStep(g, d, updater(d), FP32, accumulate=parts)
+        trained.eval()  # no batch statistics, no power iteration
+        step(batch())
+        found.append(weights(trained))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    from gan_color.errors import GanColorError
+
+    with pytest.raises(GanColorError, match="accumulate: found 3 for a batch of 4"):
+        batch().split(3)
+
+
+def test_the_generator_waits_while_the_discriminators_are_behind():
+    step = adversarial(catch_up=1e-6)
+    before_g, before_d = weights(step.generator), weights(step.discriminator)
+    step(batch())
+    assert same(before_g, step.generator)
+    assert not same(before_d, step.discriminator)
+    moving = adversarial(catch_up=1e6)
+    before_g = weights(moving.generator)
+    moving(batch())
+    assert not same(before_g, moving.generator)
+
+
+def test_a_frozen_encoder_does_not_move_nor_do_its_statistics():
+    g = generator("both")
+    frozen = stage(freeze_encoder=True)
+    step, _ = build_step(frozen, g, discriminator(), FP32, False)
+    step.train_mode()
+    before = copy.deepcopy(g.encoder.state_dict())
+    step(batch())
+    assert all(torch.equal(v, g.encoder.state_dict()[k]) for k, v in before.items())
+    assert any(p.grad is None and p.requires_grad for p in g.parameters())
+
+
+def test_frozen_norms_keep_their_statistics():
+    g = generator("both")
+    step, _ = build_step(stage(freeze_norm=True), g, discriminator(), FP32, False)
+    step.train_mode()
+    before = {k: v.clone() for k, v in g.state_dict().items() if "running" in k}
+    step(batch())
+    assert before
+    assert all(torch.equal(v, g.state_dict()[k]) for k, v in before.items())
+
+
+def test_rates_rise_from_the_input_to_the_output():
+    g = generator()
+    groups = generator_groups(g, stage(encoder_lr=0.01, lr=1.0))
+    rates = sorted({round(group["lr"], 6) for group in groups})
+    assert rates == [0.01, 0.1, 1.0]
+    head = next(group for group in groups if any(p is g.head.weight for p in group["params"]))
+    assert head["lr"] == 1.0
+    assert sum(len(group["params"]) for group in groups) == len(list(g.parameters()))
+
+
+def test_the_average_follows_with_its_half_life():
+    g = generator()
+    average = Average(g, half_life=10)
+    average.skip_ramp()
+    with torch.no_grad():
+        for p in g.parameters():
+            p.add_(1.0)
+    average.update(g, 10)
+    moved = [
+        (a - b).abs().max() for a, b in zip(average.model.parameters(), g.parameters(), strict=True)
+    ]
+    assert all(abs(float(m) - 0.5) < 1e-4 for m in moved)
+    assert not any(p.requires_grad for p in average.model.parameters())
+
+
+def test_the_statistics_of_the_norms_are_averaged_with_the_weights():
+    g = generator()
+    average = Average(g, half_life=10)
+    average.images = 10_000
+    name = next(n for n, _ in g.named_buffers() if n.endswith("running_mean"))
+    u = next(n for n, _ in g.named_buffers() if n.endswith("._u"))
+    before = average.model.get_buffer(name).clone()
+    with torch.no_grad():
+        g.get_buffer(name).add_(2.0)
+        g.get_buffer(u).neg_()
+    average.update(g, 10)
+    assert torch.allclose(average.model.get_buffer(name), before + 1.0)
+    assert torch.equal(average.model.get_buffer(u), g.get_buffer(u))
+
+
+def test_bf16_steps_stay_close_to_fp32():
+    results = {}
+    for kind in ("fp32", "bf16"):
+        g, d = generator(), discriminator()
+        precision = Precision(kind, torch.device("cpu"))
+        step = AdversarialStep(g, d, updater(g), updater(d), precision, stage())
+        step.train_mode()
+        results[kind] = step(batch())
+    for name in ("pixel", "adversarial", "feature_matching"):
+        a, b = (float(results[kind][name]) for kind in ("fp32", "bf16"))
+        assert a == pytest.approx(b, rel=0.05)
+        assert a != b  # autocast was on
+
+
+def test_a_stage_weighs_the_models_own_losses_and_adds_its_own():
+    g, data = generator(), batch()
+    found = {}
+    for own in (0.0, 0.5, 1.0):
+        step = SupervisedStep(g, updater(g, lr=0.0), FP32, ImageTerms(psnr_weight=2.0), own=own)
+        step.train_mode()
+        found[own] = step(data)
+    assert "pixel" not in found[0.0]
+    assert float(found[0.5]["pixel"]) == pytest.approx(0.5 * float(found[1.0]["pixel"]), rel=0.02)
+    assert float(found[0.0]["total"]) == pytest.approx(float(found[0.0]["psnr_loss"]))
+    assert float(found[0.0]["psnr_loss"]) < 0
+
+
+# --- Several processes -----------------------------------------------------------------------
+
+
+def _two_updates(rank: int = 0, ranks: int = 1) -> list[torch.Tensor]:
+    """Two adversarial updates on this rank's share of the batch, without batch statistics."""
+    step = adversarial(norm="spectral")
+    step.generator.eval()  # BatchNorm of the encoder would see half the batch
+    for data in (batch(4), batch(4)):
+        share = data.split(ranks)[rank]
+        step(share)
+    return weights(step.generator) + weights(step.discriminator)
+
+
+def _train_rank(rank: int, path: str) -> None:
+    torch.save(_two_updates(rank, 2), f"{path}.{rank}")
+
+
+def test_two_ranks_equal_one_process(tmp_path):
+    path = str(tmp_path / "weights")
+    in_two_ranks(_train_rank, path)
+    first, second = (torch.load(f"{path}.{rank}", weights_only=True) for rank in range(2))
+    alone = _two_updates()
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert all(torch.allclose(a, b, atol=2e-6) for a, b in zip(first, alone, strict=True))
