@@ -16,6 +16,7 @@ from PIL import Image
 
 import gan_color
 from benchmarks import readme_figure
+from gan_color.cli import main
 from gan_color.cli.demo import example_sheets, run_demo
 from gan_color.data import samples
 from gan_color.errors import GanColorError
