@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.baselines import Contender
+from benchmarks.baselines import Baseline
 from benchmarks.harness import Row
-from benchmarks.isolated import alone
+from benchmarks.isolated import run_isolated
 from benchmarks.step import measure_update, times
 from gan_color.config.schema import parse
 from gan_color.training.networks import Networks
@@ -14,13 +14,13 @@ from gan_color.training.networks import Networks
 # Each against the defaults, which have channels_last, and neither of the last two.
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "run.channels_last": ({"channels_last": False}, {}),
-    "run.recompute": ({}, {"recompute": True}),
+    "run.activation_checkpointing": ({}, {"activation_checkpointing": True}),
     "run.compile": ({}, {"compile": True}),
 }
 Measured = dict[tuple[str, str], Row]
 
 
-def bench_means(entry: Contender, device: str, repeats: int) -> list[Row]:
+def bench_ablation(entry: Baseline, device: str, repeats: int) -> list[Row]:
     """A row an option: seconds a step and peak memory without it and with it, one run.
 
     Each measurement has a process of its own; the defaults are measured once.
@@ -39,12 +39,12 @@ def bench_means(entry: Contender, device: str, repeats: int) -> list[Row]:
             for change in (without, with_it)
         )
         rows.append(_row(name, before, after))
-    return [*rows, alone(_fused, entry, device, repeats)]
+    return [*rows, run_isolated(_fused, entry, device, repeats)]
 
 
 def _measure(
     measured: Measured,
-    entry: Contender,
+    entry: Baseline,
     precision: str,
     change: dict[str, Any],
     device: str,
@@ -55,7 +55,7 @@ def _measure(
         content = entry.config.model_dump(mode="json")
         content["run"] |= change
         changed = entry._replace(config=parse(content), precision=precision)
-        measured[key] = alone(measure_update, changed, device, repeats)
+        measured[key] = run_isolated(measure_update, changed, device, repeats)
     return measured[key]
 
 
@@ -70,7 +70,7 @@ def _row(name: str, before: Row, after: Row) -> Row:
     }
 
 
-def _fused(entry: Contender, device: str, repeats: int) -> Row:
+def _fused(entry: Baseline, device: str, repeats: int) -> Row:
     """AdamW's update of generator and discriminators alone; no memory is measured."""
     place = torch.device(device)
     networks = Networks(entry.config, place, resumed=False)

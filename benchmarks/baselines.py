@@ -11,7 +11,7 @@ from gan_color.config.schema import Config, parse
 PEERS: dict[str, dict[str, Any]] = {
     "pix2pixHD": {
         "model": {"name": "pix2pixhd"},
-        "discriminator": {"scales": 3, "norm": "instance"},
+        "discriminator": {"num_discriminators": 3, "norm": "instance"},
         "stage": {"betas": [0.5, 0.999], "weight_decay": 0.0, "discriminator_lr": 1.0, "clip": 0.0},
     },
     "DeOldify": {
@@ -19,12 +19,12 @@ PEERS: dict[str, dict[str, Any]] = {
             "name": "unet",
             "encoder": "resnet34",
             "encoder_weights": "none",
-            "widths": [768, 768, 672, 300, 128],
-            "convolutions": 2,
+            "decoder_channels": [768, 768, 672, 300, 128],
+            "convs_per_block": 2,
             "attention_stride": 8,
-            "pixel": "l1",
+            "pixel_loss": "l1",
         },
-        "discriminator": {"kind": "critic", "width": 256, "dropout": 0.15},
+        "discriminator": {"kind": "critic", "base_channels": 256, "dropout": 0.15},
         # Without its switch `catch_up`, which would spare it updates of the generator.
         "stage": {
             "betas": [0.0, 0.9],
@@ -40,7 +40,7 @@ PEERS: dict[str, dict[str, Any]] = {
 PUBLISHED = "fp32"  # what both were published in
 
 
-class Contender(NamedTuple):
+class Baseline(NamedTuple):
     """A name to print, its configuration, and its precision: fp32, bf16 or fp16."""
 
     name: str
@@ -48,17 +48,21 @@ class Contender(NamedTuple):
     precision: str
 
 
-def contenders(
+def baselines(
     preset: str, width: int, size: int, batch: int, precision: str, peers: tuple[str, ...]
-) -> list[Contender]:
+) -> list[Baseline]:
     """Ours first; then each peer as published and, where that differs, in our precision."""
     model = {"name": "unet", "preset": preset, "encoder_weights": "none"}
-    found = [Contender(f"ours, {preset}", _config(model, {"width": width}, size, batch), precision)]
+    found = [
+        Baseline(
+            f"ours, {preset}", _config(model, {"base_channels": width}, size, batch), precision
+        )
+    ]
     for name in peers:
         peer = PEERS[name]
         config = _config(peer["model"], peer["discriminator"], size, batch, **peer["stage"])
         for kind in dict.fromkeys((PUBLISHED, precision)):
-            found.append(Contender(f"{name}, no perceptual loss", config, kind))
+            found.append(Baseline(f"{name}, no perceptual loss", config, kind))
     return found
 
 
@@ -71,6 +75,6 @@ def _config(
             "model": model,
             "discriminator": discriminator,
             "data": {"samples": True},
-            "stages": [{**common, "size": size, "batch": batch, **stage}],
+            "stages": [{**common, "size": size, "batch_size": batch, **stage}],
         }
     )

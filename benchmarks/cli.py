@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what training, colouring and evaluating cost on this machine."""
+"""`python -m benchmarks`: what training, coloring and evaluating cost on this machine."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from gan_color.hub.pretrained import find_model
 if TYPE_CHECKING:
     import torch
 
-    from benchmarks.baselines import Contender
+    from benchmarks.baselines import Baseline
 
 NEEDS = {"loader": "data", "inference": "model", "evaluation": "data", "enlarge": "data"}
 
@@ -36,7 +36,7 @@ def train(
     ] = "pix2pixHD,DeOldify",
     repeats: Annotated[int, typer.Option(help="Steps timed, after one that is not.", min=1)] = 5,
     data: Annotated[
-        Path | None, typer.Option(help="Pictures, for loader, evaluation and enlarge.")
+        Path | None, typer.Option(help="Images, for loader, evaluation and enlarge.")
     ] = None,
     model: Annotated[
         Path | None, typer.Option(parser=find_model, help="For inference; a file, or a name.")
@@ -45,16 +45,16 @@ def train(
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
-    """Measure what training, loading, colouring and evaluating cost on this machine.
+    """Measure what training, loading, coloring and evaluating cost on this machine.
 
     python -m benchmarks train --what step,memory --preset small --size 128 --size 256
     python -m benchmarks train --what loader --data datasets/samples/train
     python -m benchmarks train --what inference --model gan-color-small --onnx model.onnx
     """
     from benchmarks import harness as benches
-    from benchmarks.baselines import PEERS, contenders
+    from benchmarks.baselines import PEERS, baselines
     from gan_color.distributed import choose_device
-    from gan_color.training.amp import choose as choose_precision
+    from gan_color.training.amp import resolve_precision as choose_precision
 
     kinds = _listed("--what", what, benches.KINDS)
     rivals = () if peers == "none" else _listed("--peers", peers, tuple(PEERS))
@@ -69,12 +69,12 @@ def train(
         if kind in ("step", "memory", "means", "profile", "checkpoint"):
             ours = choose_precision(precision, place)
             for side in sides:
-                entries = contenders(preset, width, side, batch, ours, rivals)
+                entries = baselines(preset, width, side, batch, ours, rivals)
                 rows += _of_steps(kind, entries, place, repeats)
         elif kind == "merge":
-            from benchmarks.recombine import bench_merge
+            from benchmarks.recombine import bench_recombine
 
-            rows += bench_merge(device)
+            rows += bench_recombine(device)
         elif kind == "inference":
             from benchmarks.inference import bench_inference
 
@@ -82,21 +82,21 @@ def train(
             rows += bench_inference(model, onnx, device)
         else:
             assert data is not None
-            rows += _of_pictures(kind, data, sides)
+            rows += _of_images(kind, data, sides)
     typer.echo(json.dumps(rows, indent=1) if as_json else benches.as_markdown(rows))
 
 
 def _of_steps(
-    kind: str, entries: "list[Contender]", place: "torch.device", repeats: int
+    kind: str, entries: "list[Baseline]", place: "torch.device", repeats: int
 ) -> list[dict[str, object]]:
     if kind == "memory":
         from benchmarks.memory import bench_memory
 
         return bench_memory(entries, place)
     if kind == "means":
-        from benchmarks.ablation import bench_means
+        from benchmarks.ablation import bench_ablation
 
-        return bench_means(entries[0], str(place), repeats)
+        return bench_ablation(entries[0], str(place), repeats)
     if kind == "profile":
         from benchmarks.op_profile import bench_profile
 
@@ -110,7 +110,7 @@ def _of_steps(
     return bench_steps(entries, str(place), repeats)
 
 
-def _of_pictures(kind: str, data: Path, sides: list[int]) -> list[dict[str, object]]:
+def _of_images(kind: str, data: Path, sides: list[int]) -> list[dict[str, object]]:
     if kind == "loader":
         from benchmarks.loader import bench_loader
 
@@ -119,18 +119,18 @@ def _of_pictures(kind: str, data: Path, sides: list[int]) -> list[dict[str, obje
         from benchmarks.evaluation import bench_evaluation
 
         return bench_evaluation(data)
-    from benchmarks.upsampling import bench_enlarge
+    from benchmarks.upsampling import bench_upsampling
 
-    return bench_enlarge(data)
+    return bench_upsampling(data)
 
 
 def _listed(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """What an option lists, separated by commas; GanColorError for anything unknown."""
     words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
-    strangers = [word for word in words if word not in known]
-    if strangers:
+    unknown = [word for word in words if word not in known]
+    if unknown:
         raise GanColorError(
-            f"benchmarks: {option}: found {strangers[0]!r}, expected some of {', '.join(known)}"
+            f"benchmarks: {option}: found {unknown[0]!r}, expected some of {', '.join(known)}"
         )
     return words
 
@@ -141,7 +141,7 @@ def study_inflection(
         Path | None, typer.Option("--json", help="Write the figures here.")
     ] = None,
 ) -> None:
-    """Compare the inflection rule's pick with the best of all snapshots, on unseen pictures.
+    """Compare the inflection rule's pick with the best of all snapshots, on unseen images.
 
     python -m benchmarks study-inflection runs/seed0 runs/seed1 runs/seed2
     """
@@ -166,16 +166,16 @@ def study_inflection(
 
 def scrapers(
     what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
-    pictures: Annotated[int, typer.Option(min=0, help="how many; 0: the usual")] = 0,
-    folder: Annotated[Path | None, typer.Option(help="real pictures, or labelled ones")] = None,
+    images: Annotated[int, typer.Option(min=0, help="how many; 0: the usual")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="real images, or labeled ones")] = None,
     labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
 ) -> None:
-    """Measure: pictures a second, or verdicts against labels."""
+    """Measure: images a second, or verdicts against labels."""
     from benchmarks.scraping import run
     from scrapers.errors import ScraperError
 
     try:
-        typer.echo(run(what, pictures, folder, labels))
+        typer.echo(run(what, images, folder, labels))
     except ScraperError as error:
         raise GanColorError(str(error)) from None
 
@@ -187,7 +187,7 @@ def readme_figure(
     import gan_color
     from benchmarks.readme_figure import first_look
 
-    first_look(gan_color.load()).save(output)
+    first_look(gan_color.load().model).save(output)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """The evaluation protocol against a plain loop of the libraries' own metrics.
 
-Both measure the all-grey answer on the same pictures with the same networks (random weights: a
+Both measure the all-gray answer on the same images with the same networks (random weights: a
 network costs the same whatever it knows), each in a process of its own, for its peak memory.
 """
 
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.harness import Row
-from benchmarks.isolated import alone, high_water
+from benchmarks.isolated import high_water, run_isolated
 from gan_color.errors import GanColorError
 from gan_color.images.files import find_images
 
@@ -35,8 +35,8 @@ class _Pooled(nn.Module):
         self.network = timm.create_model("resnet18", num_classes=0).requires_grad_(False).eval()
 
     @torch.no_grad()
-    def forward(self, picture: Tensor) -> Tensor:
-        features: Tensor = self.network(picture.float() / 255)
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.network(image.float() / 255)
         return features
 
 
@@ -51,21 +51,21 @@ class _Lpips(nn.Module):
         self.network = _NoTrainLpips(net="alex", pnet_rand=True)
 
     @torch.no_grad()
-    def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
-        distance: Tensor = self.network(picture / 255.0, truth / 255.0, normalize=True)
+    def forward(self, image: Tensor, truth: Tensor) -> Tensor:
+        distance: Tensor = self.network(image / 255.0, truth / 255.0, normalize=True)
         return distance.flatten()
 
 
 def _ours(folder: Path) -> dict[str, float]:
     from gan_color.evaluation.evaluator import evaluate
-    from gan_color.evaluation.per_image import Judges
-    from gan_color.evaluation.predictors import reference
-    from gan_color.evaluation.protocols import Protocol
+    from gan_color.evaluation.per_image import MetricNetworks
+    from gan_color.evaluation.predictors import baseline
+    from gan_color.evaluation.protocols import EvalProtocol
 
-    judges = Judges([_Pooled()], _Lpips())  # type: ignore[list-item,arg-type]
+    networks = MetricNetworks([_Pooled()], _Lpips())  # type: ignore[list-item,arg-type]
     with tempfile.TemporaryDirectory() as work:
         results, _ = evaluate(
-            [reference("grey")], folder, Protocol(), judges, torch.device("cpu"), Path(work)
+            [baseline("gray")], folder, EvalProtocol(), networks, torch.device("cpu"), Path(work)
         )
     found = results[0].figures
     return {key: found[key] for key in ("psnr", "ssim", "delta_e2000", "frechet")}
@@ -78,12 +78,12 @@ def _plain(folder: Path) -> dict[str, float]:
     from torchmetrics.image.kid import KernelInceptionDistance
 
     paths = find_images(folder)
-    space, lpips = _Pooled(), _Lpips()
+    extractor, lpips = _Pooled(), _Lpips()
     psnr = PeakSignalNoiseRatio(255.0, reduction="none", dim=(1, 2, 3))
     ssim = StructuralSimilarityIndexMeasure(data_range=255.0)
-    fid = FrechetInceptionDistance(feature=space)
-    kid = KernelInceptionDistance(feature=space, subset_size=min(1000, len(paths) // 2))
-    colour, errors, perceptual = [], [], []
+    fid = FrechetInceptionDistance(feature=extractor)
+    kid = KernelInceptionDistance(feature=extractor, subset_size=min(1000, len(paths) // 2))
+    color, errors, perceptual = [], [], []
     for path in paths:
         image = Image.open(path).convert("RGB")
         side = min(image.size)
@@ -91,16 +91,16 @@ def _plain(folder: Path) -> dict[str, float]:
         crop = image.crop((left, top, left + side, top + side))
         truth = np.asarray(crop.resize((256, 256), Image.Resampling.BICUBIC))
         lab = rgb2lab(truth)
-        grey_lab = lab.copy()
-        grey_lab[..., 1:] = 0
-        grey = (lab2rgb(grey_lab) * 255).round().clip(0, 255).astype(np.uint8)
-        errors.append(deltaE_ciede2000(lab, rgb2lab(grey)).mean())
-        for picture in (grey, truth):
-            r, g, b = picture.astype(float).transpose(2, 0, 1)
+        gray_lab = lab.copy()
+        gray_lab[..., 1:] = 0
+        gray = (lab2rgb(gray_lab) * 255).round().clip(0, 255).astype(np.uint8)
+        errors.append(deltaE_ciede2000(lab, rgb2lab(gray)).mean())
+        for predicted in (gray, truth):
+            r, g, b = predicted.astype(float).transpose(2, 0, 1)
             rg, yb = abs(r - g), abs((r + g) / 2 - b)
             spread = np.hypot(rg.std(), yb.std())
-            colour.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
-        a, b = (torch.from_numpy(x.transpose(2, 0, 1).copy())[None] for x in (grey, truth))
+            color.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
+        a, b = (torch.from_numpy(x.transpose(2, 0, 1).copy())[None] for x in (gray, truth))
         psnr.update(a.float(), b.float())
         ssim.update(a.float(), b.float())
         perceptual.append(float(lpips(a, b)))
@@ -123,17 +123,17 @@ def _measured(ours: bool, folder: Path) -> tuple[float, float, dict[str, float]]
 
 
 def bench_evaluation(folder: Path) -> list[Row]:
-    """Two rows, ours and plain: seconds per 1,000 pictures, peak memory, and a few figures."""
+    """Two rows, ours and plain: seconds per 1,000 images, peak memory, and a few figures."""
     count = len(find_images(folder))
     if count < 8:
-        raise GanColorError(f"bench: found {count} pictures in {folder}, expected at least 8")
+        raise GanColorError(f"bench: found {count} images in {folder}, expected at least 8")
     rows = []
     for ours in (True, False):
-        seconds, peak, figures = alone(_measured, ours, folder)
+        seconds, peak, figures = run_isolated(_measured, ours, folder)
         rows.append(
             {
                 "evaluation": "gan_color" if ours else "plain loop",
-                "pictures": count,
+                "images": count,
                 "seconds_per_1000": round(seconds / count * 1000, 1),
                 "peak_mib": round(peak),
                 **{key: round(value, 4) for key, value in figures.items()},

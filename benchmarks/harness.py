@@ -1,4 +1,4 @@
-"""gan-color bench: what training, colouring and evaluating cost on this machine.
+"""gan-color bench: what training, coloring and evaluating cost on this machine.
 
 Medians over repeats in one run: compare figures of one table with each other, not with another
 machine's.

@@ -1,4 +1,4 @@
-"""What colouring costs: the model alone, every stage of a photo, peak memory.
+"""What coloring costs: the model alone, every stage of a photo, peak memory.
 
 Photographs are enlarged copies of one that scikit-learn carries, with a little noise, as JPEG.
 """
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from benchmarks.harness import Row
-from benchmarks.isolated import alone, high_water
+from benchmarks.isolated import high_water, run_isolated
 from gan_color.color.lab import AB_SCALE
 from gan_color.data.samples import photographs
 from gan_color.distributed import choose_device
@@ -27,9 +27,9 @@ from gan_color.inference.backends import load_backend
 from gan_color.inference.pipeline import (
     ChromaModel,
     ColorizeOptions,
-    colorize_picture,
-    finish,
-    predict,
+    apply_chroma,
+    colorize_photo,
+    predict_chroma,
     run_model,
 )
 from gan_color.models.base import Colorizer
@@ -39,12 +39,12 @@ LARGEST = (8000, 6000)
 
 
 def photo(size: tuple[int, int]) -> bytes:
-    """A grey JPEG of (width, height) pixels."""
+    """A gray JPEG of (width, height) pixels."""
     image = Image.open(photographs()["china"]).convert("L").resize(size, Image.Resampling.BICUBIC)
     noise = np.random.default_rng(0).integers(-4, 5, (size[1], size[0]), dtype=np.int16)
-    grey = (np.asarray(image) + noise).clip(0, 255).astype(np.uint8)
+    gray = (np.asarray(image) + noise).clip(0, 255).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, "JPEG", quality=92)
+    Image.fromarray(gray).save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 
@@ -58,13 +58,13 @@ def bench_stages(
         runs: list[list[float]] = []
         for _ in range(repeats + 1):
             clock = [time.perf_counter()]
-            picture = read(data)
+            opened = read(data)
             clock.append(time.perf_counter())
-            chroma = predict(model, [picture], options)[0]
+            chroma = predict_chroma(model, [opened], options)[0]
             clock.append(time.perf_counter())
-            coloured = finish(picture, chroma, options, model.device)
+            colorized = apply_chroma(opened, chroma, options, model.device)
             clock.append(time.perf_counter())
-            encode(coloured)
+            encode(colorized)
             clock.append(time.perf_counter())
             runs.append([b - a for a, b in itertools.pairwise(clock)])
         medians = [statistics.median(column) for column in zip(*runs[1:], strict=True)]
@@ -90,7 +90,7 @@ def bench_routes(path: Path, device: str, render: int, repeats: int = 7) -> list
 
     def tuned(precision: str) -> bytes:
         options = ColorizeOptions(render, precision=precision)
-        return encode(colorize_picture(ours, read(data), options))
+        return encode(colorize_photo(ours, read(data), options))
 
     ways: dict[str, Callable[[], object]] = {
         "scikit-image, eager fp32": lambda: plain(eager, data, render),
@@ -132,7 +132,7 @@ def plain(model: Colorizer, data: bytes, render: int) -> bytes:
     lab = rgb2lab(np.asarray(image))
     small = rgb2lab(np.asarray(image.resize((render * 4 // 3, render), Image.Resampling.BICUBIC)))
     L = torch.from_numpy(small[..., 0].astype(np.float32) / 50 - 1)[None, None]
-    ab = model.colorize(L.to(model.device))[0].float().cpu().permute(1, 2, 0).numpy()
+    ab = model.predict_ab(L.to(model.device))[0].float().cpu().permute(1, 2, 0).numpy()
     lab[..., 1:] = resize(ab * AB_SCALE, lab.shape[:2], order=1)
     buffer = io.BytesIO()
     rgb = (lab2rgb(lab) * 255).round().astype(np.uint8)
@@ -176,8 +176,8 @@ def bench_inference(path: Path, onnx: Path | None, device: str, render: int = 25
 
 
 def _peak(path: Path, device: str, render: int) -> Row:
-    """What a process that does nothing else occupies at most while it colours 48 megapixels."""
-    idle, peak = alone(_occupied, path, photo(LARGEST), device, render)
+    """What a process that does nothing else occupies at most while it colors 48 megapixels."""
+    idle, peak = run_isolated(_occupied, path, photo(LARGEST), device, render)
     return {
         "photo": f"{LARGEST[0]} x {LARGEST[1]}",
         "peak_mib": round(peak),
@@ -188,7 +188,7 @@ def _peak(path: Path, device: str, render: int) -> Row:
 def _occupied(path: Path, data: bytes, device: str, render: int) -> tuple[float, float]:
     model = load_backend(path, device)
     with torch.no_grad():
-        model.colorize(torch.zeros(1, 1, 64, 64, device=model.device))
+        model.predict_ab(torch.zeros(1, 1, 64, 64, device=model.device))
     idle = high_water()
-    encode(colorize_picture(model, read(data), ColorizeOptions(render)))
+    encode(colorize_photo(model, read(data), ColorizeOptions(render)))
     return idle, high_water()

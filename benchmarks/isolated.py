@@ -13,7 +13,7 @@ import torch
 from gan_color.errors import GanColorError
 
 
-def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+def run_isolated(function: Callable[..., Any], *arguments: Any) -> Any:
     """What `function` returns in a fresh process with as many threads as this one.
 
     Raises what it raises, and GanColorError where the process dies.

@@ -59,7 +59,7 @@ def bench_loader(folder: Path, sizes: list[int], images: int = 200, repeats: int
 
 
 def plain(path: Path, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """L and ab of a picture squeezed to a square, flipped or not: the tutorials' dataset."""
+    """L and ab of an image squeezed to a square, flipped or not: the tutorials' dataset."""
     from skimage.color import rgb2lab
 
     image = Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)

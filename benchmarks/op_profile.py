@@ -3,19 +3,19 @@
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.baselines import Contender
+from benchmarks.baselines import Baseline
 from benchmarks.harness import Row
-from benchmarks.isolated import alone
+from benchmarks.isolated import run_isolated
 from benchmarks.step import build
 
 
-def bench_profile(entry: Contender, device: str, repeats: int, rows: int = 12) -> list[Row]:
+def bench_profile(entry: Baseline, device: str, repeats: int, rows: int = 12) -> list[Row]:
     """The costliest operations of a contender's step, by torch.profiler."""
-    found: list[Row] = alone(measure_profile, entry, device, repeats, rows)
+    found: list[Row] = run_isolated(measure_profile, entry, device, repeats, rows)
     return found
 
 
-def measure_profile(entry: Contender, device: str, repeats: int, rows: int) -> list[Row]:
+def measure_profile(entry: Baseline, device: str, repeats: int, rows: int) -> list[Row]:
     """A row an operation: its share of the step's time, what it called itself left out.
 
     On a GPU the time is the kernels'.
@@ -41,7 +41,7 @@ def measure_profile(entry: Contender, device: str, repeats: int, rows: int) -> l
         {
             "profile": entry.name,
             "size": stage.size,
-            "batch": stage.images_per_batch,
+            "batch_size": stage.images_per_batch,
             "operation": name,
             "share": round(seconds[name] / whole, 3),
             "seconds_a_step": round(seconds[name] / repeats, 4),

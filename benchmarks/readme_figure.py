@@ -9,14 +9,14 @@ from gan_color.inference.pipeline import (
 
 
 def first_look(model: ChromaModel, width: int = 1000) -> Image.Image:
-    """The example sheets one below the other: README's first picture."""
+    """The example sheets one below the other: README's first photo."""
     sheets = [
         sheet.resize((width, round(sheet.height * width / sheet.width)), Image.Resampling.LANCZOS)
         for sheet in example_sheets(model).values()
     ]
-    picture = Image.new("RGB", (width, sum(sheet.height for sheet in sheets)))
+    photo = Image.new("RGB", (width, sum(sheet.height for sheet in sheets)))
     top = 0
     for sheet in sheets:
-        picture.paste(sheet, (0, top))
+        photo.paste(sheet, (0, top))
         top += sheet.height
-    return picture
+    return photo

@@ -11,26 +11,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.harness import Row
-from benchmarks.isolated import alone, forget_high_water, high_water
-from gan_color.color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
+from benchmarks.isolated import forget_high_water, high_water, run_isolated
+from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.data.samples import photographs
 from gan_color.distributed import choose_device
-from gan_color.inference.guided_upsample import bicubic, fit
-from gan_color.inference.recombine import merge
+from gan_color.inference.guided_upsample import bicubic, fit_coefficients
+from gan_color.inference.recombine import recombine
 
 SIZES = ((4000, 3000), (8000, 6000))
 RENDER = 256
 Pixels = NDArray[np.uint8]
 
 
-def bench_merge(device: str, repeats: int = 3) -> list[Row]:
+def bench_recombine(device: str, repeats: int = 3) -> list[Row]:
     """Seconds (medians) and memory beyond what is held before, each way in a process of its own.
 
     From uint8 RGB to uint8 RGB of the same size: lightness of the photograph, chroma of 256 rows.
     """
     rows = []
     for size in SIZES:
-        plain, ours = (alone(_measure, way, size, device, repeats) for way in (_plain, _ours))
+        plain, ours = (
+            run_isolated(_measure, way, size, device, repeats) for way in (_plain, _ours)
+        )
         rows.append(
             {
                 "merge": f"{size[0]} x {size[1]}",
@@ -55,7 +57,7 @@ def _measure(
     small = Image.open(photographs()["china"])
     way(np.asarray(small), place)()  # libraries are loaded and warm
     work = way(np.asarray(small.resize(size, Image.Resampling.BILINEAR)), place)
-    forget_high_water()  # that of making the picture
+    forget_high_water()  # that of making the photo
     before = high_water()
     seconds = []
     for _ in range(repeats):
@@ -68,7 +70,7 @@ def _measure(
 def _chroma(photo: Pixels) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(ab, L) of 256 rows and L of 512, of a photograph: what a model would have predicted."""
     height, width = photo.shape[:2]
-    L, ab = scale(rgb_to_lab(rgb8_to_float(_reduced(photo, 2 * RENDER, width, height))))
+    L, ab = from_rgb8(_reduced(photo, 2 * RENDER, width, height))
     size = (RENDER, round(RENDER * width / height))
     return bicubic(ab, size), bicubic(L, size), L
 
@@ -80,8 +82,8 @@ def _reduced(photo: Pixels, rows: int, width: int, height: int) -> torch.Tensor:
 
 def _ours(photo: Pixels, place: torch.device) -> Callable[[], Pixels]:
     ab, small, middle = (x.to(place) for x in _chroma(photo))
-    coefficients = fit(ab, small, middle)
-    return lambda: merge(photo, coefficients, 1.0, 1.0).astype(np.uint8, copy=False)
+    coefficients = fit_coefficients(ab, small, middle)
+    return lambda: recombine(photo, coefficients, 1.0, 1.0).astype(np.uint8, copy=False)
 
 
 def _plain(photo: Pixels, place: torch.device) -> Callable[[], Pixels]:

@@ -1,17 +1,22 @@
-"""Measurements behind one command, so that anybody can repeat them: python -m scrapers bench."""
+"""Measure the scrapers: `python -m benchmarks scrapers collect | clean | duplicates | verdicts`."""
 
 import csv
 import hashlib
-import multiprocessing
+import json
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import requests
 
 from scrapers import manifest
 from scrapers.checks.duplicates import near
@@ -20,71 +25,66 @@ from scrapers.collect.collector import collect
 from scrapers.errors import NAMES, ScraperError
 from scrapers.options import parse
 from scrapers.recipe import Recipe
-from tests.fakes.image_server import ADDRESS, Photo, Server, synthetic
 
 
-def run(what: str, pictures: int, folder: Path | None, labels: Path | None) -> str:
-    """One measurement as text. ScraperError for an unknown one."""
+def run(what: str, images: int, folder: Path | None, labels: Path | None) -> str:
+    """Run one benchmark; returns its result as text. ScraperError for an unknown one."""
     if what == "collect":
-        return bench_collect(pictures or 3000)
+        return bench_collect(images or 3000)
     if what == "duplicates":
-        return bench_duplicates(pictures or 1_000_000)
+        return bench_duplicates(images or 1_000_000)
     if what == "clean":
-        return bench_clean(pictures or 2000, folder)
+        return bench_clean(images or 2000, folder)
     if what == "verdicts" and folder and labels:
         return verdicts(folder, labels)
     raise ScraperError(
-        f"bench: found {what!r}, expected collect, clean, duplicates, or verdicts with --folder "
-        "and --labels"
+        f"benchmarks: found {what!r}, expected collect, clean, duplicates, or verdicts with "
+        "--folder and --labels"
     )
 
 
-def _serve(count: int, port: Any, stop: Any) -> None:
-    """Serve pictures of some 100 kB: twenty of them, each with a tail of its own."""
-    bodies = [synthetic(i, 640, 480, 95) for i in range(20)]
-    tails = (i.to_bytes(4, "big") for i in range(count))
-    photos = [Photo(i, bodies[i % 20] + tail, 640, 480) for i, tail in enumerate(tails)]
-    with Server(photos) as server:
-        port.put((server.port, sum(len(photo.body) for photo in photos) / count))
-        stop.wait()
+@contextmanager
+def _image_server(*options: object) -> Iterator[dict[str, Any]]:
+    """The fake image services in a process; yields what it says of itself: address, images."""
+    command = [sys.executable, "-m", "tests.fakes.image_server", *map(str, options)]
+    root = Path(__file__).parents[1]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=root) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())  # leaving closes its stdin, which ends it
 
 
 def bench_collect(count: int) -> str:
-    """Pictures a second from a server in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    port, stop = context.Queue(), context.Event()
-    process = context.Process(target=_serve, args=(count, port, stop), daemon=True)
-    process.start()
-    number, size = port.get()
-    with tempfile.TemporaryDirectory() as place:
-        listed = Path(place, "urls.txt")
-        listed.write_text("\n".join(f"http://{ADDRESS}:{number}/img/{i}.jpg" for i in range(count)))
+    """Images per second from a server in its own process."""
+    options = ("--count", count, "--distinct", min(20, count), "--quality", 95)
+    with tempfile.TemporaryDirectory() as place, _image_server(*options) as server:
+        listed, folder = Path(place, "urls.txt"), Path(place, "set")
+        listed.write_text("\n".join(server["images"]))
         recipe = parse(
             Recipe,
             {
                 "name": "bench",
                 "contact": "bench@gan-color.invalid",
                 "limits": {"rate": 0, "concurrency": 8, "workers": 8},
-                "sources": [{"kind": "urls", "files": [listed], "licence": "cc0"}],
+                "sources": [{"kind": "urls", "files": [listed], "license": "cc0"}],
             },
             "bench",
         )
-        summary = collect(recipe, Path(place, "set"), [ADDRESS])
-        stored = len(manifest.read(Path(place, "set")))
-    stop.set()
-    process.join()
+        summary = collect(recipe, folder, [server["address"]])
+        sizes = [row.bytes for row in manifest.read(folder)]
     return (
-        f"collect: {stored:,} pictures of {size / 1000:.0f} kB in {summary.seconds:.1f} s, "
-        f"{stored / summary.seconds:.0f} a second on {os.cpu_count()} cores, server included"
+        f"collect: {len(sizes):,} images of {np.mean(sizes) / 1000:.0f} kB in "
+        f"{summary.seconds:.1f} s, {len(sizes) / summary.seconds:.0f} per second on "
+        f"{os.cpu_count()} cores, server included"
     )
 
 
 def _plain(paths: list[Path]) -> float:
-    """Seconds of the loop that is usually written: skimage's rgb2lab and imagehash's pHash."""
+    """Seconds of the usual loop: skimage's rgb2lab and imagehash's pHash."""
     try:
         import imagehash
     except ImportError:
-        raise ScraperError("bench clean: pip install imagehash, to compare with") from None
+        raise ScraperError("benchmarks: found no imagehash: pip install imagehash") from None
     from PIL import Image
     from skimage.color import rgb2lab
 
@@ -98,7 +98,7 @@ def _plain(paths: list[Path]) -> float:
 
 
 def bench_clean(count: int, folder: Path | None) -> str:
-    """Pictures a second of `clean --dry-run`, against that loop in one process."""
+    """Images per second of `clean --dry-run`, compared with that loop in one process."""
     with tempfile.TemporaryDirectory() as place:
         target = Path(place)
         if folder:
@@ -106,8 +106,9 @@ def bench_clean(count: int, folder: Path | None) -> str:
             for path in sources:
                 (target / path.name).symlink_to(path.resolve())
         else:
-            for i in range(count):
-                (target / f"{i}.jpg").write_bytes(synthetic(i, 500, 375))
+            with _image_server("--count", count, "--size", 500, 375) as server:
+                for i, url in enumerate(server["images"]):
+                    (target / f"{i}.jpg").write_bytes(requests.get(url, timeout=60).content)
         paths = sorted(target.iterdir())
         began = time.perf_counter()
         counts = clean(target, dry_run=True)
@@ -116,14 +117,14 @@ def bench_clean(count: int, folder: Path | None) -> str:
         plain = _plain(part) / len(part)
     rate = counts.total() / ours
     return (
-        f"clean: {counts.total():,} pictures in {ours:.1f} s, {rate:.0f} a second on "
-        f"{os.cpu_count()} cores; rgb2lab and pHash in a loop: {1 / plain:.0f} a second; "
-        f"{rate * plain:.1f} times"
+        f"clean: {counts.total():,} images in {ours:.1f} s, {rate:.0f} per second on "
+        f"{os.cpu_count()} cores; rgb2lab and pHash in a loop: {1 / plain:.0f} per second; "
+        f"{rate * plain:.1f}x"
     )
 
 
 def bench_duplicates(count: int) -> str:
-    """Seconds and memory of all pairs at most 7 bits apart among random hashes, 1,000 planted."""
+    """Time and memory to find all pairs within 7 bits among random hashes, 1,000 planted."""
     random = np.random.default_rng(0)
     hashes = random.integers(0, 2**64, count, dtype=np.uint64)
     planted = random.permutation(count)[: 2 * min(1000, count // 2)].reshape(-1, 2)
@@ -138,19 +139,19 @@ def bench_duplicates(count: int) -> str:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return (
         f"duplicates: {count:,} hashes in {seconds:.1f} s, peak memory {peak:.2f} GB, "
-        f"{hit:,} of {len(planted):,} planted pairs found, {len(pairs):,} pairs in all"
+        f"{hit:,} of {len(planted):,} planted pairs found, {len(pairs):,} pairs in total"
     )
 
 
 def half(name: str) -> str:
-    """Which half of a labelled set a file belongs to."""
+    """Which half of a labeled set a file belongs to."""
     return "tuned" if int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2 else "reported"
 
 
 def verdicts(folder: Path, labels: Path) -> str:
-    """The confusion table of `clean` against labels, and precision and recall, hard rows apart.
+    """Confusion matrix of `clean` against labels, with precision and recall, without hard rows.
 
-    A pair of duplicates counts as found whichever of the two is kept.
+    Either image of a duplicate pair may be the one that is kept.
     """
     with labels.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -171,9 +172,9 @@ def verdicts(folder: Path, labels: Path) -> str:
             (_kind(r["expected"]), _kind(partner.get(r["file"], got[r["file"]]))) for r in easy
         )
         lines += ["", f"{part} half: {len(easy)} rows that are not hard", "", *_table(pairs)]
-    wrong = [r for r in rows if r["expected"] == "keep"]
-    coloured = [r["file"] for r in wrong if got[r["file"]] in ("grayscale", "sepia")]
-    lines += ["", f"keep rows refused for their colours, hard ones included: {len(coloured)}"]
+    keep = [r for r in rows if r["expected"] == "keep"]
+    rejected = [r["file"] for r in keep if got[r["file"]] in ("grayscale", "sepia")]
+    lines += ["", f"keep rows rejected for their colors, hard ones included: {len(rejected)}"]
     return "\n".join(lines[1:])
 
 

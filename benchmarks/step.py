@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.baselines import Contender
+from benchmarks.baselines import Baseline
 from benchmarks.harness import Row
-from benchmarks.isolated import alone, high_water
+from benchmarks.isolated import high_water, run_isolated
 from gan_color.models.base import Batch
-from gan_color.training.amp import Precision, Updater, choose
+from gan_color.training.amp import AmpOptimizer, Precision, resolve_precision
 from gan_color.training.builders import build_step
 from gan_color.training.networks import Networks
 
@@ -23,13 +23,13 @@ MATRIX = {"cpu": 2048, "cuda": 8192}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def bench_steps(entries: list[Contender], device: str, repeats: int) -> list[Row]:
+def bench_steps(entries: list[Baseline], device: str, repeats: int) -> list[Row]:
     """A row for each contender, the first of which is ours; each in a process of its own.
 
     `ours_times`: our images per second over the row's. `share_of_peak`: of `matrix_gflops`, the
     rate of one large matrix product in the row's precision, in the same process.
     """
-    rows = [alone(measure_step, entry, device, repeats) for entry in entries]
+    rows = [run_isolated(measure_step, entry, device, repeats) for entry in entries]
     for row in rows:
         row["ours_times"] = round(rows[0]["images_per_second"] / row["images_per_second"], 2)
     return rows
@@ -40,28 +40,28 @@ class Built(NamedTuple):
 
     update: Callable[[], object]
     networks: Networks
-    updaters: dict[str, Updater]
+    optimizers: dict[str, AmpOptimizer]
     precision: Precision
 
 
-def build(entry: Contender, place: torch.device) -> Built:
-    """The step a run with that configuration would make, `run.channels_last`, `run.recompute` and
-    `run.compile` included.
+def build(entry: Baseline, place: torch.device) -> Built:
+    """The step a run with that configuration would make: `run.channels_last`,
+    `run.activation_checkpointing` and `run.compile` count.
     """
-    precision = Precision(choose(entry.precision, place), place)
+    precision = Precision(resolve_precision(entry.precision, place), place)
     config, stage = entry.config, entry.config.stages[0]
     networks = Networks(config, place, resumed=False)
     if config.run.compile:
         networks.compile()
-    step, updaters = build_step(
+    step, optimizers = build_step(
         stage, networks.generator, networks.discriminator, precision, config.run.channels_last
     )
-    step.train_mode()
+    step.train()
     data = _random_batch(stage.images_per_batch, stage.size, place, config.run.channels_last)
-    return Built(partial(step, data), networks, updaters, precision)
+    return Built(partial(step, data), networks, optimizers, precision)
 
 
-def measure_update(entry: Contender, device: str, repeats: int = 5) -> Row:
+def measure_update(entry: Baseline, device: str, repeats: int = 5) -> Row:
     """Median seconds of a whole adversarial step with random weights, after one that is not timed
     (compiling belongs to that), and `peak_mib`: this process' (CPU) or what CUDA allocated.
     """
@@ -72,7 +72,7 @@ def measure_update(entry: Contender, device: str, repeats: int = 5) -> Row:
     return {"seconds": round(seconds, 4), "peak_mib": round(_peak_memory(place))}
 
 
-def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
+def measure_step(entry: Baseline, device: str, repeats: int = 5) -> Row:
     """`measure_update`, and what the device achieves: GFLOP of convolutions and matrix products,
     forward and backward, counted; beside the rate of one large product.
     """
@@ -89,7 +89,7 @@ def measure_step(entry: Contender, device: str, repeats: int = 5) -> Row:
         "step": entry.name,
         "precision": precision.kind,
         "size": stage.size,
-        "batch": stage.images_per_batch,
+        "batch_size": stage.images_per_batch,
         "seconds": seconds,
         "images_per_second": round(stage.images_per_batch / seconds, 2),
         "peak_mib": measured["peak_mib"],

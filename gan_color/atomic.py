@@ -1,6 +1,9 @@
 """Files that are there whole or not at all, whenever the process or the power stops."""
 
+import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,6 +16,24 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yields a hidden sibling of `path` to write to, which takes its place when the block ends.
+
+    Parent folders are made. What the block wrote is flushed before it is renamed, and the folder
+    after; where the block raises, nothing is left of it. The sibling keeps the suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     write_bytes(path, text.encode())
@@ -20,12 +41,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(data)
-        sync(temporary)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

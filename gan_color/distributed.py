@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
         raise GanColorError(f"device: {name!r} cannot be used here: {reason}") from None
 
 
-def start(device: torch.device) -> None:
+def init(device: torch.device) -> None:
     """Make this process' device the current one; join the group that torchrun describes, if any."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -37,7 +37,7 @@ def start(device: torch.device) -> None:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
-def stop() -> None:
+def destroy() -> None:
     """Leave the process group."""
     if dist.is_initialized():
         dist.destroy_process_group()
@@ -48,14 +48,14 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def ranks() -> int:
+def world_size() -> int:
     """How many processes share the job."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over the ranks, in one transfer per dtype."""
-    if ranks() == 1:
+    if world_size() == 1:
         return
     by_dtype: dict[torch.dtype, list[Tensor]] = {}
     for parameter in parameters:
@@ -64,7 +64,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     for gradients in by_dtype.values():
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat)
-        flat /= ranks()
+        flat /= world_size()
         parts = flat.split([g.numel() for g in gradients])
         torch._foreach_copy_(
             gradients, [p.view_as(g) for p, g in zip(parts, gradients, strict=True)]
@@ -73,16 +73,16 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 def average_value(value: Tensor) -> Tensor:
     """The mean of a scalar over the ranks."""
-    if ranks() > 1:
+    if world_size() > 1:
         value = value.detach().clone()
         dist.all_reduce(value)
-        value /= ranks()
+        value /= world_size()
     return value
 
 
-def agree(value: bool) -> bool:
+def broadcast_bool(value: bool) -> bool:
     """The first rank's value, on every rank."""
-    if ranks() > 1:
+    if world_size() > 1:
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
         flag = torch.tensor(int(value), device=device)
         dist.broadcast(flag, src=0)
@@ -92,7 +92,7 @@ def agree(value: bool) -> bool:
 
 def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
     """Give every rank the first rank's parameters and buffers."""
-    if ranks() == 1:
+    if world_size() == 1:
         return
     tensors = list(module.buffers())
     if not buffers_only:
@@ -103,7 +103,7 @@ def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
 
 def broadcast_object(value: T) -> T:
     """The first rank's value, on every rank."""
-    if ranks() > 1:
+    if world_size() > 1:
         values = [value]
         dist.broadcast_object_list(values, src=0)
         value = values[0]

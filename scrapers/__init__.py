@@ -1,20 +1,20 @@
 """From a recipe to a folder of clean, licensed, attributed photographs.
 
-    search → gate → fetch → store → check → split → pack
+    search → filter → fetch → store → check → split → pack
 
-| word   | file             | what happens                                                     |
-|--------|------------------|------------------------------------------------------------------|
-| search | `sources/`       | a source turns a query into items: url, page, author, licence    |
-| gate   | `gate.py`        | licence, terms and stated size, before anything is fetched       |
-| fetch  | `client.py`      | retries, resume; `access.py`: robots, opt-outs, rates            |
-| store  | `store.py`       | bytes first, then one row in the manifest; killable at any moment |
-| check  | `checks/`        | picture in, verdict and score out; `examination.py` runs them    |
-| split  | `prepare.py`     | train, val, test by content; resized copies                      |
-| pack   | `pack.py`        | WebDataset tars                                                  |
+| step   | code                                 | what it does                                     |
+|--------|--------------------------------------|--------------------------------------------------|
+| search | `sources/`                           | query in, items out: URL, page, author, license  |
+| filter | `collect/filters.py`                 | license, terms and stated size, before any fetch |
+| fetch  | `fetch/client.py`, `fetch/access.py` | retries, resume; robots.txt, opt-outs, rates     |
+| store  | `collect/store.py`                   | bytes first, then a manifest row; safe to kill   |
+| check  | `checks/`, run by `clean/scan.py`    | image in, verdict and score out                  |
+| split  | `export/split.py`, `export/resize.py`| train, val, test by content; resized copies      |
+| pack   | `export/webdataset.py`               | WebDataset tars                                  |
 
-`collect.py` is the run from search to store, `clean.py` the one of checks; what it refuses goes to
-`quarantine.py` and comes back from there.
+`collect/collector.py` drives search to store, `clean/run.py` the checks; rejected files go to
+`clean/quarantine.py`, which also restores them.
 
-This package never imports gan_color, nor the other way: a folder of pictures with a manifest is all
-that passes between them.
+This package never imports gan_color, nor the other way around: a folder of images with a manifest
+is all that passes between them.
 """

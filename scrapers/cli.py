@@ -1,4 +1,4 @@
-"""The command line; each command's work is done elsewhere."""
+"""The command line: parses options, prints tables, calls the other modules."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,11 +21,13 @@ app = typer.Typer(
 )
 
 RecipePath = Annotated[Path, typer.Argument(help="a recipe, such as datasets/landscapes.yml")]
-Folder = Annotated[Path, typer.Argument(help="a dataset's folder, or any folder of pictures")]
-Contact = Annotated[str, typer.Option(help="your mail address or page, instead of the recipe's")]
+Folder = Annotated[Path, typer.Argument(help="a dataset folder, or any folder of images")]
+Contact = Annotated[
+    str, typer.Option(help="your email address or web page, instead of the recipe's")
+]
 Private = Annotated[
     list[str] | None,
-    typer.Option("--allow-address", hidden=True, help="for tests: this private address"),
+    typer.Option("--allow-address", hidden=True, help="for tests: allow this private address"),
 ]
 
 
@@ -34,7 +36,7 @@ _UsageError: Any = typer.BadParameter.__mro__[2]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; a user's mistake is one line and exit code 2."""
+    """Run a command; a user error is one line and exit code 2."""
     try:
         code = app(arguments, standalone_mode=False, prog_name="python -m scrapers")
     except (ScraperError, SourceError) as error:
@@ -42,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except _UsageError as error:
         return _fail(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
-        console.print("stopped; run the same command again to go on")
+        console.print("interrupted; run the same command to resume")
         return 130
     return int(code or 0)
 
@@ -59,7 +61,7 @@ def _recipe(path: Path, contact: str, limit: int | None = None) -> Recipe:
 
 
 def progress() -> Progress:
-    """A bar with counts, on standard error."""
+    """A progress bar with counts, on stderr."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,47 +75,52 @@ def progress() -> Progress:
 def collect(
     recipe: RecipePath,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="a folder; else beside the recipe")
+        Path | None,
+        typer.Option("-o", "--output", help="output folder; default: beside the recipe"),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="pictures in all")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="search, fetch no picture")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="images in total")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="search only, download nothing")
+    ] = False,
     contact: Contact = "",
     allow_address: Private = None,
 ) -> None:
-    """Fetch what a recipe describes. Kill it whenever you like; the same command goes on."""
-    from scrapers.collect import collector as collecting
+    """Download what a recipe describes. Safe to kill: the same command resumes."""
+    from scrapers.collect import collector
     from scrapers.collect.url_list import preview
-    from scrapers.sources import label
+    from scrapers.sources import source_names
 
-    wanted = _recipe(recipe, contact, limit)
-    folder = output or recipe.parent / wanted.name
+    loaded = _recipe(recipe, contact, limit)
+    folder = output or recipe.parent / loaded.name
     if dry_run:
-        found, refused, errors = preview(wanted, limit or 200, allow_address or ())
-        table = Table("source", "would be fetched", "refused", title=str(recipe))
-        for name in label(wanted):
-            said = ", ".join(f"{n} {reason}" for reason, n in refused[name].most_common())
-            table.add_row(name, str(found[name]), errors.get(name) or said)
+        found, rejected, errors = preview(loaded, limit or 200, allow_address or ())
+        table = Table("source", "to download", "rejected", title=str(recipe))
+        for name in source_names(loaded):
+            details = ", ".join(f"{n} {reason}" for reason, n in rejected[name].most_common())
+            table.add_row(name, str(found[name]), errors.get(name) or details)
         console.print(table)
         return
     with progress() as bars:
         tasks = {
-            name: bars.add_task(name, total=source.limit or wanted.limit)
-            for name, source in zip(label(wanted), wanted.sources, strict=True)
+            name: bars.add_task(name, total=source.limit or loaded.limit)
+            for name, source in zip(source_names(loaded), loaded.sources, strict=True)
         }
-        summary = collecting.collect(
-            wanted, folder, allow_address or (), lambda name: bars.update(tasks[name], advance=1)
+        summary = collector.collect(
+            loaded, folder, allow_address or (), lambda name: bars.update(tasks[name], advance=1)
         )
-    table = Table("source", "found", "there before", "stored", "refused, failed", title=str(folder))
-    for name in label(wanted):
-        reasons = [f"{n} {why}" for why, n in summary.refused[name].most_common()]
-        reasons += [f"{n} {why} (tried again next time)" for why, n in summary.failed[name].items()]
+    table = Table(
+        "source", "found", "already stored", "stored", "rejected, failed", title=str(folder)
+    )
+    for name in source_names(loaded):
+        reasons = [f"{n} {why}" for why, n in summary.rejected[name].most_common()]
+        reasons += [f"{n} {why} (will retry next run)" for why, n in summary.failed[name].items()]
         reasons += [summary.errors[name]] if name in summary.errors else []
-        counts = (summary.found[name], summary.already[name], summary.stored[name])
+        counts = (summary.found[name], summary.skipped[name], summary.stored[name])
         table.add_row(name, *map(str, counts), "; ".join(reasons))
     console.print(table)
     if "disk" in summary.errors:
         raise ScraperError(f"{folder}: {summary.errors['disk']}")
-    if len(summary.errors) == len(wanted.sources):
+    if len(summary.errors) == len(loaded.sources):
         raise ScraperError(next(iter(summary.errors.values())))
 
 
@@ -121,81 +128,87 @@ def collect(
 def urls(
     recipe: RecipePath,
     output: Annotated[Path, typer.Option("-o", "--output", help="a .parquet file")],
-    limit: Annotated[int | None, typer.Option(min=1, help="pictures in all")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="images in total")] = None,
     contact: Contact = "",
     allow_address: Private = None,
 ) -> None:
-    """Write addresses with licence columns for img2dataset, and print its command."""
+    """Write a URL list with license columns for img2dataset, and print its command."""
     from scrapers.collect.url_list import command, write_urls
 
     count, errors = write_urls(_recipe(recipe, contact, limit), output, allow_address or ())
     for name, error in errors.items():
         console.print(f"{name}: {error}", style="yellow", markup=False)
-    console.print(f"{output}: {count:,} addresses; download them by\n", markup=False)
+    console.print(f"{output}: {count:,} URLs; download them with\n", markup=False)
     typer.echo(command(output))
 
 
 @app.command()
 def clean(
     folder: Folder,
-    rules: Annotated[Path | None, typer.Option(help="thresholds, as datasets/clean.yml")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="thresholds, such as datasets/clean.yml")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="write verdicts, move nothing")
     ] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="bring back all that was moved")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="restore everything that was moved")] = False,
     keep: Annotated[
-        list[str] | None, typer.Option(help="overrule: bring this file back for good")
+        list[str] | None, typer.Option(help="override: restore this file for good")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes")] = None,
-    report: Annotated[bool, typer.Option(help="write report.html, for the eye to overrule")] = True,
+    workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
+    report: Annotated[bool, typer.Option(help="write report.html for review")] = True,
 ) -> None:
-    """Judge every picture, quarantine what is refused, write manifest, credits and report.html."""
+    """Check every image, quarantine rejects, write manifest, credits and report.html."""
     from scrapers.checks.rules import Rules
-    from scrapers.clean import quarantine
-    from scrapers.clean import run as cleaning
+    from scrapers.clean import quarantine, run
     from scrapers.options import parse, read_yaml
 
     if undo:
-        console.print(f"{folder}: {quarantine.undo(folder):,} files brought back", markup=False)
+        console.print(f"{folder}: {quarantine.undo(folder):,} files restored", markup=False)
         return
     if keep:
         for name in keep:
             console.print(f"{folder}: kept {quarantine.keep(folder, name)}", markup=False)
         return
-    chosen = parse(Rules, read_yaml(rules), rules) if rules else Rules()
+    thresholds = parse(Rules, read_yaml(rules), rules) if rules else Rules()
     with progress() as bars:
-        task = bars.add_task("examine", total=len(cleaning.files(folder)))
-        counts = cleaning.clean(
-            folder, chosen, dry_run, workers, lambda done: bars.update(task, advance=done), report
+        task = bars.add_task("check", total=len(run.files(folder)))
+        counts = run.clean(
+            folder,
+            thresholds,
+            dry_run,
+            workers,
+            lambda done: bars.update(task, advance=done),
+            report,
         )
-    table = Table("verdict", "pictures", title=str(folder))
+    table = Table("verdict", "images", title=str(folder))
     for verdict, count in counts.most_common():
         table.add_row(verdict, f"{count:,}")
     console.print(table)
     if report:
-        console.print(f"look at {folder / 'report.html'}", markup=False)
+        console.print(f"report: {folder / 'report.html'}", markup=False)
 
 
 @app.command()
 def split(
     folder: Folder,
-    val: Annotated[float, typer.Option(help="share to validate on")] = 0.05,
-    test: Annotated[float, typer.Option(help="share to test on")] = 0.0,
+    val: Annotated[float, typer.Option(help="validation fraction")] = 0.05,
+    test: Annotated[float, typer.Option(help="test fraction")] = 0.0,
 ) -> None:
-    """Move pictures to images/train, images/val, images/test; what belongs together stays so."""
+    """Move images to images/train, images/val, images/test; groups are never split."""
     from scrapers.export import split
 
     for name, count in sorted(split.split(folder, val, test).items()):
-        console.print(f"{folder}/images/{name}: {count:,} pictures", markup=False)
+        console.print(f"{folder}/images/{name}: {count:,} images", markup=False)
 
 
 @app.command()
 def resize(
     folder: Folder,
     short_side: Annotated[int, typer.Option(min=16, help="pixels")] = 288,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_288")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="default: DIR_288")] = None,
 ) -> None:
-    """Write a second dataset whose pictures are no larger than they need be; never enlarges."""
+    """Write a resized copy of a dataset; never upscales."""
     from scrapers.export import resize
 
     target = output or folder.with_name(f"{folder.name}_{short_side}")
@@ -208,12 +221,14 @@ def resize(
 @app.command()
 def pack(
     folder: Folder,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="else DIR_shards")] = None,
-    per_shard: Annotated[int, typer.Option(min=1, help="pictures in a tar")] = 1000,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="default: DIR_shards")
+    ] = None,
+    per_shard: Annotated[int, typer.Option(min=1, help="images per tar")] = 1000,
 ) -> None:
-    """Write WebDataset tars, which the trainer's data.folders takes too."""
-    from scrapers.export import webdataset as packing
+    """Write WebDataset tars, which the trainer's data.folders also reads."""
+    from scrapers.export import webdataset
 
     target = output or folder.with_name(f"{folder.name}_shards")
-    count = packing.pack(folder, target, per_shard)
+    count = webdataset.pack(folder, target, per_shard)
     console.print(f"{target}: {count:,} tars", markup=False)

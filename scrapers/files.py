@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all, and journals that a killed process cannot break."""
+"""Atomic file writes, and append-only journals that survive a kill."""
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -11,31 +12,54 @@ from typing import Any
 from scrapers.errors import ScraperError
 
 
+def sha256(data: bytes | str) -> str:
+    """The SHA-256 of bytes, or of text as UTF-8, in hex."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a hidden sibling to write to; it is synced to disk, then renamed to `path`."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        yield partial
+        _sync(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write a file atomically."""
+    with atomic(path) as partial:
+        partial.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8) whole or not at all."""
+    """Write a UTF-8 text file atomically."""
     write_bytes(path, text.encode())
 
 
 class Journal:
-    """A jsonl file that grows by whole lines; what a killed process left unfinished is cut off."""
+    """An append-only jsonl file; a partial last line (from a kill) is truncated on open."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._cut_unfinished()
+        self._truncate_partial_line()
         self._file = path.open("ab", buffering=0)
 
-    def _cut_unfinished(self) -> None:
+    def _truncate_partial_line(self) -> None:
         if not self.path.exists():
             return
         with self.path.open("rb+") as file:
@@ -53,7 +77,7 @@ class Journal:
                 file.truncate(keep)
 
     def append(self, *rows: dict[str, Any]) -> None:
-        """One write: the rows are in the file before this returns."""
+        """Append rows in one write; they are in the file when this returns."""
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         self._file.write(lines.encode())
 
@@ -69,7 +93,7 @@ class Journal:
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a jsonl file; nothing where there is none. Unfinished last lines are left out."""
+    """Rows of a jsonl file; none if it does not exist. A partial last line is skipped."""
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:
@@ -79,17 +103,19 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 row = json.loads(line)
             except ValueError:
-                raise ScraperError(f"{path}, line {number}: not JSON; mend or delete it") from None
+                raise ScraperError(f"{path}, line {number}: not JSON; fix or delete it") from None
             yield row
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold a dataset folder for one command at a time; a killed holder lets go by itself."""
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Lock a dataset folder for one command; the lock dies with its process."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ScraperError(f"{folder}: another command is at work in this folder") from None
+            raise ScraperError(
+                f"{folder}: locked by another command; wait for it to finish"
+            ) from None
         yield

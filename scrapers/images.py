@@ -1,19 +1,20 @@
-"""Is a file a whole picture? Its content decides, never its name alone."""
+"""The one place that opens, decodes and encodes images; content decides, not the name."""
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from scrapers.errors import BadPictureError
+from scrapers.errors import BadImageError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
-# Pillow's name of a format: the suffix it is stored under.
+# Pillow format -> stored suffix.
 FORMATS = {
     "JPEG": ".jpg",
-    "MPO": ".jpg",  # a JPEG with a second view behind it
+    "MPO": ".jpg",  # a JPEG followed by more views
     "PNG": ".png",
     "WEBP": ".webp",
     "BMP": ".bmp",
@@ -22,39 +23,39 @@ FORMATS = {
     "PPM": ".ppm",
 }
 PIXEL_LIMIT = 150_000_000
-# Imported so that they are registered; Pillow's own five are always.
+# Imported so that Pillow registers them; its five defaults always are.
 _PLUGINS = (TiffImagePlugin, WebPImagePlugin)
 OPENED = tuple(name for name in FORMATS if name != "MPO")
 
 
 def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = None) -> Image.Image:
-    """Open a picture without decoding it. BadPictureError for what can never be used.
+    """Open an image without decoding it; BadImageError if it is unusable.
 
-    `named` says whether the file claims to be a picture; by default its suffix does.
-    Pictures of several frames (animations, pages) are refused: which one was meant is not known.
+    `named` says whether the file claims to be an image (default: by its suffix), which decides
+    between `corrupt` and `unsupported`. Files of several frames (animations, pages) are rejected.
     """
-    named_as_picture = path.suffix.lower() in SUFFIXES if named is None else named
+    named_as_image = path.suffix.lower() in SUFFIXES if named is None else named
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(path, formats=OPENED)
             frames = getattr(image, "n_frames", 1)
     except UnidentifiedImageError:
-        name = "corrupt" if named_as_picture else "unsupported"
-        raise BadPictureError(name, _what(path)) from None
+        name = "corrupt" if named_as_image else "unsupported"
+        raise BadImageError(name, _what(path)) from None
     except Image.DecompressionBombError as error:  # Pillow's own limit, 179 million by default
-        raise BadPictureError("unsupported", _say(error)) from None
-    except Exception as error:  # Pillow's readers raise nearly anything on broken files
-        raise BadPictureError("corrupt", _say(error)) from None
+        raise BadImageError("unsupported", _say(error)) from None
+    except Exception as error:  # Pillow's decoders raise almost anything on broken files
+        raise BadImageError("corrupt", _say(error)) from None
     pixels = image.width * image.height
     if pixels > pixel_limit:
-        raise BadPictureError(
+        raise BadImageError(
             "unsupported", f"{image.width} x {image.height} pixels, at most {pixel_limit:,}", pixels
         )
     if not pixels:
-        raise BadPictureError("corrupt", f"{image.width} x {image.height} pixels")
+        raise BadImageError("corrupt", f"{image.width} x {image.height} pixels")
     if frames > 1 and image.format != "MPO":
-        raise BadPictureError("unsupported", f"{frames} frames", frames)
+        raise BadImageError("unsupported", f"{frames} frames", frames)
     return image
 
 
@@ -73,7 +74,7 @@ def _what(path: Path) -> str:
         return "JSON or text"
     if b"ftyp" in head[4:12]:
         return "HEIC, AVIF or video"
-    return "no known picture format"
+    return "unknown format"
 
 
 def _say(error: Exception) -> str:
@@ -81,9 +82,9 @@ def _say(error: Exception) -> str:
 
 
 def decode(image: Image.Image, at_least: int | None = None) -> Image.Image:
-    """Decode a picture whole, JPEGs at a fraction of their size that is not below `at_least`.
+    """Decode fully; JPEGs may decode at a reduced size whose short side is >= `at_least`.
 
-    Every byte is read in any case. Raises BadPictureError for a broken or truncated file.
+    The whole file is read either way. Raises BadImageError if it is broken or truncated.
     """
     try:
         if at_least and image.format in ("JPEG", "MPO"):
@@ -92,12 +93,26 @@ def decode(image: Image.Image, at_least: int | None = None) -> Image.Image:
             image.draft(None, (round(image.width * scale), round(image.height * scale)))
         image.load()
     except Exception as error:  # as above
-        raise BadPictureError("corrupt", _say(error)) from None
+        raise BadImageError("corrupt", _say(error)) from None
     return image
 
 
+def read_rgb(
+    path: Path, at_least: int | None = None, pixel_limit: int = PIXEL_LIMIT
+) -> NDArray[np.uint8]:
+    """Open, decode and convert: 8-bit RGB [H, W, 3]. Raises BadImageError."""
+    return to_rgb(decode(identify(path, pixel_limit), at_least))
+
+
+def save(image: Image.Image, path: Path, kind: str, **jpeg_options: Any) -> None:
+    """Encode as Pillow's format `kind`; JPEG (also for MPO) and WebP at quality 95."""
+    kind = kind.replace("MPO", "JPEG")
+    options = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+    image.save(path, format=kind, **options, **(jpeg_options if kind == "JPEG" else {}))
+
+
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """8-bit RGB [H, W, 3] for looking at colours: alpha on white, 16 bits scaled, no ICC."""
+    """8-bit RGB [H, W, 3] for color statistics: alpha over white, 16 bits scaled, no ICC."""
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         top = values.max(initial=0.0)

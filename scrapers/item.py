@@ -1,46 +1,46 @@
-"""What a source finds: one picture that might be fetched, with all that must be said about it."""
+"""What a source finds: one candidate image with its metadata, license and credit."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from scrapers.licenses import Licence
+from scrapers.licenses import License
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture that a source offers; `licence` None means that none was found."""
+    """One candidate image; `license` is None if none was found."""
 
-    id: str  # unique and the same in every run; also the stem of the file
+    id: str  # unique and stable across runs; also the file stem
     source: str
     url: str
-    licence: Licence | None
+    license: License | None
     page: str = ""
     title: str = ""
     author: str = ""
     author_url: str = ""
-    credit: str = ""  # the line the source asks for; "" where it leaves that to us
-    width: int = 0  # pixels, 0 unknown; of what `url` delivers
+    credit: str = ""  # the credit line the source asks for; "" if it has no wording of its own
+    width: int = 0  # pixels of what `url` serves; 0: unknown
     height: int = 0
     taken_at: str = ""  # as the source writes it
     terms: str = ""
-    path: Path | None = None  # set: a local file, nothing is fetched
-    refusal: str = ""  # set: the source itself says that this one is out, and why
+    path: Path | None = None  # set: a local file, nothing to fetch
+    rejection_reason: str = ""  # set: the source itself rules this one out
 
     @property
     def attribution(self) -> str:
-        """The credit line: the source's own, else title, author, licence and page."""
+        """The source's own credit line, else title, author, license and page."""
         if self.credit:
             return self.credit
         title = f'"{self.title}"' if self.title else "Untitled"
         by = f" by {self.author}" if self.author else ""
-        licence = f", {self.licence.name} {self.licence.url}".rstrip() if self.licence else ""
-        return f"{title}{by}{licence}, {self.page or self.url}"
+        license = f", {self.license.name} {self.license.url}".rstrip() if self.license else ""
+        return f"{title}{by}{license}, {self.page or self.url}"
 
 
 def plain(text: object) -> str:
-    """Text without markup, on one line."""
+    """Text without HTML markup, on one line."""
     if text is None:
         return ""
     value = str(text)
@@ -50,7 +50,7 @@ def plain(text: object) -> str:
 
 
 def first_link(text: object) -> str:
-    """The first address that a piece of HTML links to; protocol-relative ones become https."""
+    """The first link in a piece of HTML; protocol-relative links become https."""
     value = str(text or "")
     if "<a" not in value:
         return ""

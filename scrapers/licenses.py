@@ -1,4 +1,4 @@
-"""Licences by their canonical address: https://creativecommons.org/licenses/ and their kin."""
+"""Licenses by canonical URL: https://creativecommons.org/licenses/ and a few others."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 DEFAULT = ("cc0", "pdm", "by")
 CREATIVE_COMMONS = ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd")
 VERSIONS = ("1.0", "2.0", "2.5", "3.0", "4.0")
-# Not Creative Commons; a recipe must name them.
+# Not Creative Commons; a recipe must list them explicitly.
 OTHERS = {
     "no-known-restrictions": (
         "No known copyright restrictions",
@@ -26,8 +26,8 @@ _PATTERN = re.compile(
 
 
 @dataclass(frozen=True)
-class Licence:
-    """One licence: its id (`by`), version ("" where there is none) and canonical URL."""
+class License:
+    """A license: id (`by`), version ("" if none) and canonical URL."""
 
     id: str
     version: str
@@ -35,7 +35,7 @@ class Licence:
 
     @property
     def name(self) -> str:
-        """As a credit line names it: CC BY 4.0."""
+        """Display name for credit lines: CC BY 4.0."""
         if self.id == "pdm":
             return "Public Domain Mark 1.0"
         if self.id == "cc0":
@@ -45,24 +45,24 @@ class Licence:
         return f"CC {self.id.upper()} {self.version}"
 
 
-def creative_commons(name: str, version: str | None, port: str = "") -> Licence | None:
-    """The licence `by`, "2.0" and so on; None for an unknown one, or one without its version.
+def creative_commons(name: str, version: str | None, port: str = "") -> License | None:
+    """A Creative Commons license; None if unknown or its version is missing.
 
-    cc0 and pdm have the one version 1.0.
+    cc0 and pdm only have version 1.0.
     """
     if name in ("cc0", "pdm"):
         if version not in (None, "", "1.0"):
             return None
         path = "zero" if name == "cc0" else "mark"
-        return Licence(name, "1.0", f"https://creativecommons.org/publicdomain/{path}/1.0/")
+        return License(name, "1.0", f"https://creativecommons.org/publicdomain/{path}/1.0/")
     if name not in CREATIVE_COMMONS or version not in VERSIONS:
         return None
     end = f"{port}/" if port and port not in ("deed", "legalcode") else ""
-    return Licence(name, version, f"https://creativecommons.org/licenses/{name}/{version}/{end}")
+    return License(name, version, f"https://creativecommons.org/licenses/{name}/{version}/{end}")
 
 
-def from_url(url: str) -> Licence | None:
-    """The licence that an address names, however it is written; None for any other address."""
+def from_url(url: str) -> License | None:
+    """The license a URL points to, in any spelling; None for any other URL."""
     match = _PATTERN.fullmatch(url.strip().partition("?")[0].partition("#")[0])
     if not match:
         return None
@@ -75,11 +75,11 @@ def from_url(url: str) -> Licence | None:
     return creative_commons(name, version, port)
 
 
-def named(name: str) -> Licence | None:
-    """What a person writes: an address, `cc0`, `pdm`, `own`, or `by-4.0`."""
+def named(name: str) -> License | None:
+    """A license as people write it: a URL, `cc0`, `pdm`, `own`, or `by-4.0`."""
     name = name.strip()
     if name in OTHERS:
-        return Licence(name, "", OTHERS[name][1])
+        return License(name, "", OTHERS[name][1])
     if "//" in name:
         return from_url(name)
     kind, _, version = name.lower().removeprefix("cc-").rpartition("-")

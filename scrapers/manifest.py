@@ -1,14 +1,15 @@
-"""The manifest: one row a picture, as jsonl (the truth, appended to) and parquet (written from it).
+"""The manifest: one row per image, as jsonl (the source of truth, append-only) and parquet.
 
-`manifest.jsonl` is what a killed run leaves whole; `manifest.parquet` and `ATTRIBUTION.md` are
-written from it whenever a command ends.
+`manifest.jsonl` survives a kill; `manifest.parquet` and `ATTRIBUTION.md` are derived from it when a
+command ends.
 """
 
 import html
+import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,14 +19,38 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from scrapers.errors import ScraperError
-from scrapers.files import read_jsonl, write_text
+from scrapers.files import atomic, read_jsonl, write_text
 
 JSONL, PARQUET, ATTRIBUTION = "manifest.jsonl", "manifest.parquet", "ATTRIBUTION.md"
+# Names in files of earlier versions -> names today, for manifests, journals and URL lists.
+RENAMED = {
+    "licence": "license",
+    "licence_version": "license_version",
+    "licence_url": "license_url",
+    "refused": "rejected",
+    "grey_chroma": "gray_chroma",
+    "flat_colours": "flat_colors",
+}
+
+
+def translate(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of any version under today's names; nested mappings included."""
+    if isinstance(row.get("rules"), str):  # once JSON inside the JSON of .clean/examined.jsonl
+        row = {**row, "rules": json.loads(row["rules"])}
+    return {
+        RENAMED.get(name, name): translate(value) if isinstance(value, dict) else value
+        for name, value in row.items()
+    }
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a manifest or journal of any version; none if there is no such file."""
+    return map(translate, read_jsonl(path))
 
 
 @dataclass
 class Row:
-    """All that is known of one picture; paths are relative to the dataset's folder."""
+    """Everything known about one image; paths are relative to the dataset folder."""
 
     id: str
     file: str
@@ -35,9 +60,9 @@ class Row:
     title: str = ""
     author: str = ""
     author_url: str = ""
-    licence: str = ""
-    licence_version: str = ""
-    licence_url: str = ""
+    license: str = ""
+    license_version: str = ""
+    license_url: str = ""
     attribution: str = ""
     sha256: str = ""
     phash: str = ""  # 16 hexadecimal digits
@@ -46,7 +71,7 @@ class Row:
     bytes: int = 0
     taken_at: str = ""
     retrieved_at: str = ""  # UTC, ISO 8601
-    terms: str = ""  # what the source allowed when this was fetched
+    terms: str = ""  # what the source allowed when it was fetched
     split: str = ""  # train, val, test, or "" before `split`
     verdict: str = ""  # "" before `clean`
     reason: str = ""
@@ -59,67 +84,70 @@ SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Row).i
 
 
 def to_json(row: Row) -> dict[str, Any]:
-    """A row as jsonl holds it."""
+    """A row as written to jsonl."""
     return asdict(row)
 
 
 def from_json(row: dict[str, Any], where: Path) -> Row:
-    """A row read back; ScraperError where it has no id or file, or one outside its folder."""
+    """A row from jsonl; ScraperError without id or file, or if the file is outside the folder."""
     known = {name: row[name] for name in NAMES if name in row}
     try:
         result = Row(**known)
     except TypeError:
-        raise ScraperError(f"{where}: a row without id or file; it is no manifest") from None
+        raise ScraperError(f"{where}: a row without id or file; not a manifest") from None
     path = Path(result.file)
     if path.is_absolute() or ".." in path.parts:
-        raise ScraperError(f"{where}: {result.file!r} leads out of the dataset's folder")
+        raise ScraperError(f"{where}: {result.file!r} is outside the dataset folder")
     return result
 
 
 def read(folder: Path) -> list[Row]:
-    """The rows of a dataset; an empty list where it has no manifest. Later rows win by id."""
+    """The rows of a dataset, [] without a manifest. Later rows override earlier ones by id."""
     path = folder / JSONL
-    rows = {row["id"]: from_json(row, path) for row in read_jsonl(path) if "id" in row}
+    rows = {row["id"]: from_json(row, path) for row in read_rows(path) if "id" in row}
     return list(rows.values())
 
 
 def write(folder: Path, rows: Iterable[Row]) -> None:
-    """Both manifests and ATTRIBUTION.md; each file whole or not at all, jsonl first."""
+    """Write both manifests and ATTRIBUTION.md, each atomically, jsonl first."""
     rows = list(rows)
-    lines = "".join(json.dumps(to_json(row), ensure_ascii=False) + "\n" for row in rows)
-    write_text(folder / JSONL, lines)
+    write_text(folder / JSONL, _to_jsonl(rows))
     write_derived(folder, rows)
 
 
+def _to_jsonl(rows: list[Row]) -> str:
+    return "".join(json.dumps(to_json(row), ensure_ascii=False) + "\n" for row in rows)
+
+
 def write_derived(folder: Path, rows: list[Row]) -> None:
-    """manifest.parquet and ATTRIBUTION.md from manifest.jsonl and its rows."""
-    temporary = folder / f".{PARQUET}.part"
+    """Write manifest.parquet and ATTRIBUTION.md from the rows of manifest.jsonl."""
     if not rows:
         table = SCHEMA.empty_table()
     else:
-        # Read from jsonl: making arrays of Python's lists imports pandas, a second of waiting.
+        # By way of jsonl: building arrays from Python lists imports pandas, which takes a second.
         options = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
-        table = pj.read_json(folder / JSONL, parse_options=options).select(list(NAMES))
-    pq.write_table(table, temporary)
-    temporary.replace(folder / PARQUET)
+        table = pj.read_json(io.BytesIO(_to_jsonl(rows).encode()), parse_options=options)
+        table = table.select(list(NAMES))
+    with atomic(folder / PARQUET) as partial:
+        pq.write_table(table, partial)
     write_text(folder / ATTRIBUTION, attribution(rows))
 
 
 def _escape(text: str) -> str:
-    """Text of strangers as markdown that stays text."""
+    """Escape untrusted text for markdown."""
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(text, quote=False))
 
 
 def attribution(rows: list[Row]) -> str:
-    """ATTRIBUTION.md: the licences counted, then one line for every picture that is used."""
+    """ATTRIBUTION.md: images per license, then one credit line per kept image."""
     used = [row for row in rows if row.verdict in ("", "keep")]
-    counts = Counter((row.licence or "unstated", row.licence_url) for row in used)
+    counts = Counter((row.license or "unstated", row.license_url) for row in used)
     lines = [
         "# Attribution",
         "",
-        f"{len(used)} pictures.",
+        f"{len(used)} images.",
         "",
-        "| licence | pictures |",
+        "| license | images |",
         "|---|---|",
     ]
     lines += [f"| {name} {url} | {count} |" for (name, url), count in counts.most_common()]

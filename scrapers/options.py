@@ -1,10 +1,11 @@
-"""Strict options, and YAML that becomes them, with errors as one line."""
+"""Strict options parsed from YAML, with one-line errors."""
 
+import difflib
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from scrapers.errors import ScraperError
 
@@ -14,22 +15,34 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and cls.model_config["extra"] == "forbid":
+            for key in data:
+                if key not in cls.model_fields:
+                    close = difflib.get_close_matches(str(key), cls.model_fields, n=1)
+                    hint = f"; did you mean {close[0]!r}?" if close else ""
+                    known = ", ".join(cls.model_fields)
+                    raise ValueError(f"unknown key {key!r}, expected one of {known}{hint}")
+        return data
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """safe_load that refuses a key given twice, where YAML would let the last one win."""
+    """safe_load that rejects duplicate keys, where YAML lets the last one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
-        if twice is not None:
+        duplicate = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+        if duplicate is not None:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {twice!r} stands twice", node.start_mark
+                None, None, f"duplicate key {duplicate!r}", node.start_mark
             )
         return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; ScraperError for anything else."""
+    """Read a YAML mapping; ScraperError for anything else."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:
@@ -45,7 +58,7 @@ Model = TypeVar("Model", bound=Strict)
 
 
 def parse(model: type[Model], data: dict[str, Any], where: Path | str) -> Model:
-    """Validate a mapping; ScraperError names the first wrong key and what was expected."""
+    """Validate a mapping; ScraperError names the first bad key and what was expected."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

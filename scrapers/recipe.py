@@ -1,10 +1,18 @@
-"""A recipe: the YAML that says what to collect, from where, under which licences."""
+"""A recipe: YAML that says what to collect, from where, under which licenses."""
 
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from scrapers.errors import ScraperError
 from scrapers.licenses import DEFAULT, KNOWN, named
@@ -14,13 +22,13 @@ Queries = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class SourceConfig(Strict):
-    """What every source may say."""
+    """Options shared by all sources."""
 
-    limit: int | None = Field(None, gt=0, description="pictures from this source at most")
+    limit: PositiveInt | None = Field(None, description="at most this many images")
 
 
 class ApiConfig(SourceConfig):
-    """A source behind an interface of the web; `endpoint` is for mirrors and tests."""
+    """A web API; `endpoint` is for mirrors and tests."""
 
     search: Queries = ()
     endpoint: str = ""
@@ -47,7 +55,7 @@ class OpenverseConfig(ApiConfig):
 
 
 class FlickrConfig(ApiConfig):
-    """Flickr, by FLICKR_API_KEY; windowed by upload date, because a query ends at 4,000."""
+    """Flickr, with FLICKR_API_KEY; windowed by upload date: a query ends at 4,000 results."""
 
     kind: Literal["flickr"]
     endpoint: str = "https://api.flickr.com/services/rest/"
@@ -56,7 +64,7 @@ class FlickrConfig(ApiConfig):
 
 
 class PixabayConfig(ApiConfig):
-    """Pixabay, by PIXABAY_API_KEY; off until its terms are accepted."""
+    """Pixabay, with PIXABAY_API_KEY; off until its terms are accepted."""
 
     kind: Literal["pixabay"]
     endpoint: str = "https://pixabay.com/api/"
@@ -64,7 +72,7 @@ class PixabayConfig(ApiConfig):
 
 
 class RefusedConfig(ApiConfig):
-    """Pexels and Unsplash: known, and refused with the reason."""
+    """Pexels and Unsplash APIs: rejected with the reason."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     kind: Literal["pexels", "unsplash"]
@@ -83,34 +91,36 @@ class UnsplashDatasetConfig(SourceConfig):
 
     kind: Literal["unsplash_dataset"]
     files: tuple[Path, ...] = Field(min_length=1)
-    colors: tuple[Path, ...] = Field((), description="its colors.tsv files: grey ones are left out")
+    colors: tuple[Path, ...] = Field((), description="its colors.tsv files, to skip gray photos")
     keywords: Queries = ()
-    width: int = Field(1080, gt=0)
+    width: PositiveInt = 1080
 
 
 class WebConfig(SourceConfig):
-    """Pictures of web pages, from allow-listed hosts only."""
+    """Images on web pages, from allow-listed hosts only."""
 
     kind: Literal["web"]
     pages: Queries = Field(min_length=1)
-    hosts: Queries = Field(min_length=1, description="pages and pictures come from these alone")
-    licence: str = Field("", description="of every picture, where the pages do not say it")
+    hosts: Queries = Field(
+        min_length=1, description="the only hosts that pages and images may come from"
+    )
+    license: str = Field("", description="default, if a page states none")
 
 
 class UrlsConfig(SourceConfig):
-    """A list of addresses: txt (one a line), csv, tsv, jsonl or parquet with the column `url`."""
+    """A URL list: txt (one per line), csv, tsv, jsonl or parquet with a `url` column."""
 
     kind: Literal["urls"]
     files: tuple[Path, ...] = Field(min_length=1)
-    licence: str = Field("", description="of every picture without one in the column licence")
+    license: str = Field("", description="default, if a row states none")
 
 
 class FolderConfig(SourceConfig):
-    """A folder of pictures on this machine: they are copied."""
+    """A local folder; its images are copied."""
 
     kind: Literal["folder"]
     path: Path
-    licence: str = Field(description="of all of them: own, cc0, by-4.0, or an address")
+    license: str = Field(description="of all images: own, cc0, by-4.0, or a URL")
     author: str = ""
 
 
@@ -130,55 +140,55 @@ AnySource = Annotated[
 
 
 class Limits(Strict):
-    """Politeness and bounds. Known hosts have stricter limits of their own, which always hold."""
+    """Politeness and bounds. Stricter built-in limits of known hosts always apply."""
 
-    rate: float = Field(2.0, ge=0, description="requests per second and host; 0: no limit")
-    concurrency: int = Field(2, ge=1, le=64, description="requests at a time per host")
-    workers: int = Field(16, ge=1, le=128, description="downloads at a time in all")
+    rate: NonNegativeFloat = Field(2.0, description="requests per second per host; 0: no limit")
+    concurrency: int = Field(2, ge=1, le=64, description="concurrent requests per host")
+    workers: int = Field(16, ge=1, le=128, description="concurrent downloads in total")
     attempts: int = Field(4, ge=1, le=10)
-    timeout: float = Field(20.0, gt=0, description="seconds without a byte")
-    deadline: float = Field(120.0, gt=0, description="seconds for one picture")
-    backoff: float = Field(1.0, ge=0, description="seconds before the first retry; doubles")
-    longest_wait: float = Field(300.0, gt=0, description="a Retry-After beyond it ends the item")
-    max_bytes: int = Field(50_000_000, gt=0)
-    max_pixels: int = Field(100_000_000, gt=0)
+    timeout: PositiveFloat = Field(20.0, description="seconds without a byte")
+    deadline: PositiveFloat = Field(120.0, description="seconds per image")
+    backoff: NonNegativeFloat = Field(1.0, description="seconds before the first retry; doubles")
+    longest_wait: PositiveFloat = Field(300.0, description="give up on a longer Retry-After")
+    max_bytes: PositiveInt = 50_000_000
+    max_pixels: PositiveInt = 100_000_000
 
 
 class Recipe(Strict):
-    """One dataset: who asks, what for, under which licences, from where."""
+    """One dataset: who asks, for what, under which licenses, from where."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     about: str = ""
-    contact: str = Field("", description="address or page by which hosts can reach you; required")
-    licences: tuple[str, ...] = Field(DEFAULT, min_length=1)
-    noncommercial: bool = Field(False, description="needed beside any -nc- licence")
-    no_derivatives: bool = Field(False, description="needed beside any -nd licence")
-    min_side: int = Field(256, ge=1, description="pixels of the shorter side")
-    limit: int | None = Field(None, gt=0, description="pictures in all")
-    expected: int | None = Field(None, description="what somebody measured; blank until then")
+    contact: str = Field("", description="email or web page where hosts can reach you; required")
+    licenses: tuple[str, ...] = Field(DEFAULT, min_length=1)
+    noncommercial: bool = Field(False, description="required for any -nc license")
+    no_derivatives: bool = Field(False, description="required for any -nd license")
+    min_side: PositiveInt = Field(256, description="pixels, short side")
+    limit: PositiveInt | None = Field(None, description="images in total")
+    expected: int | None = Field(None, description="measured image count; blank until measured")
     sources: tuple[AnySource, ...] = Field(min_length=1)
     limits: Limits = Limits()
 
-    @field_validator("licences")
+    @field_validator("licenses")
     @classmethod
-    def _known(cls, licences: tuple[str, ...]) -> tuple[str, ...]:
-        for licence in licences:
-            if licence not in KNOWN:
-                raise ValueError(f"found {licence!r}, expected some of {', '.join(KNOWN)}")
-        return licences
+    def _known(cls, licenses: tuple[str, ...]) -> tuple[str, ...]:
+        for license in licenses:
+            if license not in KNOWN:
+                raise ValueError(f"found {license!r}, expected some of {', '.join(KNOWN)}")
+        return licenses
 
     @model_validator(mode="after")
     def _flags(self) -> Self:
         for part, flag in (("nc", "noncommercial"), ("nd", "no_derivatives")):
-            bad = [name for name in self.licences if part in name.split("-")]
+            bad = [name for name in self.licenses if part in name.split("-")]
             if bad and not getattr(self, flag):
-                raise ValueError(f"licences: {bad[0]} also needs `{flag}: true`")
+                raise ValueError(f"licenses: {bad[0]} also needs `{flag}: true`")
         for source in self.sources:
-            licence = getattr(source, "licence", "")
-            if licence and named(licence) is None:
+            license = getattr(source, "license", "")
+            if license and named(license) is None:
                 raise ValueError(
-                    f"licence: found {licence!r}, expected own, cc0, pdm, by-4.0 or an address "
-                    "of creativecommons.org, with its version"
+                    f"license: found {license!r}, expected own, cc0, pdm, by-4.0 or a "
+                    "creativecommons.org URL, with its version"
                 )
         return self
 
@@ -187,17 +197,17 @@ _CONTACT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://[^\s/]+\.[^\s/]+(/\S*)
 
 
 def check_contact(contact: str) -> str:
-    """The contact, where it is a mail or web address of somebody; ScraperError otherwise."""
+    """The contact if it is a real email or web address; else ScraperError."""
     if not _CONTACT.fullmatch(contact) or re.search(r"[@/.]example\.(org|com|net)\b", contact):
         raise ScraperError(
-            f"contact: found {contact!r}, expected your mail address or page: hosts must be able "
-            "to reach whoever fetches. Write it into the recipe, or give --contact"
+            f"contact: found {contact!r}, expected your email address or web page: hosts must be "
+            "able to reach you. Set it in the recipe, or pass --contact"
         )
     return contact
 
 
 def read_recipe(path: Path) -> Recipe:
-    """A recipe from its file; paths in it are relative to that file."""
+    """Load a recipe; its paths are relative to its file."""
     data = read_yaml(path)
     for source in data.get("sources") or ():
         if not isinstance(source, dict):

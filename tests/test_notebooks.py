@@ -14,11 +14,11 @@ from tests.helpers.runs import REPOSITORY, save_demo_model
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 # What shows that a notebook did its work: words in its outputs, files it leaves.
-SAID = {"04_build_a_dataset": ("'duplicate-of': 2", "licence by-nc")}
+SAID = {"04_build_a_dataset": ("'duplicate-of': 2", "license by-nc")}
 LEFT = {"03_compare": ("runs/compare.html",)}
 
 
-def pictures(notebook: nbformat.NotebookNode) -> int:
+def images(notebook: nbformat.NotebookNode) -> int:
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     return sum(not {"image/png", "image/jpeg"}.isdisjoint(o.get("data", {})) for o in outputs)
 
@@ -42,7 +42,7 @@ def test_a_notebook_runs_top_to_bottom(path: Path, tmp_path: Path, kernel: Kerne
     start = nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {tmp_path / 'notebooks'}")
     notebook.cells.insert(0, start)
     NotebookClient(notebook, km=kernel, timeout=110).execute()
-    assert pictures(notebook) >= 1
+    assert images(notebook) >= 1
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     shown = "".join(o.get("data", {}).get("text/plain", "") for o in outputs)
     for text in SAID.get(path.stem, ()):
@@ -52,12 +52,12 @@ def test_a_notebook_runs_top_to_bottom(path: Path, tmp_path: Path, kernel: Kerne
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_a_notebook_is_stored_without_outputs_but_one_picture(path: Path):
+def test_a_notebook_is_stored_without_outputs_but_one_image(path: Path):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count is None for cell in code)
     outputs = [o for cell in code for o in cell.outputs]
-    assert len(outputs) == pictures(notebook) <= 1
+    assert len(outputs) == images(notebook) <= 1
     assert not any(
         line.startswith(("def ", "class ")) for c in code for line in c.source.split("\n")
     )

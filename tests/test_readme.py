@@ -11,9 +11,10 @@ from PIL import Image
 from gan_color.cli import main
 from gan_color.data import samples
 from tests.helpers.runs import REPOSITORY, save_demo_model
-from tests.helpers.videos import make_film
+from tests.helpers.videos import make_video
 
 README = (REPOSITORY / "README.md").read_text()
+MODELS = (REPOSITORY / "docs" / "models.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -29,9 +30,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clone")
     shutil.copytree(REPOSITORY / "configs", folder / "configs")
     samples.build(folder / "datasets" / "samples")
-    shutil.copytree(folder / "datasets" / "samples" / "valid", folder / "album")
-    Image.open(samples.grey_photograph()).save(folder / "old.jpg")
-    make_film(folder / "old.mp4")
+    shutil.copytree(folder / "datasets" / "samples" / "val", folder / "album")
+    Image.open(samples.gray_photograph()).save(folder / "old.jpg")
+    make_video(folder / "old.mp4")
     save_demo_model(folder)
     return folder
 
@@ -55,14 +56,14 @@ def test_the_readmes_commands_run_in_their_order(place: Path, monkeypatch, capfd
         assert not caught.value.code, f"{line}: {capfd.readouterr().err}"
         ran += 1
     assert ran >= 8
-    assert Image.open("coloured/old.jpg").size == Image.open("old.jpg").size
-    assert len(list(Path("coloured").iterdir())) == 15  # old.jpg, and the album
+    assert Image.open("colorized/old.jpg").size == Image.open("old.jpg").size
+    assert len(list(Path("colorized").iterdir())) == 15  # old.jpg, and the album
     assert len(list(Path("compared").glob("*.compare.jpg"))) == 14
-    assert Path("coloured.mp4").stat().st_size > 1000
+    assert Path("colorized.mp4").stat().st_size > 1000
     assert "float16" in Path("MODEL_CARD.md").read_text()
     for code in blocks("python"):
         exec(compile(code, "README.md", "exec"), {})
-    assert Image.open("coloured.png").size == Image.open("old.jpg").size
+    assert Image.open("colorized.png").size == Image.open("old.jpg").size
 
 
 def test_every_link_leads_somewhere():
@@ -81,4 +82,4 @@ def test_the_tables_of_models_are_what_the_command_prints():
         listed = f"preset: {preset}" if preset in PRESETS and kind == "unet" else row["name"]
         parameters, gflops = row["parameters"] / 1e6, row["gflops_256"]
         cost = rf"`{listed}` \|.* \| {parameters:.1f} M( \([\d,]+\))? \| {gflops:.1f} GFLOP"
-        assert re.search(cost, README), f"{listed}: {parameters:.1f} M, {gflops:.1f} GFLOP"
+        assert re.search(cost, MODELS), f"{listed}: {parameters:.1f} M, {gflops:.1f} GFLOP"

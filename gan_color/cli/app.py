@@ -9,7 +9,21 @@ import typer
 
 from gan_color.errors import GanColorError
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="The run's YAML file.")]
+
+def _recipe(name: str) -> Path:
+    from gan_color.config.yaml_file import find_recipe
+
+    return find_recipe(name)
+
+
+RECIPE = typer.Option(
+    "--config",
+    "-c",
+    parser=_recipe,
+    metavar="NAME|FILE",
+    help="A recipe of this package by name, such as demo, or a YAML file.",
+)
+ConfigOption = Annotated[Path | None, RECIPE]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. stages.gan.lr=1e-5."),

@@ -16,10 +16,10 @@ def calibrate(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
     data: Annotated[
-        Path, typer.Option("--data", "-d", help="Colour photographs that no training saw.")
+        Path, typer.Option("--data", "-d", help="Color photographs that no training saw.")
     ],
-    pictures: Annotated[int, typer.Option(help="Of them, evenly chosen.", min=1)] = 128,
-    size: Annotated[int, typer.Option(help="Side of their centre squares.", min=16)] = 256,
+    num_images: Annotated[int, typer.Option(help="Of them, evenly chosen.", min=1)] = 128,
+    size: Annotated[int, typer.Option(help="Side of their center squares.", min=16)] = 256,
     colorfulness: Annotated[
         float | None, typer.Option(help="Share of the truth's; as it was, if not given.", min=0.01)
     ] = None,
@@ -39,15 +39,20 @@ def calibrate(
 
     if output.exists() and output.samefile(model):
         raise GanColorError(f"calibrate: {output} is the model itself, expected another place")
-    chosen = spread(find_images(data), pictures)
+    chosen = spread(find_images(data), num_images)
     loaded = load_model(model).to(choose_device(device))
     found = fit(loaded, chosen, size, colorfulness, threshold)
-    record = {"pictures": len(chosen), "size": size, "threshold": found.threshold}
-    save_calibrated(model, output, found.threshold, found.gain, record | {"gain": found.gain})
+    record = {
+        "images": len(chosen),
+        "size": size,
+        "chroma_threshold": found.threshold,
+        "chroma_gain": found.gain,
+    }
+    save_calibrated(model, output, found.threshold, found.gain, record)
     typer.echo(f"threshold {found.threshold:g}, gain {found.gain:g}")
     for name, figures in (("before", found.before), ("after", found.after)):
         typer.echo(
             f"{name}: PSNR {figures.psnr:.2f} dB, mean CIEDE2000 {figures.delta_e2000:.2f}, "
-            f"{figures.colorfulness:.0%} of the truth's colourfulness"
+            f"{figures.colorfulness:.0%} of the truth's colorfulness"
         )
-    typer.echo(f"{output}: fitted on {len(chosen)} pictures; judge it on others")
+    typer.echo(f"{output}: fitted on {len(chosen)} images; evaluate it on others")

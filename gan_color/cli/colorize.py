@@ -15,15 +15,16 @@ ModelOption = Annotated[
     ),
 ]
 RenderOption = Annotated[int, typer.Option(help="Shorter side the model works at, in pixels.")]
-ConsensusOption = Annotated[
+TtaSizeOption = Annotated[
     list[int] | None, typer.Option(help="A further render size to average with; repeatable.")
 ]
 SaturationOption = Annotated[float, typer.Option(help="Factor of the model's chroma, 0 to 4.")]
-StrengthOption = Annotated[float, typer.Option(help="1: the model's colours; 0: the photo's own.")]
+StrengthOption = Annotated[float, typer.Option(help="1: the model's colors; 0: the photo's own.")]
 BatchOption = Annotated[int, typer.Option(help="Photos through the model at a time.", min=1)]
 PrecisionOption = Annotated[str, typer.Option(help="Of the model: fp32, bf16 or fp16.")]
-NoteOption = Annotated[
-    bool, typer.Option("--note/--no-note", help="Say in the metadata what coloured it.")
+ProvenanceOption = Annotated[
+    bool,
+    typer.Option("--provenance/--no-provenance", help="Say in the metadata what colorized it."),
 ]
 
 SCENES = 3  # named on the screen, likeliest first
@@ -32,11 +33,11 @@ SCENES = 3  # named on the screen, likeliest first
 def colorize(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A file, or a folder.")] = Path(
-        "coloured"
+        "colorized"
     ),
     model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
-    consensus: ConsensusOption = None,
+    tta_size: TtaSizeOption = None,
     saturation: SaturationOption = 1.0,
     strength: StrengthOption = 1.0,
     batch: BatchOption = 1,
@@ -47,66 +48,73 @@ def colorize(
     ] = None,
     quality: Annotated[int | None, typer.Option(help="1 to 100, of lossy formats.")] = None,
     smooth: Annotated[
-        float, typer.Option(help="Frames of a film: share of the frame before, 0 to below 1.")
+        float, typer.Option(help="Frames of a video: share of the frame before, 0 to below 1.")
     ] = 0.0,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also write NAME.compare.jpg: before and after.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Colour again what the folder has already.")
+        bool, typer.Option("--overwrite", help="Colorize again what the folder has already.")
     ] = False,
-    note: NoteOption = True,
+    with_provenance: ProvenanceOption = True,
 ) -> None:
-    """Colour photos. The originals are never changed; the output follows their format.
+    """Colorize photos. The originals are never changed; the output follows their format.
 
     gan-color colorize old.jpg
-    gan-color colorize old.jpg -o coloured.jpg --model runs/demo/model.safetensors
-    gan-color colorize album/ -o coloured/ --model runs/demo/model.safetensors --render 384
+    gan-color colorize old.jpg -o colorized.jpg --model runs/demo/model.safetensors
+    gan-color colorize album/ -o colorized/ --model runs/demo/model.safetensors --render 384
     """
     from rich.progress import track
 
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
-    from gan_color.inference.batch import State, Work, colorize_jobs, is_single, plan_jobs
+    from gan_color.inference.batch import (
+        BatchOptions,
+        JobState,
+        colorize_jobs,
+        is_single,
+        plan_jobs,
+    )
     from gan_color.inference.pipeline import ColorizeOptions
 
-    options = ColorizeOptions(render, tuple(consensus or ()), saturation, strength, precision)
+    options = ColorizeOptions(render, tuple(tta_size or ()), saturation, strength, precision)
     jobs = plan_jobs(photos, output, kind and kind.upper())
     colorizer = load_backend(model, device)
-    work = Work(
+    work = BatchOptions(
         options,
         batch,
         smooth,
         quality,
-        provenance(model) if note else "",
+        provenance(model) if with_provenance else "",
         compare,
         overwrite or is_single(photos, output),
     )
-    count = dict.fromkeys(State, 0)
+    count = dict.fromkeys(JobState, 0)
     results = colorize_jobs(colorizer, jobs, work)
-    for result in track(results, "colouring", total=len(jobs), console=console):
+    for result in track(results, "coloring", total=len(jobs), console=console):
         count[result.state] += 1
-        if result.state is State.FAILED:
+        if result.state is JobState.FAILED:
             console.print(f"{result.job.source}: {result.problem}", markup=False)
         if result.scenes:
             likeliest = list(result.scenes.items())[:SCENES]
             named = ", ".join(f"{name} {share:.0%}" for name, share in likeliest)
             console.print(f"{result.job.target}: {named}", markup=False)
-    there = f", {count[State.SKIPPED]} were there already" if count[State.SKIPPED] else ""
-    failed = f", {count[State.FAILED]} failed" if count[State.FAILED] else ""
+    skipped = count[JobState.SKIPPED]
+    there = f", {skipped} skipped (already exist)" if skipped else ""
+    failed = f", {count[JobState.FAILED]} failed" if count[JobState.FAILED] else ""
     console.print(
-        f"coloured {count[State.COLOURED]} of {len(jobs)} photos into {output}{there}{failed}"
+        f"colorized {count[JobState.COLORIZED]} of {len(jobs)} photos into {output}{there}{failed}"
     )
     if failed:
         raise typer.Exit(2)
 
 
 def video(
-    source: Annotated[Path, typer.Argument(help="A film.")],
+    source: Annotated[Path, typer.Argument(help="A video.")],
     target: Annotated[Path, typer.Argument(help="A .mp4, .mkv, .mov or .webm file.")],
     model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
-    consensus: ConsensusOption = None,
+    tta_size: TtaSizeOption = None,
     saturation: SaturationOption = 1.0,
     strength: StrengthOption = 1.0,
     smooth: Annotated[
@@ -115,27 +123,27 @@ def video(
     batch: BatchOption = 1,
     precision: PrecisionOption = "fp32",
     device: DeviceOption = "auto",
-    note: NoteOption = True,
+    with_provenance: ProvenanceOption = True,
 ) -> None:
-    """Colour a film: sound, frame rate and duration stay.
+    """Colorize a film: sound, frame rate and duration stay.
 
-    gan-color video old.mp4 coloured.mp4
-    gan-color video old.mp4 coloured.mp4 --model runs/demo/model.safetensors
+    gan-color video old.mp4 colorized.mp4
+    gan-color video old.mp4 colorized.mp4 --model runs/demo/model.safetensors
     """
     from rich.progress import Progress
 
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
     from gan_color.inference.pipeline import ColorizeOptions
-    from gan_color.inference.video import Film, colorize_video
+    from gan_color.inference.video import VideoOptions, colorize_video
 
-    options = ColorizeOptions(render, tuple(consensus or ()), saturation, strength, precision)
+    options = ColorizeOptions(render, tuple(tta_size or ()), saturation, strength, precision)
     colorizer = load_backend(model, device)
-    film = Film(options, smooth, batch, provenance(model) if note else "")
+    film = VideoOptions(options, smooth, batch, provenance(model) if with_provenance else "")
     frames = colorize_video(colorizer, source, target, film)
     done = 0
     with Progress(console=console) as progress:
-        task = progress.add_task("colouring", total=next(frames) or None)
+        task = progress.add_task("coloring", total=next(frames) or None)
         for done in frames:
             progress.update(task, completed=done)
-    console.print(f"coloured {done} frames into {target}")
+    console.print(f"colorized {done} frames into {target}")

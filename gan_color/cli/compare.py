@@ -8,48 +8,53 @@ import typer
 from gan_color.cli.app import DeviceOption
 from gan_color.cli.metric_options import (
     OFF,
-    AlexnetOption,
-    FrechetArgsOption,
-    FrechetDropOption,
+    FidWeightsOption,
+    FrechetKwargsOption,
     FrechetOption,
+    FrechetRemoveOption,
     FrechetWeightsOption,
-    InceptionOption,
+    LpipsWeightsOption,
     ProtocolOption,
-    find_judges,
+    create_metric_networks,
 )
 
 
 def compare(
-    models: Annotated[str, typer.Option(help="Model files or folders of runs: a,b,c.")],
-    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of colour photographs.")],
+    model: Annotated[
+        list[str],
+        typer.Option("--model", "-m", help="A model file, a name, or a run's folder; repeatable."),
+    ],
+    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of color photographs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page that is written.")],
     turing: Annotated[
-        Path | None, typer.Option(help="Also write a blind test here: real or coloured?")
+        Path | None, typer.Option(help="Also write a blind test here: real or colorized?")
     ] = None,
-    shown: Annotated[int, typer.Option(help="Photographs on the pages.", min=1)] = 12,
+    num_images: Annotated[int, typer.Option(help="Photographs on the pages.", min=1)] = 12,
     protocol: ProtocolOption = "imagenet5k-crop",
-    inception: InceptionOption = OFF,
-    alexnet: AlexnetOption = OFF,
+    fid_weights: FidWeightsOption = OFF,
+    lpips_weights: LpipsWeightsOption = OFF,
     frechet: FrechetOption = None,
     frechet_weights: FrechetWeightsOption = "pretrained",
-    frechet_args: FrechetArgsOption = "{}",
-    frechet_drop: FrechetDropOption = None,
+    frechet_kwargs: FrechetKwargsOption = "{}",
+    frechet_remove_modules: FrechetRemoveOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Put models side by side: figures, pictures, seconds a picture, a blind test.
+    """Put models side by side: metrics, images, seconds per image, a blind test.
 
-    gan-color compare --models runs/zhang16,runs/beta --data val/ -o report.html
-    gan-color compare --models a.safetensors,b.safetensors --data val/ -o report.html \\
-        --turing blind.html --shown 24
+    gan-color compare --model runs/zhang16 --model runs/beta --data val/ -o report.html
+    gan-color compare --model a.safetensors --model b.safetensors --data val/ -o report.html \\
+        --turing blind.html --num-images 24
     """
     from gan_color.distributed import choose_device
     from gan_color.evaluation.comparison import compare as measure
     from gan_color.evaluation.comparison import model_files
-    from gan_color.evaluation.protocols import Protocol
+    from gan_color.evaluation.protocols import EvalProtocol
 
-    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, frechet_drop)
-    place, chosen = choose_device(device), Protocol(protocol)
-    found = measure(model_files(models), data, chosen, judges, place, shown, turing)
+    networks = create_metric_networks(
+        fid_weights, lpips_weights, frechet, frechet_weights, frechet_kwargs, frechet_remove_modules
+    )
+    place, chosen = choose_device(device), EvalProtocol(protocol)
+    found = measure(model_files(model), data, chosen, networks, place, num_images, turing)
     found.write_page(output)
     typer.echo(found.table())
     typer.echo(f"page: {output}" + (f"\nblind test: {turing}" if turing else ""), err=True)

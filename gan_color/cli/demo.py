@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from gan_color.cli.app import RECIPE
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -12,12 +12,8 @@ if TYPE_CHECKING:
     from gan_color.inference.pipeline import ChromaModel
 
 
-def demo(
-    config: Annotated[Path, typer.Option("--config", "-c", help="What to train.")] = Path(
-        "configs/demo.yml"
-    ),
-) -> None:
-    """Train on photographs that ship with installed packages, then colour two others."""
+def demo(config: Annotated[Path, RECIPE] = Path("demo")) -> None:
+    """Train on photographs that ship with installed packages, then colorize two others."""
     from gan_color.config.schema import load
     from gan_color.console import console
 
@@ -26,33 +22,33 @@ def demo(
 
 
 def example_sheets(model: "ChromaModel", render: int = 256) -> "dict[str, Image.Image]":
-    """Two photographs that samples never train on, coloured at size `render`, by caption."""
-    from gan_color.data.samples import grey_photograph, held_out
+    """Two photographs that samples never train on, colorized at size `render`, by caption."""
+    from gan_color.data.samples import gray_photograph, held_out
     from gan_color.images.decode import read
     from gan_color.images.photo import side_by_side
-    from gan_color.inference.pipeline import ColorizeOptions, colorize_picture
+    from gan_color.inference.pipeline import ColorizeOptions, colorize_photo
 
     options = ColorizeOptions(render)
-    truth, camera = read(held_out()), read(grey_photograph())
-    grey = read(truth.image().convert("L"))
+    truth, camera = read(held_out()), read(gray_photograph())
+    gray = read(truth.image().convert("L"))
     sheets = {
-        "a photograph it never saw: grey | coloured | true": [
-            grey,
-            colorize_picture(model, grey, options),
+        "a photograph it never saw: gray | colorized | true": [
+            gray,
+            colorize_photo(model, gray, options),
             truth,
         ],
-        "a photograph that was always grey | coloured": [
+        "a photograph that was always gray | colorized": [
             camera,
-            colorize_picture(model, camera, options),
+            colorize_photo(model, camera, options),
         ],
     }
-    return {caption: side_by_side(pictures).image() for caption, pictures in sheets.items()}
+    return {caption: side_by_side(photos).image() for caption, photos in sheets.items()}
 
 
 def run_demo(config: "Config") -> Path:
-    """Train the configuration, colour the held-out and the grey photograph; returns the report.
+    """Train the configuration, colorize the held-out and the gray photograph; returns the report.
 
-    The shipped model colours them too: what the same pipeline gives on thousands of photographs.
+    The shipped model colorizes them too: what the same pipeline gives on thousands of photographs.
     """
     from gan_color.hub.pretrained import DEFAULT, find_model
     from gan_color.images.decode import read
@@ -68,6 +64,6 @@ def run_demo(config: "Config") -> Path:
     shipped = example_sheets(load_backend(find_model(DEFAULT)))
     sheets = demo | {f"{DEFAULT}, on {caption}": sheet for caption, sheet in shipped.items()}
     for i, (caption, sheet) in enumerate(sheets.items()):
-        paths[caption] = config.folder / "coloured" / f"{i}.jpg"
+        paths[caption] = config.folder / "colorized" / f"{i}.jpg"
         save(read(sheet), paths[caption])
     return write_report(config.folder, paths)

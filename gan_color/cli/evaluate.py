@@ -9,14 +9,14 @@ import typer
 
 from gan_color.cli.app import DeviceOption
 from gan_color.cli.metric_options import (
-    AlexnetOption,
-    FrechetArgsOption,
-    FrechetDropOption,
+    FidWeightsOption,
+    FrechetKwargsOption,
     FrechetOption,
+    FrechetRemoveOption,
     FrechetWeightsOption,
-    InceptionOption,
+    LpipsWeightsOption,
     ProtocolOption,
-    find_judges,
+    create_metric_networks,
 )
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import find_model
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of colour photographs.")],
+    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of color photographs.")],
     model: Annotated[
         list[Path] | None,
         typer.Option(
@@ -36,57 +36,59 @@ def evaluate(
             help="A model.safetensors file or a shipped model's name; repeatable.",
         ),
     ] = None,
-    reference: Annotated[
+    baseline: Annotated[
         list[str] | None,
-        typer.Option(help="Measured beside: truth, grey, saturated, hue-shifted, none."),
+        typer.Option(help="Evaluated beside: truth, gray, saturated, hue-shifted, none."),
     ] = None,
     protocol: ProtocolOption = "imagenet5k-crop",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here.")
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with pictures and plots here.")
+        Path | None, typer.Option("--html", help="Write a page with photos and plots here.")
     ] = None,
-    inception: InceptionOption = None,
-    alexnet: AlexnetOption = None,
+    fid_weights: FidWeightsOption = None,
+    lpips_weights: LpipsWeightsOption = None,
     frechet: FrechetOption = None,
     frechet_weights: FrechetWeightsOption = "pretrained",
-    frechet_args: FrechetArgsOption = "{}",
-    frechet_drop: FrechetDropOption = None,
+    frechet_kwargs: FrechetKwargsOption = "{}",
+    frechet_remove_modules: FrechetRemoveOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Measure models on a folder of colour photographs, beside the all-grey answer.
+    """Measure models on a folder of color photographs, beside the all-gray baseline.
 
-    gan-color evaluate --model runs/demo/model.safetensors --data datasets/samples/valid
+    gan-color evaluate --model runs/demo/model.safetensors --data datasets/samples/val
     gan-color evaluate --model a.safetensors --model b.safetensors --data val/ \\
-        --json figures.json --html figures.html --inception weights-inception-2015-12-05.pth
-    gan-color evaluate --reference truth --reference saturated --data val/
+        --json figures.json --html figures.html --fid-weights weights-inception-2015-12-05.pth
+    gan-color evaluate --baseline truth --baseline saturated --data val/
     torchrun --nproc-per-node 4 -m gan_color evaluate --model a.safetensors --data val/ --json f
     """
     from gan_color import distributed
     from gan_color.atomic import write_text
     from gan_color.distributed import choose_device
     from gan_color.evaluation.evaluator import evaluate as measure
-    from gan_color.evaluation.predictors import load_answers
-    from gan_color.evaluation.predictors import reference as reference_answer
-    from gan_color.evaluation.protocols import Protocol
+    from gan_color.evaluation.predictors import baseline as create_baseline
+    from gan_color.evaluation.predictors import load_predictors
+    from gan_color.evaluation.protocols import EvalProtocol
     from gan_color.evaluation.report import write_page
 
     place = choose_device(device)
-    chosen = Protocol(protocol)
-    references = reference if reference is not None else (["grey"] if model else [])
-    answers = load_answers(list(model or ()), chosen, place)
-    answers += [reference_answer(name) for name in dict.fromkeys(references) if name != "none"]
-    if not answers:
-        raise GanColorError("evaluate: expected --model FILE or --reference NAME")
-    judges = find_judges(inception, alexnet, frechet, frechet_weights, frechet_args, frechet_drop)
-    distributed.start(place)
+    chosen = EvalProtocol(protocol)
+    names = baseline if baseline is not None else (["gray"] if model else [])
+    predictors = load_predictors(list(model or ()), chosen, place)
+    predictors += [create_baseline(name) for name in dict.fromkeys(names) if name != "none"]
+    if not predictors:
+        raise GanColorError("evaluate: expected --model FILE or --baseline NAME")
+    networks = create_metric_networks(
+        fid_weights, lpips_weights, frechet, frechet_weights, frechet_kwargs, frechet_remove_modules
+    )
+    distributed.init(place)
     try:
         with tempfile.TemporaryDirectory() as temporary:
             work = json_file.absolute().parent if json_file else Path(temporary)
-            if distributed.ranks() > 1 and json_file is None:
+            if distributed.world_size() > 1 and json_file is None:
                 raise GanColorError("evaluate: several processes meet beside a file: give --json")
-            results, summary = measure(answers, data, chosen, judges, place, work)
+            results, summary = measure(predictors, data, chosen, networks, place, work)
             if summary is None:
                 return
             if json_file is not None:
@@ -97,14 +99,14 @@ def evaluate(
             _print(results)
             summary.discard()
     finally:
-        distributed.stop()
+        distributed.destroy()
 
 
 def _shaped(records: list[dict[str, object]], models: int) -> object:
-    """One model's record with its references inside it; of several answers, a list."""
+    """One model's record with its baselines inside it; of several predictors, a list."""
     if models == 1:
-        references = {str(record["answer"]): record for record in records[1:]}
-        return {**records[0], "references": references}
+        baselines = {str(record["predictor"]): record for record in records[1:]}
+        return {**records[0], "baselines": baselines}
     return records
 
 
@@ -114,9 +116,9 @@ def _print(results: "list[Result]") -> None:
     first = results[0].figures
     for line in first["unreadable"]:
         typer.echo(f"skipped {line}", err=True)
-    typer.echo(f"{first['n']} pictures, protocol {first['protocol']}; 95 % intervals in brackets")
-    typer.echo(f"colourfulness of the truth: {cell(first, 'colorfulness_truth', 3)}")
-    names = [result.answer.name for result in results]
+    typer.echo(f"{first['n']} images, protocol {first['protocol']}; 95% intervals in brackets")
+    typer.echo(f"colorfulness of the truth: {cell(first, 'colorfulness_truth', 3)}")
+    names = [result.predictor.name for result in results]
     typer.echo(f"{'':<26}" + "".join(f"{name:>30}" for name in names))
     for key, title, digits in ROWS:
         cells = [cell(result.figures, key, digits) for result in results]

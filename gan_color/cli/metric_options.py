@@ -1,4 +1,4 @@
-"""What evaluate and compare share: the options of judging, and the networks that judge."""
+"""The metric options that evaluate and compare share, and the networks behind them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,16 +8,16 @@ import typer
 from gan_color.errors import GanColorError
 
 if TYPE_CHECKING:
-    from gan_color.evaluation.per_image import Judges
+    from gan_color.evaluation.per_image import MetricNetworks
 
 OFF = "off"
 
 ProtocolOption = Annotated[str, typer.Option(help="imagenet5k-crop, stretch256 or native.")]
 
-InceptionOption = Annotated[
+FidWeightsOption = Annotated[
     str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
 ]
-AlexnetOption = Annotated[
+LpipsWeightsOption = Annotated[
     str | None, typer.Option(help="LPIPS' weights: a path, or 'off'.", metavar="PATH")
 ]
 FrechetOption = Annotated[
@@ -27,66 +27,71 @@ FrechetOption = Annotated[
 FrechetWeightsOption = Annotated[
     str, typer.Option(help="'pretrained', or a .safetensors file's path.")
 ]
-FrechetArgsOption = Annotated[
+FrechetKwargsOption = Annotated[
     str, typer.Option(help="Arguments of the backbone, as YAML: '{bn_eps: 0.001}'.")
 ]
-FrechetDropOption = Annotated[
+FrechetRemoveOption = Annotated[
     list[str] | None, typer.Option(help="A submodule that the weights file lacks.")
 ]
 
 
-def find_judges(
-    inception: str | None,
-    alexnet: str | None,
+def create_metric_networks(
+    fid_weights: str | None,
+    lpips_weights: str | None,
     frechet: str | None,
     frechet_weights: str,
-    frechet_args: str,
-    frechet_drop: list[str] | None,
-) -> "Judges":
-    """The networks that can be had. One that was asked for must be there; else a reason is kept."""
+    frechet_kwargs: str,
+    frechet_remove_modules: list[str] | None,
+) -> "MetricNetworks":
+    """The metric networks that can be had; one that was asked for must be."""
     import yaml
 
     from gan_color.evaluation.feature_extractors import (
-        BackboneSpace,
-        InceptionSpace,
+        BackboneExtractor,
+        InceptionExtractor,
         Lpips,
         load_inception,
     )
-    from gan_color.evaluation.per_image import Judges
+    from gan_color.evaluation.per_image import MetricNetworks
 
-    judges = Judges()
-    if inception == OFF:
-        judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), "--inception off")
+    networks = MetricNetworks()
+    if fid_weights == OFF:
+        networks.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), "--fid-weights off")
     else:
         try:
-            network = load_inception(Path(inception) if inception else None)
-            judges.spaces.append(InceptionSpace(network, "tensorflow"))
-            judges.spaces.append(InceptionSpace(network, "clean"))
+            network = load_inception(Path(fid_weights) if fid_weights else None)
+            networks.extractors.append(InceptionExtractor(network, "tensorflow"))
+            networks.extractors.append(InceptionExtractor(network, "clean"))
         except GanColorError as error:
-            if inception:
+            if fid_weights:
                 raise
-            judges.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), str(error))
-    if alexnet == OFF:
-        judges.missing["lpips"] = "--alexnet off"
+            networks.missing |= dict.fromkeys(("fid", "fid_clean", "kid"), str(error))
+    if lpips_weights == OFF:
+        networks.missing["lpips"] = "--lpips-weights off"
     else:
         try:
-            judges.lpips = Lpips(Path(alexnet) if alexnet else None)
+            networks.lpips = Lpips(Path(lpips_weights) if lpips_weights else None)
         except GanColorError as error:
-            if alexnet:
+            if lpips_weights:
                 raise
-            judges.missing["lpips"] = str(error)
+            networks.missing["lpips"] = str(error)
     if frechet is None:
-        judges.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
+        networks.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
     else:
         try:
-            arguments = yaml.safe_load(frechet_args)
+            arguments = yaml.safe_load(frechet_kwargs)
         except yaml.YAMLError:
             arguments = None
         if not isinstance(arguments, dict):
-            raise GanColorError(f"--frechet-args: found {frechet_args!r}, expected a YAML mapping")
-        judges.spaces.append(
-            BackboneSpace(
-                frechet, frechet_weights, arguments=arguments, drop=tuple(frechet_drop or ())
+            raise GanColorError(
+                f"--frechet-kwargs: found {frechet_kwargs!r}, expected a YAML mapping"
+            )
+        networks.extractors.append(
+            BackboneExtractor(
+                frechet,
+                frechet_weights,
+                arguments=arguments,
+                drop=tuple(frechet_remove_modules or ()),
             )
         )
-    return judges
+    return networks

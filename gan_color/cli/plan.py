@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from gan_color.cli.app import SetOption
+from gan_color.cli.app import RECIPE, SetOption
 
 
 def plan(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The run's YAML file.")],
+    config: Annotated[Path, RECIPE],
     overrides: SetOption = None,
-    card: Annotated[str, typer.Option(help="Memory of the card, such as 16GB.")] = "16GB",
+    gpu_memory: Annotated[str, typer.Option(help="Of the card, such as 16GB.")] = "16GB",
     size: Annotated[
         list[int] | None, typer.Option(help="Side in pixels; repeatable; the stages' own if none.")
     ] = None,
@@ -23,13 +23,13 @@ def plan(
 ) -> None:
     """Say what batch of a configuration's stages fits a card, without needing the card.
 
-    gan-color plan --card 16GB --config configs/unet_small.yml --size 256
+    gan-color plan --gpu-memory 16GB --config unet_small --size 256
     """
     from gan_color.config.schema import load
     from gan_color.config.units import parse_bytes
     from gan_color.training.memory import planner
 
-    memory = parse_bytes(card, "--card")
+    memory = parse_bytes(gpu_memory, "--gpu-memory")
     parsed = load(config, tuple(overrides or ()))
     rows = planner.plan_stages(parsed, memory, tuple(size or ()), precision)
     if as_json:
@@ -38,7 +38,8 @@ def plan(
     for row in rows:
         typer.echo(
             f"{row['stage']} at {row['size']} px, {precision}"
-            f"{', run.recompute' if row['recompute'] else ''}: {row['per_image_mib']} MiB an image "
-            f"and {row['fixed_mib']} MiB besides; {row['images']} images fit {card}"
-            f"; batch {row['batch']} {row['verdict']}"
+            f"{', run.activation_checkpointing' if row['activation_checkpointing'] else ''}: "
+            f"{row['per_image_mib']} MiB an image "
+            f"and {row['fixed_mib']} MiB besides; {row['images']} images fit {gpu_memory}"
+            f"; batch {row['batch_size']} {row['advice']}"
         )

@@ -20,8 +20,9 @@ def runs(
     for run in list_runs(folder):
         best = "".join(f"{run.best[n]:>14.3f}" if n in run.best else f"{'–':>14}" for n in BEST)
         typer.echo(f"{run.folder.name:<28}{run.state:<11}{run.stage:<18}{run.images:>10,}{best}")
-        if run.chosen:
-            typer.echo(f"{'':<39}chosen: {run.chosen['stage']} {run.chosen['images']:,}")
+        if run.best_snapshot:
+            found = run.best_snapshot
+            typer.echo(f"{'':<39}best snapshot: {found['stage']} {found['images']:,}")
 
 
 def compare_runs(
@@ -34,7 +35,7 @@ def compare_runs(
 
     gan-color compare-runs runs/a runs/b -o compare.html
     """
-    from gan_color.training.runs import compare
+    from gan_color.training.runs import compare_runs
 
-    compare(folders, output)
+    compare_runs(folders, output)
     typer.echo(f"look at: {output}")

@@ -16,22 +16,22 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 7860,
-    root_path: Annotated[str, typer.Option(help="Where a proxy puts it, e.g. /colour.")] = "",
+    root_path: Annotated[str, typer.Option(help="Path prefix behind a proxy, e.g. /color.")] = "",
     device: DeviceOption = "auto",
-    upload_mb: Annotated[float, typer.Option(help="Of a photo, at most.", min=0.01)] = 25,
-    megapixels: Annotated[float, typer.Option(help="Of a photo, at most.", min=0.01)] = 50,
-    seconds: Annotated[float, typer.Option(help="For an answer, at most.", min=1)] = 60,
-    queue: Annotated[int, typer.Option(help="Requests at a time; more are sent away.", min=1)] = 16,
-    workers: Annotated[int, typer.Option(help="Photos coloured at a time.", min=1)] = 1,
-    loaded: Annotated[int, typer.Option(help="Models kept in memory.", min=1)] = 2,
-    page: Annotated[bool, typer.Option(help="Without the page, REST alone.")] = True,
+    upload_mb: Annotated[float, typer.Option(help="Largest upload, in MB.", min=0.01)] = 25,
+    megapixels: Annotated[float, typer.Option(help="Largest photo.", min=0.01)] = 50,
+    timeout: Annotated[float, typer.Option(help="Seconds per request.", min=1)] = 60,
+    queue: Annotated[int, typer.Option(help="Requests at a time; more get 503.", min=1)] = 16,
+    workers: Annotated[int, typer.Option(help="Photos colorized at a time.", min=1)] = 1,
+    max_models: Annotated[int, typer.Option(help="Models kept in memory.", min=1)] = 2,
+    page: Annotated[bool, typer.Option(help="Serve the web page, not only REST.")] = True,
 ) -> None:
-    """Colour photos over REST and on a web page, for this machine only unless told otherwise.
+    """Colorize photos over REST and on a web page, on this machine only unless --host is given.
 
-    The models are those found below runs, or below --models, and the one shipped with this program.
+    Models come from runs/ (or --models), followed by the one that ships with gan_color.
 
     gan-color serve
-    gan-color serve --models runs --port 8000 --root-path /colour
+    gan-color serve --models runs --port 8000 --root-path /color
     """
     try:
         from gan_color.web.server import serve as run
@@ -45,9 +45,9 @@ def serve(
     limits = Limits(
         upload_bytes=round(upload_mb * 1e6),
         pixels=round(megapixels * 1e6),
-        seconds=seconds,
+        timeout=timeout,
         requests=queue,
         workers=workers,
-        models=loaded,
+        max_models=max_models,
     )
     run(models, host, port, root_path, device, limits, page, say=console.print)

@@ -25,10 +25,10 @@ def train(
 ) -> None:
     """Run the stages of a configuration.
 
-    gan-color train --config configs/demo.yml
-    gan-color train --config configs/unet_small.yml --set run.seed=1 --set stages.gan.lr=5e-5
+    gan-color train --config demo
+    gan-color train --config my_recipe.yml --set run.seed=1 --set stages.gan.lr=5e-5
     gan-color train --resume runs/unet_small
-    torchrun --nproc-per-node 4 train_gan.py --config configs/unet_small.yml
+    torchrun --nproc-per-node 4 -m gan_color train --config unet_small
     """
     from gan_color.config.schema import load
     from gan_color.config.yaml_file import overrides_of
@@ -74,11 +74,11 @@ def _name(config: Path) -> str:
 def _print_plan(config: Any) -> None:
     import yaml
 
-    from gan_color.training.builders import plan
+    from gan_color.training.builders import plan_epochs
 
     typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
     for stage, _, _ in config.schedule:
-        epochs, batches = plan(stage, config.run.epoch_images)
+        epochs, batches = plan_epochs(stage, config.run.epoch_images)
         typer.echo(
             f"# {stage.name}: {epochs} epochs of {batches} batches of {stage.images_per_batch} at "
             f"{stage.size} px = {epochs * batches * stage.images_per_batch:,} images"
@@ -97,7 +97,7 @@ def lr_find(
 ) -> None:
     """Suggest a learning rate for a supervised stage, by a range test.
 
-    gan-color lr-find --config configs/demo.yml
+    gan-color lr-find --config demo
     """
     from gan_color.config.schema import load
     from gan_color.training.lr_finder import find_lr

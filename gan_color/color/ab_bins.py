@@ -1,4 +1,4 @@
-"""The 313 quantised ab colours of Zhang et al. 2016 (https://arxiv.org/abs/1603.08511), and
+"""The 313 quantized ab colors of Zhang et al. 2016 (https://arxiv.org/abs/1603.08511), and
 class rebalancing with them (section 2.2).
 
 The paper's list is rebuilt from its geometry rather than shipped: take the convex hull of the
@@ -35,7 +35,7 @@ def _srgb_ab_points(levels: int = 33) -> NDArray[np.float64]:
 
 @cache
 def ab_bins() -> Tensor:
-    """The 313 bin centres [313, 2] as float32 a*, b* (unscaled), in the official order."""
+    """The 313 bin centers [313, 2] as float32 a*, b* (unscaled), in the official order."""
     points = _srgb_ab_points()
     hull = ConvexHull(points)
     axis = np.arange(-GRID_LIMIT, GRID_LIMIT + 1, GRID_STEP)
@@ -63,10 +63,10 @@ def nearest_bin(ab: Tensor) -> Tensor:
     return _bin_of_grid_point().to(ab.device)[grid[:, 0] * GRID_SIDE + grid[:, 1]]
 
 
-def soft_encode(ab: Tensor, neighbours: int, sigma: float) -> tuple[Tensor, Tensor]:
-    """The nearest bins of each colour and their shares (section 2.1), nearest first.
+def soft_encode(ab: Tensor, neighbors: int, sigma: float) -> tuple[Tensor, Tensor]:
+    """The nearest bins of each color and their shares (section 2.1), nearest first.
 
-    Scaled ab [B, 2, H, W] -> indices int64 and shares float32, both [B, neighbours, H, W]. Shares
+    Scaled ab [B, 2, H, W] -> indices int64 and shares float32, both [B, neighbors, H, W]. Shares
     follow a Gaussian of `sigma` (in units of a*, b*) on the distance, and sum to 1.
     """
     points = (ab.float() * AB_SCALE).permute(0, 2, 3, 1)  # [B, H, W, 2]
@@ -74,9 +74,9 @@ def soft_encode(ab: Tensor, neighbours: int, sigma: float) -> tuple[Tensor, Tens
     distance = torch.cdist(
         points.flatten(0, 2), ab_bins().to(ab.device), compute_mode="donot_use_mm_for_euclid_dist"
     )
-    near, index = distance.topk(neighbours, dim=1, largest=False)
+    near, index = distance.topk(neighbors, dim=1, largest=False)
     share = (-near.square() / (2 * sigma**2)).softmax(dim=1)
-    shape = (*points.shape[:3], neighbours)
+    shape = (*points.shape[:3], neighbors)
     return index.view(shape).permute(0, 3, 1, 2), share.view(shape).permute(0, 3, 1, 2)
 
 

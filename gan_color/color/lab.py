@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gan_color.errors import GanColorError
 
-AB_SCALE = 110.0  # every sRGB colour has |a*|, |b*| < 110, so ab stays inside (-1, 1)
+AB_SCALE = 110.0  # every sRGB color has |a*|, |b*| < 110, so ab stays inside (-1, 1)
 
 # Linear sRGB -> XYZ, and its inverse: the digits of skimage.color.
 XYZ_FROM_RGB = (
@@ -49,7 +49,7 @@ ROOT_BOUND, CUBE_BOUND = 0.2066364781, 0.0088230954
 SRGB_BOUND, LINEAR_BOUND = 0.0404482363, 0.00313066844
 
 
-def _check_colour(x: Tensor, name: str) -> Tensor:
+def _check_color(x: Tensor, name: str) -> Tensor:
     if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
         raise GanColorError(
             f"{name}: found {tuple(x.shape)} {x.dtype}, expected a floating-point [B, 3, H, W]"
@@ -88,7 +88,7 @@ def _encode_srgb(linear: Tensor) -> Tensor:
 
 def lightness(rgb: Tensor) -> Tensor:
     """L [B, 1, H, W] in -1..1 of sRGB [B, 3, H, W] in 0..1: scale(rgb_to_lab(rgb))[0], for less."""
-    rgb = _check_colour(rgb, "lightness")
+    rgb = _check_color(rgb, "lightness")
     with _full_precision(rgb):
         r, g, b = _decode_srgb(rgb).unbind(1)
         row = XYZ_FROM_RGB[1]
@@ -102,7 +102,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     Differentiable with finite gradients everywhere, black and white included.
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
-    rgb = _check_colour(rgb, "rgb_to_lab")
+    rgb = _check_color(rgb, "rgb_to_lab")
     with _full_precision(rgb):
         r, g, b = _decode_srgb(rgb).unbind(1)
         x, y, z = (row[0] * r + row[1] * g + row[2] * b for row in XYZ_FROM_RGB)
@@ -115,39 +115,39 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 def lab_to_rgb(lab: Tensor, *, keep_lightness: bool = False) -> Tensor:
     """Convert Lab [B, 3, H, W] (L* 0..100; a*, b* unscaled) to sRGB [B, 3, H, W] in 0..1.
 
-    Colours outside the sRGB gamut are clipped per channel and get no gradient there; with
-    `keep_lightness` they are mixed with the grey of their lightness instead, until they fit.
+    Colors outside the sRGB gamut are clipped per channel and get no gradient there; with
+    `keep_lightness` they are mixed with the gray of their lightness instead, until they fit.
     a* = b* = 0 gives three exactly equal channels.
     Raises GanColorError for anything but a floating-point [B, 3, H, W] tensor.
     """
-    lab = _check_colour(lab, "lab_to_rgb")
+    lab = _check_color(lab, "lab_to_rgb")
     with _full_precision(lab):
         lightness, a, b = lab.unbind(1)
         fy = (lightness + 16.0) / 116.0
         fx = a / 500.0 + fy
         fz = (fy - b / 200.0).clamp(min=0.0)  # scikit-image does the same
         y = _cube_or_line(fy)
-        # XYZ as "the grey of this lightness, plus a difference that is 0 when a* = b* = 0".
+        # XYZ as "the gray of this lightness, plus a difference that is 0 when a* = b* = 0".
         # The matrix sends D65 to 1 only to 7e-5; where there is no chroma that factor is taken
-        # as 1, so that grey keeps r = g = b to the last bit.
+        # as 1, so that gray keeps r = g = b to the last bit.
         dx = WHITE_X * (_cube_or_line(fx) - y)
         dz = WHITE_Z * (_cube_or_line(fz) - y)
-        is_grey = (a == 0) & (b == 0)
+        is_gray = (a == 0) & (b == 0)
         channels = []
         for row in RGB_FROM_XYZ:
             white = row[0] * WHITE_X + row[1] + row[2] * WHITE_Z
-            grey = torch.where(is_grey, y, white * y)
-            channels.append(grey + row[0] * dx + row[2] * dz)
+            gray = torch.where(is_gray, y, white * y)
+            channels.append(gray + row[0] * dx + row[2] * dz)
         linear = torch.stack(channels, dim=1)
         if keep_lightness:
-            linear = _mix_with_grey(linear, y.unsqueeze(1))
+            linear = _mix_with_gray(linear, y.unsqueeze(1))
         return _encode_srgb(linear).clamp(0.0, 1.0)
 
 
-def _mix_with_grey(linear: Tensor, luminance: Tensor) -> Tensor:
-    """Linear sRGB [B, 3, H, W] moved to the grey of its luminance [B, 1, H, W] into 0..1.
+def _mix_with_gray(linear: Tensor, luminance: Tensor) -> Tensor:
+    """Linear sRGB [B, 3, H, W] moved to the gray of its luminance [B, 1, H, W] into 0..1.
 
-    Light adds up: any mixture of a colour with a grey of its luminance has that luminance too.
+    Light adds up: any mixture of a colorize with a gray of its luminance has that luminance too.
     """
     difference = linear - luminance
     r, g, b = difference.split(1, dim=1)
@@ -158,26 +158,26 @@ def _mix_with_grey(linear: Tensor, luminance: Tensor) -> Tensor:
     return luminance + share * difference
 
 
-def scale(lab: Tensor) -> tuple[Tensor, Tensor]:
+def normalize(lab: Tensor) -> tuple[Tensor, Tensor]:
     """Split Lab [B, 3, H, W] into L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1."""
     return lab[:, :1] / 50.0 - 1.0, lab[:, 1:] / AB_SCALE
 
 
-def unscale(L: Tensor, ab: Tensor) -> Tensor:
+def denormalize(L: Tensor, ab: Tensor) -> Tensor:
     """Join L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1, to Lab [B, 3, H, W]."""
     return torch.cat(((L.float() + 1.0) * 50.0, ab.float() * AB_SCALE), dim=1)
 
 
-def grey(L: Tensor) -> Tensor:
-    """The grey sRGB value 0..1 that has lightness L: [B, 1, H, W] in -1..1 -> [B, 1, H, W].
+def gray_value(L: Tensor) -> Tensor:
+    """The gray sRGB value 0..1 that has lightness L: [B, 1, H, W] in -1..1 -> [B, 1, H, W].
 
-    What a grey photograph stores, for networks that were trained on such values.
+    What a gray photograph stores, for networks that were trained on such values.
     """
-    rgb = lab_to_rgb(unscale(L, torch.zeros_like(L).expand(-1, 2, -1, -1)))
+    rgb = lab_to_rgb(denormalize(L, torch.zeros_like(L).expand(-1, 2, -1, -1)))
     return rgb[:, :1]
 
 
-def rgb8_to_float(rgb: Tensor) -> Tensor:
+def to_float(rgb: Tensor) -> Tensor:
     """uint8 sRGB 0..255 to float32 sRGB 0..1, any shape."""
     return rgb.float() / 255.0
 
@@ -187,6 +187,16 @@ def float_to_rgb8(rgb: Tensor) -> Tensor:
     return (rgb * 255.0).round().clamp(0, 255).to(torch.uint8)
 
 
+def from_rgb8(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1, of uint8 sRGB [B, 3, H, W]."""
+    return normalize(rgb_to_lab(to_float(rgb)))
+
+
+def to_rgb8(L: Tensor, ab: Tensor) -> Tensor:
+    """uint8 sRGB [B, 3, H, W] of L [B, 1, H, W] and ab [B, 2, H, W] (both -1..1)."""
+    return float_to_rgb8(to_rgb(L, ab))
+
+
 def to_rgb(L: Tensor, ab: Tensor) -> Tensor:
     """sRGB [B, 3, H, W] in 0..1 of L [B, 1, H, W] and ab [B, 2, H, W] (both -1..1)."""
-    return lab_to_rgb(unscale(L, ab))
+    return lab_to_rgb(denormalize(L, ab))

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gan_color.config import legacy
 from gan_color.config.stages import (
     AdversarialStage,
     AugmentConfig,
@@ -21,6 +22,7 @@ from gan_color.config.stages import (
 from gan_color.config.units import parse_bytes
 from gan_color.config.yaml_file import apply_override, read_yaml
 from gan_color.errors import GanColorError
+from gan_color.images.resize import EvalResize
 from gan_color.models.discriminators import DiscriminatorConfig
 from gan_color.options import Count, Positive, Share, Strict, Weight, explain
 
@@ -32,37 +34,41 @@ class RunConfig(Strict):
         "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="auto: by time or W&B's id"
     )
     dir: Path = Path("runs")
-    start: Path | None = Field(None, description="a model file whose weights are trained further")
+    init_from: Path | None = Field(
+        None, description="a model file whose weights are trained further"
+    )
     seed: int = Field(0, ge=0)
     device: str = Field("auto", description="auto | cpu | cuda | cuda:1 | mps")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool = True
-    compile: bool = Field(False, description="torch.compile what is trained and not recomputed")
-    recompute: bool = Field(False, description="activation checkpointing: less memory, more work")
-    memory: str | None = Field(
+    compile: bool = Field(False, description="torch.compile what is trained and not checkpointed")
+    activation_checkpointing: bool = Field(
+        False, description="activation checkpointing: less memory, more work"
+    )
+    memory_budget: str | None = Field(
         None, description="such as 16GiB: what batch: auto may fill; null: what the device has free"
     )
-    length: Positive = Field(1.0, description="multiplies the images of every stage")
+    duration_scale: Positive = Field(1.0, description="multiplies the images of every stage")
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
     log_every: Count = Field(10, description="steps between rows of log.csv")
-    keep: Count = Field(2, description="checkpoints kept of the running stage")
-    previews: Count = Field(8, description="validation pictures shown in previews")
-    judged: Count = Field(64, description="validation pictures measured after every epoch")
-    average_half_life: Positive = Field(2000, description="of the EMA generator, in images")
+    keep_checkpoints: Count = Field(2, description="checkpoints kept of the running stage")
+    preview_images: Count = Field(8, description="validation images shown in previews")
+    val_images: Count = Field(64, description="validation images evaluated after every epoch")
+    ema_half_life: Positive = Field(2000, description="of the EMA generator, in images")
 
-    @field_validator("memory")
+    @field_validator("memory_budget")
     @classmethod
     def _an_amount(cls, memory: str | None) -> str | None:
         if memory is not None:
             try:
-                parse_bytes(memory, "run.memory")
+                parse_bytes(memory, "run.memory_budget")
             except GanColorError as error:
                 raise ValueError(str(error)) from None
         return memory
 
 
 class FolderConfig(Strict):
-    """A folder tree of pictures; subfolders become classes."""
+    """A folder tree of images; subfolders become classes."""
 
     path: Path
     weight: Weight | None = Field(None, description="share of the draws; null: by its files")
@@ -74,27 +80,30 @@ class FolderConfig(Strict):
 
 
 class DataConfig(Strict):
-    """Which pictures train, which validate, and how they are drawn."""
+    """Which images train, which validate, and how they are drawn."""
 
     folders: tuple[FolderConfig, ...] = ()
     samples: bool = Field(False, description="use the photographs that installed packages carry")
-    valid: tuple[FolderConfig, ...] = Field((), description="none: split off valid_share")
-    valid_share: Share = 0.05
-    drop_grey: bool = True
+    val: tuple[FolderConfig, ...] = Field((), description="none: split off valid_share")
+    val_fraction: Share = 0.05
+    drop_gray: bool = True
     balance: Share = Field(0.0, description="0: files alike; 1: sources or classes alike")
     balance_by: Literal["source", "class"] = "source"
     source_weights: dict[str, Weight] = Field({}, description="multiplies a source's draws")
-    only: str | None = Field(
+    filename_filter: str | None = Field(
         None, description="regex; of the training files, those whose name it matches"
     )
     source_pattern: str | None = Field(
         None, description="regex; group 1 of a file name: its source"
     )
-    workers: int = Field(2, ge=0)
-    licence: str = Field("unstated", description="of the pictures; goes into the model file")
+    num_workers: int = Field(2, ge=0)
+    license: str = Field("unstated", description="of the images; goes into the model file")
+    eval_resize: EvalResize = Field(
+        "bicubic", description="of validation images; area: as earlier versions did"
+    )
     augment: AugmentConfig = AugmentConfig()
 
-    @field_validator("only", "source_pattern")
+    @field_validator("filename_filter", "source_pattern")
     @classmethod
     def _regular_expression(cls, pattern: str | None) -> str | None:
         try:
@@ -110,7 +119,7 @@ class DataConfig(Strict):
         return self
 
 
-class TrackingConfig(Strict):
+class LoggersConfig(Strict):
     """Who hears of a run. log.csv, previews and report.html are written in any case."""
 
     wandb: Literal["disabled", "offline", "online"] = "disabled"
@@ -121,7 +130,7 @@ class TrackingConfig(Strict):
     tags: tuple[str, ...] = ()
 
 
-class Scheduled(NamedTuple):
+class ScheduledStage(NamedTuple):
     """A stage as it is run: in which cycle, and of which adversarial stage the cycle is."""
 
     stage: Stage
@@ -136,7 +145,7 @@ class Config(Strict):
     model: dict[str, Any]
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     data: DataConfig
-    tracking: TrackingConfig = TrackingConfig()
+    loggers: LoggersConfig = LoggersConfig()
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     @field_validator("model")
@@ -167,64 +176,65 @@ class Config(Strict):
         for stage in self.stages:
             if (
                 isinstance(stage, SupervisedStage)
-                and not stage.own
+                and not stage.model_loss_weight
                 and stage.perceptual is None
-                and not stage.psnr
-                and not stage.color_difference
-                and not stage.colorfulness
+                and not stage.psnr_weight
+                and not stage.color_difference_weight
+                and not stage.colorfulness_weight
             ):
                 raise ValueError(
-                    f"stages.{stage.name}.own: found 0, expected above 0 where no other loss is on"
+                    f"stages.{stage.name}.model_loss_weight: found 0, expected above 0 where no "
+                    "other loss is on"
                 )
         for i, (stage, _, _) in enumerate(self.schedule):
-            strangers = set(stage.mean_of) - set(names[:i])
-            if strangers:
+            unknown = set(stage.average_from) - set(names[:i])
+            if unknown:
                 raise ValueError(
-                    f"stages.{stage.name}.mean_of: found {', '.join(sorted(strangers))}, "
+                    f"stages.{stage.name}.average_from: found {', '.join(sorted(unknown))}, "
                     f"expected stages before it ({', '.join(names[:i]) or 'there are none'})"
                 )
         for before, stage in zip((None, *self.stages), self.stages, strict=False):
             if (
                 isinstance(stage, AdversarialStage)
-                and stage.repeat > 1
+                and stage.cycles > 1
                 and not isinstance(before, DiscriminatorStage)
             ):
                 raise ValueError(
-                    f"stages.{stage.name}.repeat: found {stage.repeat}, expected 1 where no "
+                    f"stages.{stage.name}.cycles: found {stage.cycles}, expected 1 where no "
                     "discriminator stage comes right before: a cycle is both"
                 )
         adversarial = [s.name for s in self.stages if isinstance(s, AdversarialStage)]
         if adversarial and not registry.model_class(self.model["name"]).regression:
             raise ValueError(
                 f"stages: {adversarial[0]!r} trains {self.model['name']!r} against discriminators, "
-                "but that model classifies colours; expected a regression model, or no such stage"
+                "but that model classifies colors; expected a regression model, or no such stage"
             )
         return self
 
     @property
-    def schedule(self) -> tuple[Scheduled, ...]:
+    def schedule(self) -> tuple[ScheduledStage, ...]:
         """The stages as they are run: DeOldify's cycles (`repeat`) written out, named _2, _3 ..."""
-        written: list[Scheduled] = []
+        written: list[ScheduledStage] = []
         stages = [self._lengthened(stage) for stage in self.stages]
         for i, stage in enumerate(stages):
-            written.append(Scheduled(stage, 1, stage.name))
+            written.append(ScheduledStage(stage, 1, stage.name))
             if isinstance(stage, AdversarialStage):
-                for cycle in range(2, stage.repeat + 1):
+                for cycle in range(2, stage.cycles + 1):
                     for each in (stages[i - 1], stage):
                         named = each.model_copy(update={"name": f"{each.name}_{cycle}"})
-                        written.append(Scheduled(named, cycle, stage.name))
+                        written.append(ScheduledStage(named, cycle, stage.name))
         return tuple(written)
 
     def _lengthened(self, stage: Stage) -> Stage:
-        least = 1 if stage.batch == "auto" else stage.batch
-        images = max(least, round(stage.images * self.run.length))
+        least = 1 if stage.batch_size == "auto" else stage.batch_size
+        images = max(least, round(stage.images * self.run.duration_scale))
         return stage if images == stage.images else stage.model_copy(update={"images": images})
 
     def resolved(self, batches: Mapping[str, int]) -> "Config":
         """The same configuration with these batches, by the names of stages."""
         data = self.model_dump(mode="json")
         for stage in data["stages"]:
-            stage["batch"] = batches.get(stage["name"], stage["batch"])
+            stage["batch_size"] = batches.get(stage["name"], stage["batch_size"])
         return parse(data)
 
     @property
@@ -235,7 +245,7 @@ class Config(Strict):
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """Read, override and validate a run's configuration; raises GanColorError."""
-    data = read_yaml(path)
+    data = legacy.run_config(read_yaml(path), str(path))
     for override in overrides:
         apply_override(data, override)
     return parse(data, str(path))
@@ -243,6 +253,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
 
 def parse(data: dict[str, Any], origin: str = "config") -> Config:
     """Validate a configuration that is already a mapping; raises GanColorError."""
+    data = legacy.run_config(data, origin)
     try:
         return Config.model_validate(data)
     except ValidationError as error:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from gan_color.errors import GanColorError
-from gan_color.losses.gan import Objective
+from gan_color.losses.gan import GanMode
 from gan_color.options import Count, Positive, Share, Strict, Weight
 
 
@@ -15,8 +15,8 @@ class PerceptualConfig(Strict):
     weight: Weight
     backbone: str = "vgg16_bn"
     weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
-    args: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
-    drop: tuple[str, ...] = ()
+    kwargs: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
+    remove_modules: tuple[str, ...] = ()
     layers: tuple[Annotated[int, Field(ge=0, le=43)], ...] = Field(
         (22, 32, 42), description="vgg16_bn's layers that are read; before poolings 3 to 5"
     )
@@ -25,41 +25,45 @@ class PerceptualConfig(Strict):
     )
 
 
-class SpaceConfig(Strict):
+class FeatureExtractorConfig(Strict):
     """A feature space for Frechet distances: a timm backbone's pooled features at one stride."""
 
     backbone: str
     weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
-    args: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
-    drop: tuple[str, ...] = ()
+    kwargs: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
+    remove_modules: tuple[str, ...] = ()
     stride: Count = 16
 
 
-class InflectionConfig(Strict):
+class EarlyStoppingConfig(Strict):
     """When an adversarial stage has given what it can: gan_color.training.early_stopping."""
 
-    every: Count = Field(description="images between judgements; a checkpoint each")
-    pictures: Count = Field(128, description="validation pictures judged")
+    eval_every: Count = Field(description="images between judgments; a checkpoint each")
+    num_images: Count = Field(128, description="validation images evaluated")
     size: Annotated[int, Field(ge=32, le=1024)] | None = Field(None, description="null: stage's")
-    patience: Count = Field(4, description="judgements without gain before the stage stops")
-    minimum_gain: Weight = Field(0.01, description="of the score, which starts near 2")
+    patience: Count = Field(4, description="judgments without gain before the stage stops")
+    min_delta: Weight = Field(0.01, description="of the score, which starts near 2")
     colorfulness_weight: Weight = Field(1.0, description="of |1 - CF / truth's CF| in the score")
-    skin_chroma: Positive = Field(6.0, description="most that skin's chroma may exceed the truth's")
-    skin_hue: Positive = Field(8.0, description="most degrees that skin may turn towards orange")
-    stop: bool = Field(True, description="false: train to the end, then roll back")
-    space: SpaceConfig | None = Field(None, description="null: the model's own pretrained encoder")
+    max_skin_chroma: Positive = Field(
+        6.0, description="most that skin's chroma may exceed the truth's"
+    )
+    max_skin_hue: Positive = Field(8.0, description="most degrees that skin may turn toward orange")
+    stop_early: bool = Field(True, description="false: train to the end, then roll back")
+    feature_extractor: FeatureExtractorConfig | None = Field(
+        None, description="null: the model's own pretrained encoder"
+    )
 
 
 class AugmentConfig(Strict):
     """Random changes of a training crop."""
 
-    scale: tuple[Share, Share] = Field((0.35, 1.0), description="share of the picture's area")
+    scale: tuple[Share, Share] = Field((0.35, 1.0), description="share of the image's area")
     ratio: tuple[Positive, Positive] = Field((0.75, 1.3333), description="width / height")
     flip: Share = 0.5
     rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="most degrees")
     brightness: Share = 0.0
     contrast: Share = 0.0
-    degrade: Share = Field(
+    degradation: Share = Field(
         0.0, description="share of items whose L is aged: film, blur, grain, JPEG"
     )
 
@@ -85,42 +89,47 @@ class _Stage(Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     images: Count
     size: Annotated[int, Field(ge=16, le=2048)]
-    batch: Annotated[int | Literal["auto"], PlainValidator(count_or_auto)] = Field(
+    batch_size: Annotated[int | Literal["auto"], PlainValidator(count_or_auto)] = Field(
         description="images per update, over all ranks and accumulated parts; auto: what fits"
     )
-    accumulate: Count = Field(1, description="parts a batch is computed in, to save memory")
+    grad_accum_steps: Count = Field(1, description="parts a batch is computed in, to save memory")
     lr: Positive
     schedule: Literal["one_cycle", "constant", "linear", "steps"] = "one_cycle"
     pct_start: Share = Field(0.25, description="share of the stage the rate rises for (one_cycle)")
-    hold: Share = Field(0.5, description="share of the stage before the rate falls to 0 (linear)")
-    milestones: tuple[Share, ...] = Field(
-        (), description="shares of the stage at which the rate is multiplied by `factor` (steps)"
+    hold_fraction: Share = Field(
+        0.5, description="share of the stage before the rate falls to 0 (linear)"
     )
-    factor: Share = 0.5
+    milestones: tuple[Share, ...] = Field(
+        (), description="shares of the stage at which the rate is multiplied by gamma (steps)"
+    )
+    gamma: Share = 0.5
     betas: tuple[Share, Share] = Field(
         (0.9, 0.99), description="of Adam; adadelta and rmsprop average squares with the second"
     )
     weight_decay: Weight = 0.01
-    clip: Weight = Field(1.0, description="largest gradient norm; 0: none")
-    mean_of: tuple[str, ...] = Field(
+    clip_grad_norm: Weight = Field(1.0, description="largest gradient norm; 0: none")
+    average_from: tuple[str, ...] = Field(
         (), description="earlier stages; the generator starts as the mean of how they ended"
     )
     augment: AugmentConfig | None = Field(None, description="null: data.augment")
 
     @model_validator(mode="after")
     def _parts_are_equal(self) -> Self:
-        if self.batch != "auto" and self.batch % self.accumulate:
+        if self.batch_size != "auto" and self.batch_size % self.grad_accum_steps:
             raise ValueError(
-                f"accumulate: found {self.accumulate}, expected a divisor of batch = {self.batch}"
+                f"grad_accum_steps: found {self.grad_accum_steps}, expected a divisor of "
+                f"batch_size = {self.batch_size}"
             )
         return self
 
     @property
     def images_per_batch(self) -> int:
         """The batch size as a number; the trainer has put one in the place of auto."""
-        if self.batch == "auto":
-            raise GanColorError(f"stages.{self.name}.batch: found auto, expected a number by now")
-        return self.batch
+        if self.batch_size == "auto":
+            raise GanColorError(
+                f"stages.{self.name}.batch_size: found auto, expected a number by now"
+            )
+        return self.batch_size
 
 
 class _GeneratorStage(_Stage):
@@ -129,15 +138,19 @@ class _GeneratorStage(_Stage):
     )
     freeze_encoder: bool = False
     freeze_norm: bool = Field(False, description="BatchNorm keeps its running statistics")
-    encoder_lr: Share = Field(1.0, description="rate of the first layers, as a share of lr")
-    average_half_life: Positive | None = Field(
-        None, description="of the EMA in this stage, in images; null: run.average_half_life"
+    encoder_lr_mult: Annotated[float, Field(ge=0.001, le=1)] = Field(
+        1.0, description="rate of the first layers over lr: a factor, not a rate"
+    )
+    ema_half_life: Positive | None = Field(
+        None, description="of the EMA in this stage, in images; null: run.ema_half_life"
     )
     perceptual: PerceptualConfig | None = None
-    colorfulness: Weight = Field(0.0, description="weight of the colourfulness loss")
-    psnr: Weight = Field(0.0, description="weight of the PSNR loss")
-    color_difference: Weight = Field(0.0, description="weight of the mean CIE94 difference")
-    own: Weight = Field(1.0, description="weight of the model's own losses in this stage")
+    colorfulness_weight: Weight = Field(0.0, description="weight of the colorfulness loss")
+    psnr_weight: Weight = Field(0.0, description="weight of the PSNR loss")
+    color_difference_weight: Weight = Field(0.0, description="weight of the mean CIE94 difference")
+    model_loss_weight: Weight = Field(
+        1.0, description="weight of the model's own losses in this stage"
+    )
 
 
 class SupervisedStage(_GeneratorStage):
@@ -147,7 +160,7 @@ class SupervisedStage(_GeneratorStage):
 
 
 class _Adversarial(_Stage):
-    objective: Objective = "lsgan"
+    gan_mode: GanMode = "lsgan"
 
 
 class DiscriminatorStage(_Adversarial):
@@ -161,12 +174,14 @@ class AdversarialStage(_GeneratorStage, _Adversarial):
 
     kind: Literal["adversarial"]
     betas: tuple[Share, Share] = (0.5, 0.999)
-    gan: Weight = Field(1.0, description="weight of the adversarial loss")
-    feature_matching: Weight = 10.0
-    discriminator_lr: Positive = Field(2.0, description="the discriminators' rate over lr (TTUR)")
-    inflection: InflectionConfig | None = Field(None, description="null: train to the end")
-    repeat: Count = Field(1, description="cycles of the discriminator stage before it and this one")
-    catch_up: Weight = Field(
+    adversarial_weight: Weight = Field(1.0, description="weight of the adversarial loss")
+    feature_matching_weight: Weight = 10.0
+    discriminator_lr_mult: Annotated[float, Field(ge=0.01, le=100)] = Field(
+        2.0, description="the discriminators' rate over lr (TTUR): a factor, not a rate"
+    )
+    early_stopping: EarlyStoppingConfig | None = Field(None, description="null: train to the end")
+    cycles: Count = Field(1, description="cycles of the discriminator stage before it and this one")
+    generator_update_threshold: Weight = Field(
         0.0, description="the generator waits while the discriminator loss is above this; 0: never"
     )
 

@@ -1,5 +1,6 @@
-"""YAML without its traps: nothing is executed, no key stands twice; and overriding one key."""
+"""YAML without its traps: no code runs, no key twice; finding recipes, and setting one key."""
 
+import difflib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,34 @@ from typing import Any
 import yaml
 
 from gan_color.errors import GanColorError
+
+# A wheel carries the repository's configs/ as gan_color/configs; a checkout keeps them at its top.
+_PACKAGED = Path(__file__).parents[1] / "configs"
+RECIPES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "configs"
+
+
+def find_recipe(name: str) -> Path:
+    """The file that "demo" (a recipe of this package) or "my/demo.yml" (a path) stands for.
+
+    GanColorError for an unknown recipe, with the closest known one.
+    """
+    path = Path(name)
+    known = sorted(recipe.stem for recipe in RECIPES.glob("*.yml"))
+    if path.name != name or path.suffix:
+        if path.stem in known and not path.exists():
+            raise GanColorError(
+                f"config: found no file {name!r}; for the recipe that ships with this package, "
+                f"type --config {path.stem}"
+            )
+        return path
+    if name in known:
+        return RECIPES / f"{name}.yml"
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise GanColorError(
+        f"config: found no recipe {name!r}, expected a path such as ./{name}.yml or one of "
+        f"{', '.join(known)}{hint}"
+    )
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

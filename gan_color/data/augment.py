@@ -1,9 +1,11 @@
-"""What time, copying and old film do to a photograph."""
+"""Training crops, and what time, copying and old film do to a photograph."""
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import albumentations as A
 import cv2
 import numpy as np
 import torch
@@ -12,12 +14,31 @@ from numpy.typing import NDArray
 
 from gan_color.config.stages import AugmentConfig
 
+
+@contextmanager
+def _without_update_check() -> Iterator[None]:
+    """While albumentations is imported: it would ask a server for a newer version."""
+    name = "NO_ALBUMENTATIONS_UPDATE"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+with _without_update_check():
+    import albumentations as A
+
 PANCHROMATIC = np.array((0.299, 0.587, 0.114), np.float32)  # Rec. 601 luma
 ORTHOCHROMATIC = np.array((0.0, 0.5, 0.5), np.float32)
 
 
 class OrthochromaticFilm(A.ImageOnlyTransform):
-    """Grey as film that hardly sees red has it: dark faces and lips, white skies.
+    """Gray as film that hardly sees red has it: dark faces and lips, white skies.
 
     Most photographs before the 1920s were taken on such film. Its share is uniform in 0.3..1, the
     rest is luma. Expects and returns uint8 RGB [H, W, 3].
@@ -28,12 +49,12 @@ class OrthochromaticFilm(A.ImageOnlyTransform):
 
     def apply(self, img: NDArray[np.uint8], share: float, **params: Any) -> NDArray[np.uint8]:
         weights = share * ORTHOCHROMATIC + (1 - share) * PANCHROMATIC
-        grey = np.rint(img.astype(np.float32) @ weights).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        gray = np.rint(img.astype(np.float32) @ weights).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
 
 
-def degradation(probability: float) -> A.Compose:
-    """Film, blur, fading, grain and JPEG, each at random, for that share of the pictures."""
+def degradation_transform(probability: float) -> A.Compose:
+    """Film, blur, fading, grain and JPEG, each at random, for that share of the images."""
     return A.Compose(
         [
             OrthochromaticFilm(p=0.4),
@@ -48,7 +69,7 @@ def degradation(probability: float) -> A.Compose:
 
 
 class _ResizedCrop(A.RandomResizedCrop):
-    """A random box of the picture, resized bilinearly with anti-aliasing: PyTorch's is several
+    """A random box of the image, resized bilinearly with anti-aliasing: PyTorch's is several
     times faster than OpenCV's INTER_AREA, and OpenCV's INTER_LINEAR would alias.
     """
 
@@ -63,7 +84,7 @@ class _ResizedCrop(A.RandomResizedCrop):
 
 
 def pixels_needed(size: int, augment: AugmentConfig) -> int:
-    """Of a picture's shorter side, so that no crop of it is enlarged to `size` for want of them."""
+    """Of an image's shorter side, so that no crop of it is enlarged to `size` for want of them."""
     low, high = augment.ratio
     return math.ceil(size / math.sqrt(augment.scale[0] * min(low, 1 / high)))
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gan_color.config.stages import AugmentConfig
-from gan_color.data.augment import degradation, pixels_needed, training_transform
+from gan_color.data.augment import degradation_transform, pixels_needed, training_transform
 from gan_color.data.index import ImageFile
 from gan_color.images.open import read_rgb
-from gan_color.images.resize import _to_tensor
+from gan_color.images.resize import to_tensor
 
 Item = tuple[Tensor, ...]
 
@@ -27,7 +27,9 @@ class CropDataset(Dataset[Item]):
         self.files = files
         self.enough = pixels_needed(size, augment)
         self.transform = training_transform(size, augment)
-        self.degrade = degradation(augment.degrade) if augment.degrade else None
+        self.degradation = (
+            degradation_transform(augment.degradation) if augment.degradation else None
+        )
 
     def __len__(self) -> int:
         return len(self.files)
@@ -37,8 +39,8 @@ class CropDataset(Dataset[Item]):
         file = self.files[index]
         self.transform.set_random_seed(seed)
         crop = self.transform(image=read_rgb(file.path, self.enough))["image"]
-        item = (_to_tensor(crop), torch.tensor(file.label))
-        if self.degrade is None:
+        item = (to_tensor(crop), torch.tensor(file.label))
+        if self.degradation is None:
             return item
-        self.degrade.set_random_seed(seed)
-        return (*item, _to_tensor(self.degrade(image=crop)["image"]))
+        self.degradation.set_random_seed(seed)
+        return (*item, to_tensor(self.degradation(image=crop)["image"]))

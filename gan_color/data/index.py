@@ -24,27 +24,27 @@ from gan_color.images.open import (
 )
 from gan_color.images.tar import read_bytes, tar_of
 
-# Below this mean chroma (Lab) a picture is grey to the eye; JPEG alone gives a grey one about 1.
-GREY_CHROMA = 3.0
+# Below this mean chroma (Lab) an image is gray to the eye; JPEG alone gives a gray one about 1.
+GRAY_CHROMA = 3.0
 
 
 def mean_chroma(rgb: NDArray[np.uint8]) -> float:
-    """Mean Lab chroma of a picture [H, W, 3], from at most 64 x 64 of its pixels."""
+    """Mean Lab chroma of an image [H, W, 3], from at most 64 x 64 of its pixels."""
 
-    from gan_color.color.lab import rgb8_to_float, rgb_to_lab
+    from gan_color.color.lab import rgb_to_lab, to_float
 
     step = max(1, min(rgb.shape[:2]) // 64)
     small = torch.from_numpy(rgb[::step, ::step].copy()).permute(2, 0, 1)[None]
-    return float(rgb_to_lab(rgb8_to_float(small))[:, 1:].norm(dim=1).mean())
+    return float(rgb_to_lab(to_float(small))[:, 1:].norm(dim=1).mean())
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """One usable picture of a dataset."""
+    """One usable image of a dataset."""
 
     path: Path
     digest: str  # SHA-256 of the file's bytes
-    grey: bool
+    gray: bool
     label: int = -1  # index into Index.classes
     source: str = ""  # what balancing counts as one source
     folder: int = 0  # which of the configured folders it came from
@@ -65,11 +65,11 @@ def _examine(path: Path) -> dict[str, object]:
         rgb = np.array(to_srgb(open_image(io.BytesIO(data))))
     except (BadImageError, OSError) as error:
         return {"bad": str(error)}
-    return {"digest": hashlib.sha256(data).hexdigest(), "grey": mean_chroma(rgb) < GREY_CHROMA}
+    return {"digest": hashlib.sha256(data).hexdigest(), "gray": mean_chroma(rgb) < GRAY_CHROMA}
 
 
 class ScanCache:
-    """What earlier scans learnt about files, by path, size and modification time.
+    """What earlier scans learned about files, by path, size and modification time.
 
     A jsonl file, appended to; a broken line (a killed run) is skipped and simply redone.
     """
@@ -101,7 +101,7 @@ class ScanCache:
 
 
 def examine(paths: Iterable[Path], cache: ScanCache) -> Iterator[dict[str, object]]:
-    """What is known of each path: {"digest", "grey"} or {"bad": reason}, in the same order."""
+    """What is known of each path: {"digest", "gray"} or {"bad": reason}, in the same order."""
     keys = {path: cache.key(path) for path in paths}
     new = [path for path, key in keys.items() if key not in cache.known]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -114,32 +114,32 @@ def examine(paths: Iterable[Path], cache: ScanCache) -> Iterator[dict[str, objec
 
 
 def scan(folders: tuple[FolderConfig, ...], data: DataConfig, cache: ScanCache) -> Index:
-    """Find and check every picture of the folders and their tars; subfolders become classes.
+    """Find and check every image of the folders and their tars; subfolders become classes.
 
     `data.source_pattern` names the source of a file by the first group of a regular expression on
     its name; without it, a folder is one source. Raises GanColorError for a folder without images.
     """
     index = Index()
     found = [(i, f.path, find_images(f.path, shards=True)) for i, f in enumerate(folders)]
-    labelled = {
+    labeled = {
         path: path.relative_to(root).parts[0]
         for _, root, paths in found
         for path in paths
         if len(path.relative_to(root).parts) > 1 and tar_of(path) is None
     }
-    index.classes = sorted(set(labelled.values()))
+    index.classes = sorted(set(labeled.values()))
     label_of = {name: i for i, name in enumerate(index.classes)}
     for i, root, paths in found:
         for path, known in zip(paths, examine(paths, cache), strict=True):
             if "bad" in known:
                 index.bad.append((path, str(known["bad"])))
                 continue
-            label = label_of[labelled[path]] if path in labelled else -1
+            label = label_of[labeled[path]] if path in labeled else -1
             index.files.append(
                 ImageFile(
                     path,
                     str(known["digest"]),
-                    bool(known["grey"]),
+                    bool(known["gray"]),
                     label,
                     _source(path, root, data.source_pattern),
                     i,

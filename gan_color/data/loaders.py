@@ -47,8 +47,8 @@ def draw_probabilities(
         p *= (given / np.where(totals > 0, totals, 1.0))[folder_of]
     if not p.sum() > 0:
         raise GanColorError("data: every weight is 0, expected one above 0")
-    normalised: NDArray[np.float64] = p / p.sum()
-    return normalised
+    normalized: NDArray[np.float64] = p / p.sum()
+    return normalized
 
 
 class KeySampler(Sampler[list[tuple[int, int]]]):
@@ -83,7 +83,7 @@ class KeySampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = np.random.default_rng([*self.seed, self.epoch])
         count = self.batches * self.batch
-        # The order is shuffled first: else the same neighbours would share a draw every epoch.
+        # The order is shuffled first: else the same neighbors would share a draw every epoch.
         order = generator.permutation(len(self.probabilities))
         edges = np.cumsum(self.probabilities[order])
         points = (np.arange(count) + generator.random()) / count * edges[-1]

@@ -1,4 +1,4 @@
-"""The data of a run: which pictures train, which validate, and what colours they have."""
+"""The data of a run: which images train, which validate, and what colors they have."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from torch import Tensor
 from gan_color import distributed
 from gan_color.atomic import write_text
 from gan_color.color.ab_bins import BIN_COUNT, bin_histogram, smooth_prior
-from gan_color.color.lab import rgb8_to_float, rgb_to_lab, scale
+from gan_color.color.lab import from_rgb8
 from gan_color.config.schema import Config, FolderConfig
 from gan_color.console import console
 from gan_color.data.index import ImageFile, Index, ScanCache, scan
@@ -27,65 +27,65 @@ from gan_color.images.resize import evaluation_crop
 
 MANIFEST = "manifest.csv"
 SAMPLES = Path("datasets/samples")
-PRIOR_PICTURES = 2000  # of 64 x 64: 8 million pixels, plenty for 313 bins
+PRIOR_IMAGES = 2000  # of 64 x 64: 8 million pixels, plenty for 313 bins
 PRIOR_SIZE = 64
 LISTED = 10  # unreadable files named on the screen; data.json names all
 
 
 @dataclass(frozen=True)
 class Data:
-    """The files of a run, and a JSON-able account of what was found and left out."""
+    """The files of a run, and a JSON-able account of what was found and skipped."""
 
     train: list[ImageFile]
-    valid: list[ImageFile]
+    val: list[ImageFile]
     folders: tuple[FolderConfig, ...]
     summary: dict[str, Any]
 
 
 def find_data(config: Config) -> Data:
-    """Check every picture; leave out, and count, bad and grey ones; split off validation.
+    """Check every image; leave out, and count, bad and gray ones; split off validation.
 
     Raises GanColorError where a folder is missing or nothing is left.
     """
     data = config.data
-    folders, valid_folders = data.folders, data.valid
+    folders, val_folders = data.folders, data.val
     if data.samples:
-        train_folder, valid_folder = build_samples(SAMPLES)
+        train_folder, val_folder = build_samples(SAMPLES)
         folders = (FolderConfig(path=train_folder),)
-        valid_folders = (FolderConfig(path=valid_folder),)
+        val_folders = (FolderConfig(path=val_folder),)
     cache = ScanCache(config.run.dir / ".scan" / "files.jsonl")
-    with console.status("checking pictures"):
+    with console.status("checking images"):
         index = scan(folders, data, cache)
-        valid_index = Index()
-        if valid_folders:
+        val_index = Index()
+        if val_folders:
             # Sources matter for drawing only, and validation is not drawn.
             data = data.model_copy(update={"source_pattern": None})
-            valid_index = scan(valid_folders, data, cache)
-            train, valid = index.files, valid_index.files
+            val_index = scan(val_folders, data, cache)
+            train, val = index.files, val_index.files
         else:
-            train, valid = split_by_digest(index.files, data.valid_share)
-    grey = sum(file.grey for file in train + valid)
-    if data.drop_grey:
-        train, valid = ([f for f in files if not f.grey] for files in (train, valid))
-    if data.only is not None:
-        train = [file for file in train if re.search(data.only, file.path.name)]
-    bad = index.bad + valid_index.bad
-    for purpose, files in (("train on", train), ("validate on", valid)):
+            train, val = split_by_digest(index.files, data.val_fraction)
+    gray = sum(file.gray for file in train + val)
+    if data.drop_gray:
+        train, val = ([f for f in files if not f.gray] for files in (train, val))
+    if data.filename_filter is not None:
+        train = [file for file in train if re.search(data.filename_filter, file.path.name)]
+    bad = index.bad + val_index.bad
+    for purpose, files in (("train on", train), ("validate on", val)):
         if not files:
             raise GanColorError(
-                f"data: no pictures left to {purpose} ({len(bad)} unreadable, {grey} grey); "
-                "expected at least one: see data.folders, only, valid and valid_share"
+                f"data: no images left to {purpose} ({len(bad)} unreadable, {gray} gray); "
+                "expected at least one: see data.folders, only, val and valid_share"
             )
     summary = {
         "train": len(train),
-        "valid": len(valid),
+        "val": len(val),
         "classes": index.classes,
         "sources": dict(Counter(file.source for file in train)),
-        "grey": grey,
-        "grey_dropped": data.drop_grey,
+        "gray": gray,
+        "gray_dropped": data.drop_gray,
         "bad": [{"file": str(path), "reason": reason} for path, reason in bad],
     }
-    return Data(train, valid, folders, summary)
+    return Data(train, val, folders, summary)
 
 
 def report_data(data: Data, folder: Path) -> None:
@@ -94,14 +94,14 @@ def report_data(data: Data, folder: Path) -> None:
     manifest = io.StringIO()
     writer = csv.writer(manifest, lineterminator="\n")
     writer.writerow(("split", "path", "digest", "source", "label"))
-    for split, files in (("train", data.train), ("valid", data.valid)):
+    for split, files in (("train", data.train), ("val", data.val)):
         writer.writerows((split, f.path, f.digest, f.source, f.label) for f in files)
     write_text(folder / MANIFEST, manifest.getvalue())
-    grey, bad = data.summary["grey"], data.summary["bad"]
-    fate = "left out" if data.summary["grey_dropped"] else "kept"
+    gray, bad = data.summary["gray"], data.summary["bad"]
+    action = "skipped" if data.summary["gray_dropped"] else "kept"
     console.print(
-        f"data: {len(data.train):,} pictures to train on, {len(data.valid):,} to validate; "
-        f"{grey:,} grey {fate}, {len(bad):,} unreadable"
+        f"data: {len(data.train):,} images to train on, {len(data.val):,} to validate; "
+        f"{gray:,} gray {action}, {len(bad):,} unreadable"
     )
     for entry in bad[:LISTED]:
         console.print(f"  skipped {entry['file']}: {entry['reason']}")
@@ -110,7 +110,7 @@ def report_data(data: Data, folder: Path) -> None:
 
 
 def measure_prior(data: Data, config: Config, keep: bool) -> Tensor:
-    """The training set's colours [313], measured once and written to prior.json.
+    """The training set's colors [313], measured once and written to prior.json.
 
     `keep` reads that file instead, where it exists, so that a resumed run agrees with its start.
     """
@@ -118,13 +118,13 @@ def measure_prior(data: Data, config: Config, keep: bool) -> Tensor:
     if keep and path.exists():
         return torch.tensor(json.loads(path.read_text(encoding="utf-8")), dtype=torch.float64)
     probabilities = draw_probabilities(data.train, config.data, data.folders)
-    sampler = KeySampler(probabilities, 1, PRIOR_PICTURES, (config.run.seed,))
+    sampler = KeySampler(probabilities, 1, PRIOR_IMAGES, (config.run.seed,))
     histogram = torch.zeros(BIN_COUNT, dtype=torch.float64)
-    with console.status("measuring the colours of the training set"):
+    with console.status("measuring the colors of the training set"):
         draws = Counter(index for index, _ in next(iter(sampler)))
         for index, times in sorted(draws.items()):
-            crop = evaluation_crop(data.train[index].path, PRIOR_SIZE)[None]
-            histogram += times * bin_histogram(scale(rgb_to_lab(rgb8_to_float(crop)))[1])
+            crop = evaluation_crop(data.train[index].path, PRIOR_SIZE, "area")[None]
+            histogram += times * bin_histogram(from_rgb8(crop)[1])
     prior = smooth_prior(histogram)
     if distributed.rank() == 0:
         write_text(path, json.dumps(prior.tolist()))

@@ -6,12 +6,12 @@ from pathlib import Path
 from PIL import Image
 
 # scikit-image, scikit-learn and matplotlib ship these in their wheels. Medical and astronomical
-# pictures are left out: their colours are not those of the world.
+# images are left out: their colors are not those of the world.
 SCIKIT_IMAGE = ("astronaut.png", "chelsea.png", "motorcycle_left.png", "rocket.jpg")
 SCIKIT_LEARN = ("china.jpg", "flower.jpg")
 MATPLOTLIB = ("grace_hopper.jpg",)
 HELD_OUT = "coffee.png"
-# Crops per side at each scale; every scale covers the whole picture.
+# Crops per side at each scale; every scale covers the whole image.
 GRID = (1, 2, 3)
 CROP_SIZE = 160
 
@@ -32,14 +32,14 @@ def photographs() -> dict[str, Path]:
 
 
 def held_out() -> Path:
-    """The colour photograph that samples never train on."""
+    """The color photograph that samples never train on."""
     from skimage import data
 
     return Path(data.__file__).parent / HELD_OUT
 
 
-def grey_photograph() -> Path:
-    """scikit-image's camera: a photograph that was grey from the start."""
+def gray_photograph() -> Path:
+    """scikit-image's camera: a photograph that was gray from the start."""
     from skimage import data
 
     return Path(data.__file__).parent / "camera.png"
@@ -61,13 +61,13 @@ def _crops(image: Image.Image, grid: int) -> list[Image.Image]:
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """Write the sample dataset unless it is there; returns its (train, valid) folders."""
-    train, valid = folder / "train", folder / "valid"
-    if not valid.is_dir():
+    """Write the sample dataset unless it is there; returns its (train, val) folders."""
+    train, val = folder / "train", folder / "val"
+    if not val.is_dir():
         part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         sources = {name: ("train", path) for name, path in photographs().items()}
-        sources["coffee"] = ("valid", held_out())
+        sources["coffee"] = ("val", held_out())
         for name, (split, path) in sources.items():
             (part / split).mkdir(parents=True, exist_ok=True)
             image = Image.open(path).convert("RGB")
@@ -76,4 +76,4 @@ def build(folder: Path) -> tuple[Path, Path]:
                 crop.save(part / split / f"{name}_{i:02d}.png")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
-    return train, valid
+    return train, val

@@ -1,8 +1,8 @@
-"""What was measured, on the disk: a file a chunk of pictures, whole or absent.
+"""What was measured, on the disk: a file a chunk of images, whole or absent.
 
 Chunks make an evaluation resumable, let several processes share one, and keep its memory flat.
 The folder is named by a hash of everything that decides the figures, so that a change of model,
-pictures or protocol starts afresh instead of mixing.
+images or protocol starts afresh instead of mixing.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from gan_color.atomic import sync
+from gan_color.atomic import atomic_write
 
 Array = NDArray[Any]
 
@@ -56,13 +56,9 @@ class Store:
 
     def save(self, number: int, chunk: Chunk) -> None:
         """Write a chunk."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(number)
-        temporary = path.with_suffix(".part")
         header = {"files": json.dumps(chunk.files), "unreadable": json.dumps(chunk.unreadable)}
-        save_file(chunk.arrays, temporary, metadata=header)
-        sync(temporary)
-        temporary.replace(path)
+        with atomic_write(self._path(number)) as temporary:
+            save_file(chunk.arrays, temporary, metadata=header)
 
     def _header(self, number: int) -> tuple[list[str], list[str]]:
         with safe_open(self._path(number), framework="np") as file:

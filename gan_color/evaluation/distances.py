@@ -35,7 +35,7 @@ def moments(features: Features, rows: NDArray[np.intp] | None = None) -> Moments
     """Moments of the vectors, or of the chosen rows. At least two are needed."""
     count = len(features) if rows is None else len(rows)
     if count < 2:
-        raise GanColorError(f"frechet: found {count} pictures, expected at least 2")
+        raise GanColorError(f"frechet: found {count} images, expected at least 2")
     channels = features.shape[1]
     # Added up around the first vector, so that large means cost no digits.
     origin = features[0].astype(np.float64)
@@ -59,7 +59,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
     |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). With R a symmetric root of C1, the trace of the
     last term is that of (R C2 R)^(1/2): symmetric and positive, so it holds where a covariance is
-    singular (fewer pictures than channels), where the general square root breaks down.
+    singular (fewer images than channels), where the general square root breaks down.
     """
     values, vectors = scipy.linalg.eigh(first.covariance)
     root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
@@ -77,7 +77,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 def half_samples(
     figure: Callable[[NDArray[np.intp]], float], value: float, count: int, seed: int
 ) -> Interval:
-    """A 95 % interval of a set's figure, from its spread over random halves of the pictures.
+    """A 95 % interval of a set's figure, from its spread over random halves of the images.
 
     Drawn without replacement, the figure of one half varies around that of all N as the figure of
     all N does around the population's; a bootstrap would draw doubles, which such distances take
@@ -107,13 +107,13 @@ def kernel_with_interval(first: Features, second: Features, seed: int) -> tuple[
     """Unbiased squared MMD with KID's cubic kernel (Binkowski et al. 2018,
     https://arxiv.org/abs/1801.01401) by torch-fidelity, over 100 subsets, and its 95 % interval.
 
-    A subset is m = min(1000, N / 2) pictures of one set against m *other* pictures of the second:
+    A subset is m = min(1000, N / 2) images of one set against m *other* images of the second:
     the sets here are answers to the same photographs, and pairs in common would pull the distance
     below 0. The subsets' spread, times ((m/N) / (1 - m/N))^(1/2), is that of the whole.
     """
     count = min(len(first), len(second))
     if count < 4:
-        raise GanColorError(f"kernel distance: found {count} pictures, expected at least 4")
+        raise GanColorError(f"kernel distance: found {count} images, expected at least 4")
     size = min(KERNEL_SUBSET_SIZE, count // 2)
     generator = np.random.default_rng(seed)
     found = []

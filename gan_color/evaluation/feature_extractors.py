@@ -1,7 +1,7 @@
-"""Networks that judge: the feature spaces of distances between sets, and LPIPS.
+"""Feature extractors behind distances between sets of images (FID, KID, Fréchet), and LPIPS.
 
 FID and KID mean TensorFlow's Inception network of 2015, in two well-defined readings that differ
-in how a picture is brought to 299 x 299: TensorFlow 1's own bilinear resize (`fid`: Heusel et al.
+in how an image is brought to 299 x 299: TensorFlow 1's own bilinear resize (`fid`: Heusel et al.
 2017, as torch-fidelity has it) and Pillow's antialiased bicubic one (`fid_clean`: Parmar et al.
 2022, clean-fid). A distance in any other space is called `frechet` or `kernel`, and names its
 space.
@@ -19,22 +19,23 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torchmetrics.functional.image.lpips import _NoTrainLpips
 
-from gan_color.color.lab import rgb8_to_float
+from gan_color.atomic import sha256
+from gan_color.color.lab import to_float
 from gan_color.errors import GanColorError
-from gan_color.hub.downloads import WeightsFile, sha256, tensors_sha256
+from gan_color.hub.downloads import WeightsFile, tensors_sha256
 
 # TensorFlow's Inception of 2015-12-05, whose features FID and KID are defined in.
 INCEPTION = WeightsFile(
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth",
     "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    "--inception",
+    "--fid-weights",
 )
 # torchvision's AlexNet, whose features LPIPS v0.1 weighs.
 ALEXNET = WeightsFile(
     "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-    "--alexnet",
+    "--lpips-weights",
 )
 
 
@@ -42,7 +43,7 @@ INCEPTION_SIZE = 299
 INCEPTION_CHANNELS = 2048
 
 
-class FeatureSpace(nn.Module):
+class FeatureExtractor(nn.Module):
     """A frozen network: uint8 sRGB [B, 3, H, W] -> features [B, channels] float32.
 
     `key` names the space in files, `name` in words; `frechet_key` and `kernel_key` are the figures
@@ -57,8 +58,8 @@ class FeatureSpace(nn.Module):
     frechet_key: str
     kernel_key: str
 
-    def train(self, mode: bool = True) -> "FeatureSpace":
-        return super().train(False)  # a judge never learns
+    def train(self, mode: bool = True) -> "FeatureExtractor":
+        return super().train(False)  # frozen: it never updates its statistics
 
 
 def load_inception(path: Path | None = None) -> nn.Module:
@@ -75,7 +76,7 @@ def load_inception(path: Path | None = None) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten()).requires_grad_(False).eval()
 
 
-class InceptionSpace(FeatureSpace):
+class InceptionExtractor(FeatureExtractor):
     """The space of FID and KID. `network` is `load_inception`'s and can be shared."""
 
     channels = INCEPTION_CHANNELS
@@ -94,31 +95,31 @@ class InceptionSpace(FeatureSpace):
         self.eval()
 
     @torch.no_grad()
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         if self.resize == "clean":
-            pixels = clean_resize(picture, INCEPTION_SIZE)
+            pixels = clean_resize(image, INCEPTION_SIZE)
         else:
             pixels = interpolate_bilinear_2d_like_tensorflow1x(
-                picture.float(), (INCEPTION_SIZE, INCEPTION_SIZE), align_corners=False
+                image.float(), (INCEPTION_SIZE, INCEPTION_SIZE), align_corners=False
             )
         features: Tensor = self.network((pixels - 128.0) / 128.0)
         return features.float()
 
 
-def clean_resize(picture: Tensor, size: int) -> Tensor:
+def clean_resize(image: Tensor, size: int) -> Tensor:
     """uint8 [B, 3, H, W] -> float [B, 3, size, size] in 0..255, as clean-fid defines it: each
     channel as a floating-point Pillow image, antialiased bicubic, clipped but not rounded.
     """
-    channels = picture.cpu().flatten(0, 1).numpy().astype(np.float32)
+    channels = image.cpu().flatten(0, 1).numpy().astype(np.float32)
     resized = [
         np.asarray(Image.fromarray(c).resize((size, size), Image.Resampling.BICUBIC))
         for c in channels
     ]
     stacked = torch.from_numpy(np.stack(resized)).clamp_(0, 255)
-    return stacked.view(len(picture), 3, size, size).to(picture.device)
+    return stacked.view(len(image), 3, size, size).to(image.device)
 
 
-class BackboneSpace(FeatureSpace):
+class BackboneExtractor(FeatureExtractor):
     """Mean-pooled features of a frozen timm backbone at one stride: not FID, never called so."""
 
     frechet_key, kernel_key = "frechet", "kernel"
@@ -132,7 +133,7 @@ class BackboneSpace(FeatureSpace):
         arguments: dict[str, bool | int | float | str] | None = None,
         drop: tuple[str, ...] = (),
     ) -> None:
-        from gan_color.models.backbones import Encoder
+        from gan_color.models.backbones import Backbone
 
         super().__init__()
         if weights == "none" or (weights != "pretrained" and not Path(weights).is_file()):
@@ -140,7 +141,7 @@ class BackboneSpace(FeatureSpace):
                 f"frechet: found no weights {weights!r}, expected 'pretrained' or the path of a "
                 ".safetensors file: distances between random features mean nothing"
             )
-        self.encoder = Encoder(backbone, weights, 3, dict(arguments or {}), drop)
+        self.encoder = Backbone(backbone, weights, 3, dict(arguments or {}), drop)
         self.encoder.requires_grad_(False)
         if stride not in self.encoder.strides:
             raise GanColorError(
@@ -155,8 +156,8 @@ class BackboneSpace(FeatureSpace):
         self.eval()
 
     @torch.no_grad()
-    def forward(self, picture: Tensor) -> Tensor:
-        maps = self.encoder(rgb8_to_float(picture))
+    def forward(self, image: Tensor) -> Tensor:
+        maps = self.encoder(to_float(image))
         features: Tensor = maps[self.level].mean(dim=(2, 3))
         return features.float()
 
@@ -164,7 +165,7 @@ class BackboneSpace(FeatureSpace):
 class Lpips(nn.Module):
     """LPIPS v0.1 with AlexNet, by torchmetrics: Zhang et al. 2018, https://arxiv.org/abs/1801.03924.
 
-    Two uint8 sRGB [B, 3, H, W] -> [B]; 0 for equal pictures. Raises GanColorError where AlexNet's
+    Two uint8 sRGB [B, 3, H, W] -> [B]; 0 for equal images. Raises GanColorError where AlexNet's
     weights cannot be had.
     """
 
@@ -183,7 +184,7 @@ class Lpips(nn.Module):
         self.requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
-        first, second = (rgb8_to_float(x) for x in (picture, truth))
+    def forward(self, image: Tensor, truth: Tensor) -> Tensor:
+        first, second = (to_float(x) for x in (image, truth))
         distance: Tensor = self.network(first, second, normalize=True)
         return distance.flatten()

@@ -1,4 +1,4 @@
-"""Pictures in, arrays out: what is kept of every picture, for every answer."""
+"""Images in, arrays out: the metrics of every image, for every predictor."""
 
 import math
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from gan_color.color.ab_bins import BIN_COUNT, nearest_bin
-from gan_color.color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
+from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.evaluation import metrics
 from gan_color.evaluation.chunk_store import Array, Chunk
-from gan_color.evaluation.feature_extractors import FeatureSpace, Lpips
-from gan_color.evaluation.predictors import Answer
-from gan_color.evaluation.protocols import Protocol
+from gan_color.evaluation.feature_extractors import FeatureExtractor, Lpips
+from gan_color.evaluation.predictors import Predictor
+from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.images.open import BadImageError
 
 TRUTH = "truth"
@@ -25,57 +25,57 @@ READERS = 4  # threads that decode ahead
 DENSITY_STEP = 2.0  # a*, b* units a cell of the ab density
 DENSITY_SIDE = int(2 * AB_SCALE / DENSITY_STEP)
 
-# Of every picture: those that compare it with the truth, and those of the picture alone.
-PAIRED = ("psnr", "ssim", "lpips", "delta_e2000", "delta_e2000_median", "delta_e2000_p95")
-ALONE = ("colorfulness", "colorfulness_signed", "near_grey")
-COLUMNS = (*PAIRED, *ALONE)
+# Of every image: those that compare it with the truth, and those of the image alone.
+FULL_REFERENCE = ("psnr", "ssim", "lpips", "delta_e2000", "delta_e2000_median", "delta_e2000_p95")
+NO_REFERENCE = ("colorfulness", "colorfulness_signed", "near_gray")
+COLUMNS = (*FULL_REFERENCE, *NO_REFERENCE)
 
 
 @dataclass
-class Judges:
-    """The networks that judge, and why some are missing: {figure: reason}."""
+class MetricNetworks:
+    """The networks behind metrics, and why some are missing: {metric: reason}."""
 
-    spaces: list[FeatureSpace] = field(default_factory=list)
+    extractors: list[FeatureExtractor] = field(default_factory=list)
     lpips: Lpips | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, str]:
-        """SHA-256 of the weights, by the figure that they decide."""
-        found = {space.frechet_key: space.weights_sha256 for space in self.spaces}
+        """SHA-256 of the weights, by the metric that they decide."""
+        found = {extractor.frechet_key: extractor.weights_sha256 for extractor in self.extractors}
         return found | ({"lpips": self.lpips.weights_sha256} if self.lpips is not None else {})
 
-    def to(self, device: torch.device) -> "Judges":
+    def to(self, device: torch.device) -> "MetricNetworks":
         """Move the networks, into the memory layout that is fastest for convolutions."""
-        for module in (*self.spaces, self.lpips):
+        for module in (*self.extractors, self.lpips):
             if module is not None:
                 module.to(device).to(memory_format=torch.channels_last)
         return self
 
 
-def _figures(picture: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tensor:
+def _figures(image: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tensor:
     """[B, len(COLUMNS)] float64; not a number where a figure does not apply."""
-    count = len(picture)
+    count = len(image)
     columns = {name: torch.full((count,), math.nan) for name in COLUMNS}
     if truth is not None:
-        columns["psnr"] = metrics.psnr(picture, truth)
-        columns["ssim"] = metrics.ssim(picture, truth)
-        error = metrics.delta_e2000(picture, truth)
+        columns["psnr"] = metrics.psnr(image, truth)
+        columns["ssim"] = metrics.ssim(image, truth)
+        error = metrics.delta_e2000(image, truth)
         columns |= {
             "delta_e2000": error.mean,
             "delta_e2000_median": error.median,
             "delta_e2000_p95": error.p95,
         }
         if lpips is not None:
-            columns["lpips"] = lpips(picture, truth)
-    columns["colorfulness"] = metrics.colorfulness(picture)
-    columns["colorfulness_signed"] = metrics.colorfulness_signed(picture)
-    columns["near_grey"] = metrics.near_grey(picture)
+            columns["lpips"] = lpips(image, truth)
+    columns["colorfulness"] = metrics.colorfulness(image)
+    columns["colorfulness_signed"] = metrics.colorfulness_signed(image)
+    columns["near_gray"] = metrics.near_gray(image)
     return torch.stack([columns[name].double().cpu() for name in COLUMNS], dim=1)
 
 
 def _bins(ab: Tensor) -> Tensor:
-    """Pixels a picture in each of the 313 colours: [B, 313] int32, of scaled ab [B, 2, H, W]."""
+    """Pixels an image in each of the 313 colors: [B, 313] int32, of scaled ab [B, 2, H, W]."""
     count = len(ab)
     offset = torch.arange(count, device=ab.device).view(-1, 1, 1) * BIN_COUNT
     index = (nearest_bin(ab) + offset).flatten()
@@ -91,12 +91,21 @@ def _density(ab: Tensor) -> Tensor:
 
 
 class Measurer:
-    """Measures every answer on a chunk of files."""
+    """Evaluates every predictor on a chunk of files."""
 
     def __init__(
-        self, answers: list[Answer], protocol: Protocol, judges: Judges, device: torch.device
+        self,
+        predictors: list[Predictor],
+        protocol: EvalProtocol,
+        networks: MetricNetworks,
+        device: torch.device,
     ) -> None:
-        self.answers, self.protocol, self.judges, self.device = answers, protocol, judges, device
+        self.predictors, self.protocol, self.networks, self.device = (
+            predictors,
+            protocol,
+            networks,
+            device,
+        )
         self.pool = ThreadPoolExecutor(READERS)
 
     def read_ahead(self, paths: list[Path]) -> list[Future[Tensor]]:
@@ -104,11 +113,11 @@ class Measurer:
         return [self.pool.submit(self.protocol.read, path) for path in paths]
 
     @torch.no_grad()
-    def measure(self, paths: list[Path], pictures: list[Future[Tensor]]) -> Chunk:
-        """A chunk of the pictures that `read_ahead` began to decode."""
+    def measure(self, paths: list[Path], images: list[Future[Tensor]]) -> Chunk:
+        """A chunk of the images that `read_ahead` began to decode."""
         chunk = Chunk([], [])
         parts: dict[str, list[Tensor]] = {}
-        for batch in self._batches(paths, pictures, chunk):
+        for batch in self._batches(paths, images, chunk):
             for name, value in self._measure_batch(batch.to(self.device)):
                 parts.setdefault(name, []).append(value)
         for name, values in parts.items():
@@ -119,10 +128,10 @@ class Measurer:
         return chunk
 
     def _batches(
-        self, paths: list[Path], pictures: list[Future[Tensor]], chunk: Chunk
+        self, paths: list[Path], images: list[Future[Tensor]], chunk: Chunk
     ) -> Iterator[Tensor]:
         waiting: list[Tensor] = []
-        for path, future in zip(paths, pictures, strict=True):
+        for path, future in zip(paths, images, strict=True):
             try:
                 waiting.append(future.result())
             except BadImageError as error:
@@ -136,23 +145,23 @@ class Measurer:
             yield torch.stack(waiting)
 
     def _measure_batch(self, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
-        # The truth is measured as an answer too where it is asked for as one.
-        if all(answer.name != TRUTH for answer in self.answers):
+        # The truth is evaluated once more where it is asked for as a baseline.
+        if all(predictor.name != TRUTH for predictor in self.predictors):
             yield f"{TRUTH}/figures", _figures(truth, None, None)
             yield from self._distribution(TRUTH, truth)
-        for answer in self.answers:
-            picture = answer.colour(truth)
-            yield f"{answer.name}/figures", _figures(picture, truth, self.judges.lpips)
-            yield from self._distribution(answer.name, picture)
+        for predictor in self.predictors:
+            image = predictor.predict(truth)
+            yield f"{predictor.name}/figures", _figures(image, truth, self.networks.lpips)
+            yield from self._distribution(predictor.name, image)
 
-    def _distribution(self, name: str, picture: Tensor) -> Iterator[tuple[str, Tensor]]:
-        _, ab = scale(rgb_to_lab(rgb8_to_float(picture)))
+    def _distribution(self, name: str, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+        _, ab = from_rgb8(image)
         yield f"{name}/bins", _bins(ab)
         yield f"{name}/density", _density(ab)
-        for space in self.judges.spaces:
-            yield f"{name}/{space.key}", space(picture).cpu()
+        for extractor in self.networks.extractors:
+            yield f"{name}/{extractor.key}", extractor(image).cpu()
 
 
-def row_of(array: Array, column: str) -> Array:
-    """One figure of every picture, [N], from `figures` [N, len(COLUMNS)]."""
+def column_of(array: Array, column: str) -> Array:
+    """One figure of every image, [N], from `figures` [N, len(COLUMNS)]."""
     return array[:, COLUMNS.index(column)]

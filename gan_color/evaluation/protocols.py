@@ -1,35 +1,34 @@
 """How a photograph becomes what is measured. Numbers compare only within one protocol.
 
 ==================  ==============================================================================
-imagenet5k-crop     centre square, resized to 256 x 256 (CT2's and DDColor's val5k)
+imagenet5k-crop     center square, resized to 256 x 256 (CT2's and DDColor's val5k)
 stretch256          resized to 256 x 256 whatever its shape (val50k, COCO-Stuff, ADE20K in DDColor)
-native              the photograph as it is, coloured by the pipeline that people use
+native              the photograph as it is, colorized by the pipeline that people use
 ==================  ==============================================================================
 
-Resizing is Pillow's bicubic filter, antialiased; a picture that has its size already is untouched.
+Resizing is Pillow's bicubic filter, antialiased; an image that has its size already is untouched.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import PIL
-import torch
 from PIL import Image
 from torch import Tensor
 
 from gan_color.errors import GanColorError
 from gan_color.images.open import BadImageError, open_image, to_srgb
+from gan_color.images.resize import bicubic_square, to_tensor
 
 NAMES = ("imagenet5k-crop", "stretch256", "native")
 SIZE = 256
-SMALLEST = 32  # pixels on a side, which every judging network can take
+SMALLEST = 32  # pixels on a side, which every metric network can take
 RESIZE = f"Pillow {PIL.__version__} bicubic, antialiased"
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """One of NAMES; `size` is the side of the pictures, 256 but in tests."""
+class EvalProtocol:
+    """One of NAMES; `size` is the side of the images, 256 but in tests."""
 
     name: str = "imagenet5k-crop"
     size: int = SIZE
@@ -42,20 +41,18 @@ class Protocol:
 
     @property
     def fixed(self) -> bool:
-        """True where every picture has the same size, so that they form batches."""
+        """True where every image has the same size, so that they form batches."""
         return self.name != "native"
 
     def read(self, path: Path) -> Tensor:
         """A file as uint8 sRGB [3, H, W]; raises BadImageError."""
         image = to_srgb(open_image(path))
         if self.name == "imagenet5k-crop":
-            side = min(image.size)
-            left, top = (image.width - side) // 2, (image.height - side) // 2
-            image = image.crop((left, top, left + side, top + side))
+            return to_tensor(bicubic_square(image, self.size))
         if min(image.size) < SMALLEST and not self.fixed:
             raise BadImageError(
                 f"{image.width} x {image.height} pixels, at least {SMALLEST} a side are needed"
             )
         if self.fixed and image.size != (self.size, self.size):
             image = image.resize((self.size, self.size), Image.Resampling.BICUBIC)
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+        return to_tensor(image)

@@ -1,6 +1,5 @@
-"""The page of an evaluation: figures, colours against the truth, and pictures to look at."""
+"""An evaluation's page: metrics, colors compared with the truth, and example images."""
 
-import html
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,16 @@ from PIL import Image
 
 from gan_color.atomic import write_text
 from gan_color.color.lab import AB_SCALE
-from gan_color.evaluation import html_report
 from gan_color.evaluation.evaluator import Result
-from gan_color.evaluation.metrics import NEAR_GREY
-from gan_color.evaluation.per_image import DENSITY_STEP, TRUTH, row_of
-from gan_color.evaluation.predictors import reference
-from gan_color.evaluation.protocols import Protocol
+from gan_color.evaluation.html_report import jpeg, png, render
+from gan_color.evaluation.metrics import NEAR_GRAY
+from gan_color.evaluation.per_image import DENSITY_STEP, TRUTH, column_of
+from gan_color.evaluation.predictors import baseline
+from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.summary import INFINITE, Summary
 
-SHOWN = 4  # worst, and median, pictures of an answer
-SIDE = 256  # pixels a picture is shown at
+SHOWN = 4  # worst images of a predictor, and as many median ones
+SIDE = 256  # pixels of an image on the page
 HUE_CELLS, CHROMA_STEP = 36, 5.0
 ABSENT = "–"
 ROWS = (
@@ -30,11 +29,11 @@ ROWS = (
     ("delta_e2000", "ΔE2000, mean", 3),
     ("delta_e2000_median", "ΔE2000, median", 3),
     ("delta_e2000_p95", "ΔE2000, 95th percentile", 3),
-    ("colorfulness", "colourfulness (absolute)", 3),
-    ("colorfulness_signed", "colourfulness (signed)", 3),
+    ("colorfulness", "colorfulness (absolute)", 3),
+    ("colorfulness_signed", "colorfulness (signed)", 3),
     ("delta_colorfulness", "ΔCF of the means", 3),
-    ("delta_colorfulness_per_picture", "ΔCF, mean over pictures", 3),
-    ("near_grey", "share of near-grey pixels", 4),
+    ("delta_colorfulness_per_image", "ΔCF, mean over images", 3),
+    ("near_gray", "share of near-gray pixels", 4),
     ("ab_histogram_distance", "ab histogram distance", 4),
     ("fid", "FID", 3),
     ("fid_clean", "FID, clean", 3),
@@ -45,7 +44,7 @@ ROWS = (
 
 
 def cell(figures: dict[str, Any], key: str, digits: int) -> str:
-    """A figure with its interval, or why there is none."""
+    """A metric with its interval; a sign where it is infinite or was not measured."""
     if figures.get(key) is None:
         reason: str = figures.get(f"{key}_reason", "not measured")
         return "∞" if reason.startswith(INFINITE) else ABSENT
@@ -54,7 +53,7 @@ def cell(figures: dict[str, Any], key: str, digits: int) -> str:
 
 
 def reasons(results: list[Result]) -> dict[str, list[str]]:
-    """Why figures are missing: {reason: figures}."""
+    """Why metrics are missing: {reason: metrics}."""
     found: dict[str, list[str]] = {}
     for result in results:
         for key, reason in result.figures.items():
@@ -65,8 +64,8 @@ def reasons(results: list[Result]) -> dict[str, list[str]]:
     return found
 
 
-def figure_rows(results: list[Result]) -> list[list[str]]:
-    """The table of figures that any answer has: a row a figure, its title first."""
+def metric_rows(results: list[Result]) -> list[list[str]]:
+    """The table of metrics: a row for each that any predictor has, its title first."""
     rows = [
         [title, *(cell(result.figures, key, digits) for result in results)]
         for key, title, digits in ROWS
@@ -74,66 +73,58 @@ def figure_rows(results: list[Result]) -> list[list[str]]:
     return [row for row in rows if any(text != ABSENT for text in row[1:])]
 
 
-def write_page(path: Path, results: list[Result], summary: Summary, protocol: Protocol) -> None:
+def write_page(path: Path, results: list[Result], summary: Summary, protocol: EvalProtocol) -> None:
     """Write the page, whole or not at all."""
     first = results[0].figures
-    parts = [
-        "<h1>Evaluation</h1>",
-        f"<p>{first['n']} pictures of {html.escape(first['data'])}, protocol "
-        f"<b>{protocol.name}</b> ({html.escape(first['resize'])}). The truth's colourfulness is "
-        f"{cell(first, 'colorfulness_truth', 3)}. Brackets are 95 % intervals over pictures.</p>",
-    ]
-    if "warning" in first:
-        parts.append(f"<p><b>{html.escape(first['warning'])}</b></p>")
-    names = [result.answer.name for result in results]
-    parts.append(html_report.grid(["", *names], figure_rows(results)))
-    missing = {", ".join(keys): reason for reason, keys in reasons(results).items()}
-    if missing:
-        parts += ["<h2>Not measured</h2>", html_report.table(missing)]
-    spaces = {key: space for result in results for key, space in result.figures["spaces"].items()}
-    if spaces:
-        parts += ["<h2>Feature spaces</h2>", html_report.table(spaces)]
+    names = [result.predictor.name for result in results]
     densities = {name: summary.density(name) for name in dict.fromkeys((TRUTH, *names))}
-    parts.append("<h2>Colours of the whole set</h2>")
-    parts.append(html_report.picture(_draw_histograms(densities), "png", "hue and chroma"))
-    parts.append(
-        html_report.picture(_draw_densities(densities), "png", "pixels on the ab plane, log scale")
+    page = render(
+        "report.html",
+        first=first,
+        protocol=protocol.name,
+        colorfulness=cell(first, "colorfulness_truth", 3),
+        names=names,
+        rows=metric_rows(results),
+        missing={", ".join(keys): reason for reason, keys in reasons(results).items()},
+        extractors={k: v for result in results for k, v in result.figures["spaces"].items()},
+        histograms=_draw_histograms(densities),
+        densities=_draw_densities(densities),
+        examples=[
+            (result.predictor.name, title, images)
+            for result in results
+            if result.predictor.name != TRUTH
+            for title, images in _examples(result, summary, protocol).items()
+        ],
     )
-    for result in results:
-        if result.answer.name != TRUTH:
-            parts += _cases(result, summary, protocol)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, html_report.page("Evaluation", parts))
+    write_text(path, page)
 
 
-def _cases(result: Result, summary: Summary, protocol: Protocol) -> list[str]:
-    """Rows of grey | answer | truth: the largest colour differences, and the middle ones."""
-    error = row_of(summary.per_picture(result.answer.name), "delta_e2000")
+def _examples(
+    result: Result, summary: Summary, protocol: EvalProtocol
+) -> dict[str, list[tuple[str, bytes]]]:
+    """Captions and images (gray, prediction, truth) with the largest and the median errors."""
+    error = column_of(summary.per_image(result.predictor.name), "delta_e2000")
     order = np.argsort(error, kind="stable")
     middle = max(0, len(order) // 2 - SHOWN // 2)
-    parts = []
-    for title, chosen in (
-        ("worst", order[::-1][:SHOWN]),
-        ("median", order[middle : middle + SHOWN]),
-    ):
-        name = html.escape(result.answer.name)
-        parts.append(f"<h2>{name}: {title} pictures by ΔE2000 (grey, answer, truth)</h2>")
-        for index in chosen:
-            file = Path(summary.files[index])
-            caption = f"{file.name}: ΔE2000 {error[index]:.2f}"
-            parts.append(
-                html_report.picture(_row_of_pictures(file, result, protocol), "jpeg", caption)
-            )
-    return parts
+    chosen = {"worst": order[::-1][:SHOWN], "median": order[middle : middle + SHOWN]}
+    files = [Path(file) for file in summary.files]
+    return {
+        title: [
+            (f"{files[i].name}: ΔE2000 {error[i]:.2f}", _image_row(files[i], result, protocol))
+            for i in indices
+        ]
+        for title, indices in chosen.items()
+    }
 
 
-def _row_of_pictures(file: Path, result: Result, protocol: Protocol) -> bytes:
-    truth = protocol.read(file)[None].to(result.answer.device)
-    shown = (reference("grey").colour(truth), result.answer.colour(truth), truth)
+def _image_row(file: Path, result: Result, protocol: EvalProtocol) -> bytes:
+    truth = protocol.read(file)[None].to(result.predictor.device)
+    shown = (baseline("gray").predict(truth), result.predictor.predict(truth), truth)
     row = torch.cat(shown, dim=3)[0].permute(1, 2, 0).cpu().numpy()
     image = Image.fromarray(row)
     image.thumbnail((3 * SIDE, 2 * SIDE))
-    return html_report.jpeg(image)
+    return jpeg(image)
 
 
 def _polar(
@@ -155,19 +146,19 @@ def _draw_histograms(densities: dict[str, NDArray[np.int64]]) -> bytes:
     for name, density in densities.items():
         pixels = density.ravel()
         style: dict[str, Any] = {"linewidth": 2.5, "color": "black"} if name == TRUTH else {}
-        coloured = pixels * (chroma >= NEAR_GREY)
-        if coloured.sum():
-            counts, edges = np.histogram(hue, HUE_CELLS, (0, 360), weights=coloured)
+        colorized = pixels * (chroma >= NEAR_GRAY)
+        if colorized.sum():
+            counts, edges = np.histogram(hue, HUE_CELLS, (0, 360), weights=colorized)
             first.stairs(counts / pixels.sum(), edges, label=name, **style)
         edges = np.arange(0, AB_SCALE + CHROMA_STEP, CHROMA_STEP)
         counts, edges = np.histogram(chroma, edges, weights=pixels)
         second.stairs(counts / pixels.sum(), edges, label=name, **style)
-    first.set_title("hue of the coloured pixels (degrees: 0 red, 90 yellow, 180 green, 270 blue)")
+    first.set_title("hue of the colorized pixels (degrees: 0 red, 90 yellow, 180 green, 270 blue)")
     second.set_title("chroma: share of pixels, log scale")
     second.set_yscale("log")
     for axes in (first, second):
         axes.legend(fontsize=8)
-    return html_report.png(figure)
+    return png(figure)
 
 
 def _draw_densities(densities: dict[str, NDArray[np.int64]]) -> bytes:
@@ -187,4 +178,4 @@ def _draw_densities(densities: dict[str, NDArray[np.int64]]) -> bytes:
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("a*")
         axes.set_ylabel("b*")
-    return html_report.png(figure)
+    return png(figure)

@@ -1,4 +1,4 @@
-"""From what was kept of every picture to figures of the set, each with its 95 % interval."""
+"""From what was kept of every image to figures of the set, each with its 95 % interval."""
 
 import shutil
 from typing import Any
@@ -14,20 +14,26 @@ from gan_color.evaluation.distances import (
     half_samples,
     kernel_with_interval,
 )
-from gan_color.evaluation.per_image import ALONE, PAIRED, TRUTH, Judges, row_of
+from gan_color.evaluation.per_image import (
+    FULL_REFERENCE,
+    NO_REFERENCE,
+    TRUTH,
+    MetricNetworks,
+    column_of,
+)
 
 RESAMPLES = 1000
 SEED = 0
-PSNR_LIMIT = 100.0  # dB that an equal picture counts as, in a mean with others
-NO_JUDGE = "no network was given that judges it"
+PSNR_LIMIT = 100.0  # dB that an equal image counts as, in a mean with others
+NO_NETWORK = "needs a network that was not given"
 INFINITE = "infinite"
-FEWEST = 4  # pictures a distance between sets is computed for
+MIN_IMAGES = 4  # images a distance between sets is computed for
 DISTANCES = ("fid", "fid_clean", "kid", "frechet", "kernel")
 Column = NDArray[np.float64]
 
 
 def bootstrap(columns: dict[str, Column], figure: Any = None) -> dict[str, Interval]:
-    """Percentile intervals (95 %, 1,000 resamples of the pictures) of the columns' means.
+    """Percentile intervals (95 %, 1,000 resamples of the images) of the columns' means.
 
     All columns are resampled alike; `figure` maps {name: mean} to further {name: value}.
     """
@@ -49,59 +55,59 @@ def bootstrap(columns: dict[str, Column], figure: Any = None) -> dict[str, Inter
 
 
 class Summary:
-    """Figures of the answers of one finished store."""
+    """Metrics of the predictors of one finished store."""
 
-    def __init__(self, store: Store, chunks: int, judges: Judges) -> None:
-        self.store, self.chunks, self.judges = store, chunks, judges
+    def __init__(self, store: Store, chunks: int, networks: MetricNetworks) -> None:
+        self.store, self.chunks, self.networks = store, chunks, networks
         self.files, self.unreadable = store.names(chunks)
         self._gathered: dict[str, Array] = {}
 
-    def figures(self, answer: str) -> dict[str, Any]:
-        """Every figure of an answer; `NAME_ci` beside it, or null and `NAME_reason`."""
+    def figures(self, predictor: str) -> dict[str, Any]:
+        """Every metric of a predictor; `NAME_ci` beside it, or null and `NAME_reason`."""
         found: dict[str, Any] = {}
-        self._means(answer, found)
-        self._histograms(answer, found)
-        self._distances(answer, found)
-        for name, reason in self.judges.missing.items():
+        self._means(predictor, found)
+        self._histograms(predictor, found)
+        self._distances(predictor, found)
+        for name, reason in self.networks.missing.items():
             _absent(found, name, reason)
         for name in DISTANCES:
             if name not in found:
-                _absent(found, name, NO_JUDGE)
+                _absent(found, name, NO_NETWORK)
         return found
 
     def discard(self) -> None:
         """Remove what was measured from the disk; nothing here can be asked afterwards."""
         shutil.rmtree(self.store.folder)
 
-    def _gather(self, answer: str, kind: str) -> Array:
-        name = f"{answer}/{kind}"
+    def _gather(self, predictor: str, kind: str) -> Array:
+        name = f"{predictor}/{kind}"
         if name not in self._gathered:  # on disk, mapped: asking again would write it again
             self._gathered[name] = self.store.gather(name, self.chunks)
         return self._gathered[name]
 
-    def per_picture(self, answer: str) -> Array:
+    def per_image(self, predictor: str) -> Array:
         """[N, len(COLUMNS)]"""
-        return self._gather(answer, "figures")
+        return self._gather(predictor, "figures")
 
-    def density(self, answer: str) -> Array:
-        """Pixels of all pictures on the ab plane (gan_color.evaluation.per_image)."""
-        density: Array = self.store.add_up(f"{answer}/density", self.chunks)[0]
+    def density(self, predictor: str) -> Array:
+        """Pixels of all images on the ab plane (gan_color.evaluation.per_image)."""
+        density: Array = self.store.add_up(f"{predictor}/density", self.chunks)[0]
         return density
 
-    def _means(self, answer: str, found: dict[str, Any]) -> None:
+    def _means(self, predictor: str, found: dict[str, Any]) -> None:
         columns: dict[str, Column] = {}
-        for name in (*PAIRED, *ALONE):
-            column = row_of(self.per_picture(answer), name)
+        for name in (*FULL_REFERENCE, *NO_REFERENCE):
+            column = column_of(self.per_image(predictor), name)
             if np.isnan(column).any():
-                _absent(found, name, NO_JUDGE)
+                _absent(found, name, NO_NETWORK)
                 continue
             columns[name] = column
         infinite = np.isinf(columns["psnr"])
         columns["psnr"] = columns["psnr"].clip(max=PSNR_LIMIT)
-        for name in ("colorfulness", "near_grey"):
-            columns[f"{name}_truth"] = row_of(self.per_picture(TRUTH), name)
+        for name in ("colorfulness", "near_gray"):
+            columns[f"{name}_truth"] = column_of(self.per_image(TRUTH), name)
         difference = columns["colorfulness"] - columns["colorfulness_truth"]
-        columns["delta_colorfulness_per_picture"] = np.abs(difference)
+        columns["delta_colorfulness_per_image"] = np.abs(difference)
 
         def of_means(means: dict[str, float]) -> dict[str, float]:
             gap = abs(means["colorfulness"] - means["colorfulness_truth"])
@@ -113,10 +119,10 @@ class Summary:
         for name, value in means.items():
             found[name], found[f"{name}_ci"] = value, list(intervals[name])
         if infinite.all():
-            _absent(found, "psnr", f"{INFINITE}: every picture equals the truth")
+            _absent(found, "psnr", f"{INFINITE}: every image equals the truth")
 
-    def _histograms(self, answer: str, found: dict[str, Any]) -> None:
-        bins, truth = self._gather(answer, "bins"), self._gather(TRUTH, "bins")
+    def _histograms(self, predictor: str, found: dict[str, Any]) -> None:
+        bins, truth = self._gather(predictor, "bins"), self._gather(TRUTH, "bins")
 
         def distance(rows: Any) -> float:
             first, second = (x[rows].sum(axis=0, dtype=np.float64) for x in (bins, truth))
@@ -127,17 +133,17 @@ class Summary:
         low, high = half_samples(distance, found[name], len(bins), SEED)
         found[f"{name}_ci"] = [max(0.0, low), high]
 
-    def _distances(self, answer: str, found: dict[str, Any]) -> None:
-        for space in self.judges.spaces:
-            truth, mine = self._gather(TRUTH, space.key), self._gather(answer, space.key)
+    def _distances(self, predictor: str, found: dict[str, Any]) -> None:
+        for extractor in self.networks.extractors:
+            truth, mine = self._gather(TRUTH, extractor.key), self._gather(predictor, extractor.key)
             for name, measure in (
-                (space.frechet_key, frechet_with_interval),
-                (space.kernel_key, kernel_with_interval),
+                (extractor.frechet_key, frechet_with_interval),
+                (extractor.kernel_key, kernel_with_interval),
             ):
                 if not name:
                     continue
-                if len(truth) < FEWEST:
-                    _absent(found, name, f"{len(truth)} pictures, at least {FEWEST} are needed")
+                if len(truth) < MIN_IMAGES:
+                    _absent(found, name, f"{len(truth)} images, at least {MIN_IMAGES} are needed")
                     continue
                 found[name], interval = measure(mine, truth, SEED)
                 found[f"{name}_ci"] = list(interval)

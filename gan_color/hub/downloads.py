@@ -11,9 +11,8 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
+from gan_color.atomic import sha256
 from gan_color.errors import GanColorError
-
-BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,6 @@ class WeightsFile:
                 f"download it ({str(error).strip().splitlines()[0]}); get {self.url} and pass "
                 f"{self.option} PATH"
             ) from None
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def tensors_sha256(module: nn.Module) -> str:

@@ -13,19 +13,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from gan_color.atomic import atomic_write
+from gan_color.config import legacy
 from gan_color.errors import GanColorError
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
 
 HEADER_KEY = "gan_color"
-FORMAT = 1
+FORMAT = 2
 POWER_ITERATIONS = 30
 
 
 def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) -> None:
     """Write a model file, whole or not at all. `model` is left as it is; a folded copy is saved.
 
-    `record` is what the training says of itself: stages, images, figures, licence of the data.
+    `record` is what the training says of itself: stages, images, figures, license of the data.
     """
     options = model.options.for_inference()
     header = {
@@ -65,16 +67,14 @@ def save_calibrated(
 ) -> None:
     """Write a model file anew with these options; `record` becomes its record's "calibration"."""
     header = read_header(source)
-    header["options"] = header["options"] | {"threshold": threshold, "gain": gain}
+    header["options"] = header["options"] | {"chroma_threshold": threshold, "chroma_gain": gain}
     header["record"] = header["record"] | {"calibration": record}
     _save(target, load_file(source), header)
 
 
 def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
-    temporary.replace(path)
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -96,25 +96,29 @@ def read_header(path: Path) -> dict[str, Any]:
         found = header["format"]
     except (ValueError, KeyError, TypeError):
         raise GanColorError(f"model: the gan_color header of {path} is damaged") from None
+    if found == 1:
+        return legacy.model_header(header)
     if found != FORMAT:
         raise GanColorError(f"model: {path} is of format {found}, expected {FORMAT}")
     return header
 
 
-def start_from(model: Colorizer, name: str, path: Path) -> None:
+def init_from(model: Colorizer, name: str, path: Path) -> None:
     """Give a model that is to be trained the weights of a model file, folded ones included.
 
     Raises GanColorError where the file holds another kind of model, or another shape of it.
     """
     header = read_header(path)
     if header["name"] != name:
-        raise GanColorError(f"run.start: {path} holds a {header['name']!r}, expected a {name!r}")
+        raise GanColorError(
+            f"run.init_from: {path} holds a {header['name']!r}, expected a {name!r}"
+        )
     try:
-        unfold(model, load_file(path))
+        unfold(model, legacy.tensors(load_file(path)))
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]
         raise GanColorError(
-            f"run.start: {path} does not fit the model of this configuration: {detail}"
+            f"run.init_from: {path} does not fit the model of this configuration: {detail}"
         ) from None
 
 
@@ -155,7 +159,7 @@ def load_model(path: Path) -> Colorizer:
     header = read_header(path)
     model = registry.create(header["name"], **header["options"]).fold()
     try:
-        model.load_state_dict(load_file(path))
+        model.load_state_dict(legacy.tensors(load_file(path)))
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]
         raise GanColorError(f"model: {path} does not fit its own header: {detail}") from None

@@ -1,9 +1,9 @@
 """Weights that ship with the package, by name: a file that differs by one bit is refused."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from gan_color.atomic import sha256
 from gan_color.errors import GanColorError
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -44,13 +44,12 @@ def verified(name: str) -> Path:
     path = FOLDER / shipped.file
     if not path.is_file():
         raise GanColorError(f"{name}: found no {path}, expected it there: install gan_color again")
-    found = path.read_bytes()
-    if (size := len(found)) != shipped.bytes:
+    if (size := path.stat().st_size) != shipped.bytes:
         raise GanColorError(
             f"{name}: found {size:,} bytes in {path}, expected {shipped.bytes:,}: "
             "install gan_color again"
         )
-    if (digest := hashlib.sha256(found).hexdigest()) != shipped.sha256:
+    if (digest := sha256(path)) != shipped.sha256:
         raise GanColorError(
             f"{name}: found SHA-256 {digest[:12]}... of {path}, expected {shipped.sha256[:12]}...: "
             "install gan_color again"

@@ -1,4 +1,4 @@
-"""Read a picture from a file, from bytes, from Pillow or numpy: upright sRGB, 8 or 16 bit."""
+"""Read a photo from a file, from bytes, from Pillow or numpy: upright sRGB, 8 or 16 bit."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from gan_color.images import metadata
 from gan_color.images.open import BadImageError, convert_profile, open_image, split_alpha
-from gan_color.images.photo import Picture, Pixels
+from gan_color.images.photo import Photo, Pixels
 
 # What turns stored rows into upright ones, by EXIF orientation: (transpose, flip rows, columns).
 _UPRIGHT = {
@@ -29,8 +29,8 @@ REDUCED_PAGE = 1  # TIFF 6.0, bit of NewSubfileType: a smaller copy of another p
 def read(
     source: "Path | str | bytes | Image.Image | NDArray[np.generic]",
     pixel_limit: int | None = None,
-) -> Picture:
-    """Read one picture; BadImageError says in a sentence why it cannot be.
+) -> Photo:
+    """Read one photo; BadImageError says in a sentence why it cannot be.
 
     A path, a file's bytes, a PIL image, or pixels [H, W], [H, W, 3] or [H, W, 4] as uint8 or
     uint16 sRGB. `pixel_limit`: see gan_color.images.open.open_image.
@@ -68,7 +68,7 @@ def _refuse_animation(image: Image.Image) -> None:
             return
         raise BadImageError(f"{pages} pages, expected one: split the file first")
     raise BadImageError(
-        f"an animation of {frames} frames, expected one picture: extract its frames, or make it "
+        f"an animation of {frames} frames, expected one photo: extract its frames, or make it "
         "a video for `gan-color video`"
     )
 
@@ -80,7 +80,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _deep(image: Image.Image, data: bytes | None) -> NDArray[np.uint16] | None:
-    """Stored 16-bit pixels [H, W, 1 to 4] as R, G, B, A; None where the picture has 8 bits."""
+    """Stored 16-bit pixels [H, W, 1 to 4] as R, G, B, A; None where the photo has 8 bits."""
     if data is None:
         if not image.mode.startswith("I;16"):
             return None
@@ -99,15 +99,15 @@ def _deep(image: Image.Image, data: bytes | None) -> NDArray[np.uint16] | None:
     return deep
 
 
-def _from_image(image: Image.Image, deep: NDArray[np.uint16] | None) -> Picture:
+def _from_image(image: Image.Image, deep: NDArray[np.uint16] | None) -> Photo:
     if deep is None and image.mode in ("I", "F"):
         raise BadImageError("32 bits a pixel, expected 8 or 16: convert it first")
     profile = image.info.get("icc_profile")
     pixels: Pixels
     alpha: Pixels | None = None
     if deep is None:
-        colour, transparency = split_alpha(image)
-        pixels = np.asarray(convert_profile(colour, profile))
+        color, transparency = split_alpha(image)
+        pixels = np.asarray(convert_profile(color, profile))
         alpha = None if transparency is None else np.asarray(transparency)
     else:
         if deep.shape[2] in (2, 4):
@@ -119,7 +119,7 @@ def _from_image(image: Image.Image, deep: NDArray[np.uint16] | None) -> Picture:
     pixels = _upright(pixels, orientation)
     alpha = None if alpha is None else _upright(alpha, orientation)
     size = (pixels.shape[1], pixels.shape[0])
-    return Picture(pixels, alpha, image.format or "", metadata.of(image, size))
+    return Photo(pixels, alpha, image.format or "", metadata.of(image, size))
 
 
 def _upright(values: Pixels, orientation: int) -> Pixels:
@@ -131,7 +131,7 @@ def _upright(values: Pixels, orientation: int) -> Pixels:
 
 
 def _deep_srgb(values: NDArray[np.uint16], profile: bytes | None) -> NDArray[np.uint16]:
-    """[H, W, 3] sRGB of 16-bit grey or RGB; Pillow's colour management knows 8 bits only."""
+    """[H, W, 3] sRGB of 16-bit gray or RGB; Pillow's color management knows 8 bits only."""
     from PIL import ImageCms
 
     kind = {1: "GRAY", 3: "RGB"}[values.shape[2]]
@@ -139,14 +139,14 @@ def _deep_srgb(values: NDArray[np.uint16], profile: bytes | None) -> NDArray[np.
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         except (ImageCms.PyCMSError, OSError) as error:
-            raise BadImageError(f"unreadable colour profile ({error})") from None
+            raise BadImageError(f"unreadable color profile ({error})") from None
         described = ImageCms.getProfileDescription(source)
         if source.profile.xcolor_space.strip() == kind and "sRGB" not in described:
             try:
                 import imagecodecs
             except ImportError:
                 raise BadImageError(
-                    f"16 bits in the colour profile {described.strip()!r}, which needs "
+                    f"16 bits in the color profile {described.strip()!r}, which needs "
                     "imagecodecs: pip install 'gan-color[icc]'"
                 ) from None
             values = imagecodecs.cms_transform(
@@ -162,7 +162,7 @@ def _deep_srgb(values: NDArray[np.uint16], profile: bytes | None) -> NDArray[np.
     return values
 
 
-def _from_array(values: NDArray[np.generic]) -> Picture:
+def _from_array(values: NDArray[np.generic]) -> Photo:
     shape, channels = values.shape, values.shape[2] if values.ndim == 3 else 1
     if values.dtype not in (np.uint8, np.uint16) or values.ndim not in (2, 3) or 0 in shape:
         raise BadImageError(
@@ -171,7 +171,7 @@ def _from_array(values: NDArray[np.generic]) -> Picture:
         )
     if channels not in (1, 3, 4):
         raise BadImageError(f"an array {shape}, expected 1, 3 or 4 channels")
-    colour = values.reshape(*shape[:2], channels)
-    alpha = colour[..., 3] if channels == 4 else None
-    pixels = np.repeat(colour, 3, axis=2) if channels == 1 else colour[..., :3]
-    return Picture(np.ascontiguousarray(pixels), alpha)  # type: ignore[arg-type]
+    color = values.reshape(*shape[:2], channels)
+    alpha = color[..., 3] if channels == 4 else None
+    pixels = np.repeat(color, 3, axis=2) if channels == 1 else color[..., :3]
+    return Photo(np.ascontiguousarray(pixels), alpha)  # type: ignore[arg-type]

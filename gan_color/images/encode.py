@@ -1,4 +1,4 @@
-"""Write a picture: 16 bits where the format has them, an sRGB profile, the photo's metadata."""
+"""Write a photo: 16 bits where the format has them, an sRGB profile, the photo's metadata."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 from gan_color import atomic
 from gan_color.errors import GanColorError
 from gan_color.images.metadata import Metadata
-from gan_color.images.photo import Picture
+from gan_color.images.photo import Photo
 from gan_color.images.tiff import write_tiff
 
 SUFFIX_KINDS = {
@@ -39,23 +39,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {"quality": 90, "chroma": 444},
 }
-METRE = 39.3701  # inches
+METER = 39.3701  # inches
 PNG_SIGNATURE_AND_HEADER = 8 + 25
 
 
 @cache
 def srgb_profile() -> bytes:
-    """The ICC profile that every picture is written with."""
+    """The ICC profile that every photo is written with."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     # The time it was made at (ICC.1:2022, table 17), fixed: the same photo gives the same file.
     struct.pack_into(">6H", made, 24, 2000, 1, 1, 0, 0, 0)
     return bytes(made)
 
 
-def encode(
-    picture: Picture, kind: str = "JPEG", quality: int | None = None, note: str = ""
-) -> bytes:
-    """A file's bytes. `quality` is 1 to 100 (None: the format's default, which keeps colour edges
+def encode(photo: Photo, kind: str = "JPEG", quality: int | None = None, note: str = "") -> bytes:
+    """A file's bytes. `quality` is 1 to 100 (None: the format's default, which keeps color edges
     clean); `note` is added to EXIF's Software. Alpha is laid on white for JPEG.
 
     Raises GanColorError for a format, a quality or a size that cannot be written.
@@ -64,23 +62,23 @@ def encode(
         raise GanColorError(f"format: found {kind!r}, expected one of {', '.join(KINDS)}")
     if quality is not None and not 1 <= quality <= 100:
         raise GanColorError(f"quality: found {quality}, expected 1 to 100")
-    exif = picture.metadata.noted(note)
+    exif = photo.metadata.noted(note)
     try:
         if kind == "TIFF":
-            return write_tiff(picture, exif, srgb_profile())
-        if kind == "PNG" and picture.pixels.dtype == np.uint16:
-            return _png_16(picture, exif)
-        return _encode_8(picture, kind, quality, exif)
+            return write_tiff(photo, exif, srgb_profile())
+        if kind == "PNG" and photo.pixels.dtype == np.uint16:
+            return _png_16(photo, exif)
+        return _encode_8(photo, kind, quality, exif)
     except (OSError, ValueError, struct.error, RuntimeError) as error:
         reason = str(error) or type(error).__name__
         raise GanColorError(
-            f"output: {picture.size[0]} x {picture.size[1]} as {kind} cannot be written: {reason}"
+            f"output: {photo.size[0]} x {photo.size[1]} as {kind} cannot be written: {reason}"
         ) from None
 
 
-def save(picture: Picture, path: Path, quality: int | None = None, note: str = "") -> None:
-    """Write a picture whole or not at all; its format follows the suffix. Raises GanColorError."""
-    data = encode(picture, kind_of(path), quality, note)
+def save(photo: Photo, path: Path, quality: int | None = None, note: str = "") -> None:
+    """Write a photo whole or not at all; its format follows the suffix. Raises GanColorError."""
+    data = encode(photo, kind_of(path), quality, note)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(path, data)
 
@@ -95,9 +93,9 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def _encode_8(picture: Picture, kind: str, quality: int | None, exif: bytes) -> bytes:
+def _encode_8(photo: Photo, kind: str, quality: int | None, exif: bytes) -> bytes:
     options = {**OPTIONS[kind], "icc_profile": srgb_profile()}
-    metadata = picture.metadata
+    metadata = photo.metadata
     if quality is not None and kind != "PNG":
         options |= (
             {"quality": quality, "lossless": False} if kind == "WEBP" else {"quality": quality}
@@ -116,7 +114,7 @@ def _encode_8(picture: Picture, kind: str, quality: int | None, exif: bytes) -> 
         options["comment"] = metadata.comment
     if kind == "PNG":
         options["pnginfo"] = _png_texts(metadata)
-    image = picture.image()
+    image = photo.image()
     if kind == "JPEG" and image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     buffer = io.BytesIO()
@@ -143,20 +141,20 @@ def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
     return info
 
 
-def _png_16(picture: Picture, exif: bytes) -> bytes:
+def _png_16(photo: Photo, exif: bytes) -> bytes:
     """OpenCV writes the pixels; what it cannot write is put between header and pixels as chunks
     (https://www.w3.org/TR/png-3, sections 5.3 and 11.3).
     """
-    done, encoded = cv2.imencode(".png", _bgr(picture))
+    done, encoded = cv2.imencode(".png", _bgr(photo))
     if not done:
         raise OSError("the PNG encoder failed")
     chunks = [_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))]
-    if picture.metadata.dpi:
-        per_metre = [round(value * METRE) for value in picture.metadata.dpi]
+    if photo.metadata.dpi:
+        per_metre = [round(value * METER) for value in photo.metadata.dpi]
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
     if exif:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    chunks += [_chunk(kind, data) for kind, data, *_ in _png_texts(picture.metadata).chunks]
+    chunks += [_chunk(kind, data) for kind, data, *_ in _png_texts(photo.metadata).chunks]
     data = encoded.tobytes()
     edge = PNG_SIGNATURE_AND_HEADER
     return b"".join([data[:edge], *chunks, data[edge:]])
@@ -166,6 +164,6 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _bgr(picture: Picture) -> Any:
-    order = [2, 1, 0] if picture.alpha is None else [2, 1, 0, 3]
-    return picture.array()[..., order]
+def _bgr(photo: Photo) -> Any:
+    order = [2, 1, 0] if photo.alpha is None else [2, 1, 0, 3]
+    return photo.array()[..., order]

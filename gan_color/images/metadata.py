@@ -10,47 +10,16 @@ from PIL import ExifTags, Image
 SOFTWARE = ExifTags.Base.Software
 # Of the stored pixels, not of the photo: wrong in another file. Orientation is in the pixels now.
 LAYOUT = frozenset(
-    tag.value
-    for tag in (
-        ExifTags.Base.Orientation,
-        ExifTags.Base.NewSubfileType,
-        ExifTags.Base.SubfileType,
-        ExifTags.Base.ImageWidth,
-        ExifTags.Base.ImageLength,
-        ExifTags.Base.BitsPerSample,
-        ExifTags.Base.Compression,
-        ExifTags.Base.PhotometricInterpretation,
-        ExifTags.Base.Thresholding,
-        ExifTags.Base.FillOrder,
-        ExifTags.Base.StripOffsets,
-        ExifTags.Base.SamplesPerPixel,
-        ExifTags.Base.RowsPerStrip,
-        ExifTags.Base.StripByteCounts,
-        ExifTags.Base.MinSampleValue,
-        ExifTags.Base.MaxSampleValue,
-        ExifTags.Base.PlanarConfiguration,
-        ExifTags.Base.TransferFunction,
-        ExifTags.Base.Predictor,
-        ExifTags.Base.WhitePoint,
-        ExifTags.Base.PrimaryChromaticities,
-        ExifTags.Base.ColorMap,
-        ExifTags.Base.TileWidth,
-        ExifTags.Base.TileLength,
-        ExifTags.Base.TileOffsets,
-        ExifTags.Base.TileByteCounts,
-        ExifTags.Base.SubIFDs,
-        ExifTags.Base.ExtraSamples,
-        ExifTags.Base.SampleFormat,
-        ExifTags.Base.JPEGTables,
-        ExifTags.Base.JpegIFOffset,
-        ExifTags.Base.JpegIFByteCount,
-        ExifTags.Base.YCbCrCoefficients,
-        ExifTags.Base.YCbCrSubSampling,
-        ExifTags.Base.YCbCrPositioning,
-        ExifTags.Base.ReferenceBlackWhite,
-        ExifTags.Base.XMLPacket,
-        ExifTags.Base.InterColorProfile,
-    )
+    ExifTags.Base[name].value
+    for name in """
+    Orientation NewSubfileType SubfileType ImageWidth ImageLength BitsPerSample Compression
+    PhotometricInterpretation Thresholding FillOrder StripOffsets SamplesPerPixel
+    RowsPerStrip StripByteCounts MinSampleValue MaxSampleValue PlanarConfiguration
+    TransferFunction Predictor WhitePoint PrimaryChromaticities ColorMap TileWidth
+    TileLength TileOffsets TileByteCounts SubIFDs ExtraSamples SampleFormat JPEGTables
+    JpegIFOffset JpegIFByteCount YCbCrCoefficients YCbCrSubSampling YCbCrPositioning
+    ReferenceBlackWhite XMLPacket InterColorProfile
+    """.split()  # noqa: SIM905
 )
 XMP_ORIENTATION = re.compile(rb'tiff:Orientation="\d"|<tiff:Orientation>\d</tiff:Orientation>')
 # Text chunks of a PNG that repeat the EXIF block or the XMP packet.
@@ -79,7 +48,7 @@ class Metadata:
 
 
 def of(image: Image.Image, size: tuple[int, int]) -> Metadata:
-    """What to keep of a file's metadata; `size` is that of the upright picture.
+    """What to keep of a file's metadata; `size` is that of the upright photo.
 
     Warns where the EXIF block is damaged, and leaves it out.
     """

@@ -11,36 +11,36 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from gan_color.errors import GanColorError
 from gan_color.images.tar import read_bytes, tar_of
 
-# Larger pictures are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
+# Larger photos are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
 PIXEL_LIMIT = 200_000_000
 Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
 
 
 class BadImageError(GanColorError):
-    """A file that is not a readable picture; the message says why."""
+    """A file that is not a readable photo; the message says why."""
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
     """Upright 8-bit sRGB: orientation applied, ICC profile converted, alpha laid on white.
 
-    Raises BadImageError for a colour profile or a kind of pixel that cannot be read.
+    Raises BadImageError for a color profile or a kind of pixel that cannot be read.
     """
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        # 16-bit grey: Pillow's own conversion clips instead of scaling.
+        # 16-bit gray: Pillow's own conversion clips instead of scaling.
         values = np.asarray(image, dtype=np.float64)
         return Image.fromarray((values / 257.0).clip(0, 255).round().astype(np.uint8)).convert(
             "RGB"
         )
-    colour, alpha = split_alpha(image)
-    rgb = convert_profile(colour, image.info.get("icc_profile"))
+    color, alpha = split_alpha(image)
+    rgb = convert_profile(color, image.info.get("icc_profile"))
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     return rgb
 
 
 def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Colour (a mode without alpha or palette) and alpha; transparent pixels keep their colour."""
+    """Color (a mode without alpha or palette) and alpha; transparent pixels keep their color."""
     if image.mode == "LA":
         return image.getchannel("L"), image.getchannel("A")
     if image.mode in ("RGBA", "PA", "RGBa", "La") or "transparency" in image.info:
@@ -52,20 +52,20 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def convert_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """sRGB of an 8-bit picture without alpha; BadImageError for what cannot be converted."""
+    """sRGB of an 8-bit photo without alpha; BadImageError for what cannot be converted."""
     try:
         if image.mode == "LAB":
             return _through(image, ImageCms.createProfile("LAB"))
         if profile and image.mode in ("RGB", "CMYK", "L"):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             space = source.profile.xcolor_space.strip()
-            # A profile of another kind of picture says nothing about this one.
+            # A profile of another kind of photo says nothing about this one.
             fits = {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}.get(space) == image.mode
             if fits and "sRGB" not in ImageCms.getProfileDescription(source):
                 return _through(image, source)
         return image if image.mode == "RGB" else image.convert("RGB")
     except (ImageCms.PyCMSError, OSError) as error:
-        raise BadImageError(f"unreadable colour profile ({error})") from None
+        raise BadImageError(f"unreadable color profile ({error})") from None
     except ValueError as error:
         raise BadImageError(f"pixels of kind {image.mode} ({error})") from None
 
@@ -87,7 +87,7 @@ def open_image(
     decode: bool = True,
     enough: int | None = None,
 ) -> Image.Image:
-    """Open and fully decode a picture; BadImageError says why it cannot be.
+    """Open and fully decode a photo; BadImageError says why it cannot be.
 
     `pixel_limit`, by default PIXEL_LIMIT, is checked on the header, before anything is decoded.
     A JPEG comes at 1/2, 1/4 or 1/8 of its size where that leaves the shorter side `enough` pixels:
@@ -126,7 +126,7 @@ def _identify(source: Path | io.BytesIO) -> Image.Image:
             from pillow_heif import register_heif_opener
         except ImportError:
             raise BadImageError(
-                "a HEIC picture, which needs pillow-heif: pip install 'gan-color[heic]'"
+                "a HEIC photo, which needs pillow-heif: pip install 'gan-color[heic]'"
             ) from None
         register_heif_opener()
         return Image.open(source)

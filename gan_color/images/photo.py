@@ -1,4 +1,4 @@
-"""What a picture is between reading and writing."""
+"""What a photo is between reading and writing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Pixels = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 
 
 @dataclass(frozen=True)
-class Picture:
+class Photo:
     """pixels [H, W, 3] and alpha [H, W] or None, both uint8 or both uint16; upright sRGB."""
 
     pixels: Pixels
@@ -45,16 +45,16 @@ def to_8_bit(values: Pixels) -> NDArray[np.uint8]:
     """uint8 as it is; uint16 rounded to the nearest of 256 levels."""
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
-    # 65535 = 257 * 255; by rows, so that a large picture is never there as 32 bit.
+    # 65535 = 257 * 255; by rows, so that a large photo is never there as 32 bit.
     return np.stack([((row.astype(np.uint32) + 128) // 257).astype(np.uint8) for row in values])
 
 
-def side_by_side(pictures: Sequence[Picture]) -> Picture:
-    """Pictures of one height, left to right, at 8 bit and on white."""
+def side_by_side(photos: Sequence[Photo]) -> Photo:
+    """Photos of one height, left to right, at 8 bit and on white."""
     columns = []
-    for picture in pictures:
-        image = picture.image()
+    for photo in photos:
+        image = photo.image()
         if image.mode == "RGBA":
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         columns.append(np.asarray(image.convert("RGB")))
-    return Picture(np.concatenate(columns, axis=1))
+    return Photo(np.concatenate(columns, axis=1))

@@ -1,6 +1,6 @@
-"""Pictures inside WebDataset tars, as img2dataset and `python -m scrapers pack` write them.
+"""Photos inside WebDataset tars, as img2dataset and `python -m scrapers pack` write them.
 
-A picture in a tar is named by the path `shards/00000.tar/000010005.jpg`. Nothing is unpacked: its
+A photo in a tar is named by the path `shards/00000.tar/000010005.jpg`. Nothing is unpacked: its
 bytes are read from where they lie.
 """
 

@@ -8,7 +8,7 @@ import tifffile
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from gan_color.images.metadata import LAYOUT
-from gan_color.images.photo import Picture
+from gan_color.images.photo import Photo
 
 # Those that the TIFF writer sets itself.
 OWN_TIFF_TAGS = LAYOUT | {
@@ -18,7 +18,7 @@ OWN_TIFF_TAGS = LAYOUT | {
 }
 
 
-def write_tiff(picture: Picture, exif: bytes, profile: bytes) -> bytes:
+def write_tiff(photo: Photo, exif: bytes, profile: bytes) -> bytes:
     """tifffile writes 8 and 16 bits alike; the Exif and GPS blocks, which it cannot write, are
     appended, and their offsets put into the tags that point to them (TIFF 6.0, section 2).
     """
@@ -34,20 +34,20 @@ def write_tiff(picture: Picture, exif: bytes, profile: bytes) -> bytes:
         if kind and tag not in blocks and tag not in OWN_TIFF_TAGS:
             count = len(value) if kind == "B" else int(kind == "I")
             extra.append((int(tag), kind, count, value, True))
-    if picture.metadata.xmp:
-        xmp = picture.metadata.xmp
+    if photo.metadata.xmp:
+        xmp = photo.metadata.xmp
         extra.append((int(ExifTags.Base.XMLPacket), "B", len(xmp), xmp, True))
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
-        picture.array(),
+        photo.array(),
         byteorder="<",
         photometric="rgb",
         compression="zlib",
         iccprofile=profile,
-        extrasamples=None if picture.alpha is None else ["unassalpha"],
-        resolution=picture.metadata.dpi,
-        resolutionunit="inch" if picture.metadata.dpi else None,
+        extrasamples=None if photo.alpha is None else ["unassalpha"],
+        resolution=photo.metadata.dpi,
+        resolutionunit="inch" if photo.metadata.dpi else None,
         software=software or False,
         metadata=None,
         extratags=extra,

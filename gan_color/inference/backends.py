@@ -1,11 +1,11 @@
 """What runs a model file: PyTorch for safetensors, ONNX Runtime for .onnx."""
 
-import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
+from gan_color.atomic import sha256
 from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
 from gan_color.inference.pipeline import ChromaModel
@@ -13,7 +13,7 @@ from gan_color.models.base import Colorizer
 
 
 def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
-    """Load a model file, ready to colour; GanColorError for a file that is no model."""
+    """Load a model file, ready to color; GanColorError for a file that is no model."""
     if path.suffix == ".onnx":
         from gan_color.inference.onnx_model import OnnxColorizer
 
@@ -23,13 +23,13 @@ def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
     from gan_color.hub.model_file import load_model
 
     model = load_model(path).to(choose_device(device))
-    # Convolutions are faster in this layout on every device; the answer is the same.
+    # Convolutions are faster in this layout on every device; the result is the same.
     laid_out: Colorizer = model.to(memory_format=torch.channels_last)
     return laid_out
 
 
 def provenance(path: Path) -> str:
-    """The note that says where a picture's colours come from: the version and the model's file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"colorized by gan_color {version('gan-color')} ({path.name}, sha256 {digest[:12]})"
+    """The note that says where a photo's colors come from: the version and the model's file."""
+    return (
+        f"colorized by gan_color {version('gan-color')} ({path.name}, sha256 {sha256(path)[:12]})"
+    )

@@ -1,4 +1,4 @@
-"""Files to colour: which becomes which, one after the other, errors as values."""
+"""Files to color: which becomes which, one after the other, errors as values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from gan_color.images.decode import read
 from gan_color.images.encode import SUFFIX_KINDS, save
 from gan_color.images.files import SUFFIXES, find_images
 from gan_color.images.open import BadImageError
-from gan_color.images.photo import Picture, side_by_side
+from gan_color.images.photo import Photo, side_by_side
 from gan_color.inference.pipeline import (
     DEFAULTS,
     ChromaModel,
     ColorizeOptions,
-    finish,
-    name_scenes,
-    predict,
+    apply_chroma,
+    classify_scene,
+    predict_chroma,
 )
 from gan_color.inference.temporal import ChromaSmoother
 
@@ -26,7 +26,7 @@ KIND_SUFFIXES = {kind: suffix for suffix, kind in reversed(SUFFIX_KINDS.items())
 
 @dataclass(frozen=True)
 class Job:
-    """One photo to colour."""
+    """One photo to color."""
 
     source: Path
     target: Path
@@ -37,31 +37,31 @@ class Job:
         return self.target.with_name(f"{self.target.stem}.compare.jpg")
 
 
-class State(Enum):
+class JobState(Enum):
     """What became of a job."""
 
-    COLOURED, SKIPPED, FAILED = "coloured", "skipped", "failed"
+    COLORIZED, SKIPPED, FAILED = "colorized", "skipped", "failed"
 
 
 @dataclass(frozen=True)
-class Result:
+class JobResult:
     """A job that is over; `problem` says why one failed, `scenes` what a photo shows."""
 
     job: Job
-    state: State = State.COLOURED
+    state: JobState = JobState.COLORIZED
     problem: str = ""
     scenes: dict[str, float] = field(default_factory=dict)  # see Colorizer.scenes
 
 
 @dataclass(frozen=True)
-class Work:
-    """How files are treated, beside how they are coloured."""
+class BatchOptions:
+    """How files are treated, beside how they are colorized."""
 
     options: ColorizeOptions = DEFAULTS
     batch: int = 1  # photos read at a time; those of one shape go through the model together
-    smooth: float = 0.0  # for the frames of a film in a folder: see gan_color.inference.temporal
+    smooth: float = 0.0  # for the frames of a video in a folder: see gan_color.inference.temporal
     quality: int | None = None
-    note: str = ""
+    provenance: str = ""
     compare: bool = False
     overwrite: bool = False  # else a photo whose output is there is skipped
 
@@ -90,7 +90,7 @@ def plan_jobs(inputs: list[Path], output: Path, kind: str | None = None) -> list
     jobs = []
     for source in inputs:
         if source.is_dir():
-            # What was coloured before is no input, where the output lies within.
+            # What was colorized before is no input, where the output lies within.
             within = source.resolve() != output.resolve()
             found = [p for p in find_images(source) if not (within and _is_below(p, output))]
             jobs += [Job(path, output / path.relative_to(source)) for path in found]
@@ -102,7 +102,7 @@ def plan_jobs(inputs: list[Path], output: Path, kind: str | None = None) -> list
         if target in targets:
             raise GanColorError(
                 f"output: {targets[target]} and {job.source} would both become {target}; "
-                "colour them into different folders"
+                "colorize them into different folders"
             )
         targets[target] = job.source
         jobs[i] = Job(job.source, target)
@@ -121,37 +121,39 @@ def _suffix(path: Path, kind: str | None) -> str:
     return KIND_SUFFIXES[kind or "PNG"]
 
 
-def colorize_jobs(model: ChromaModel, jobs: list[Job], work: Work = Work()) -> Iterator[Result]:
-    """Colour photo after photo; yields each job once, errors as values."""
+def colorize_jobs(
+    model: ChromaModel, jobs: list[Job], work: BatchOptions = BatchOptions()
+) -> Iterator[JobResult]:
+    """Colorize photo after photo; yields each job once, errors as values."""
     smoother = ChromaSmoother(work.smooth)
     for start in range(0, len(jobs), work.batch):
-        opened: list[tuple[Job, Picture]] = []
+        opened: list[tuple[Job, Photo]] = []
         for job in jobs[start : start + work.batch]:
             try:
                 if _is_done(job, work):
-                    yield Result(job, State.SKIPPED)
+                    yield JobResult(job, JobState.SKIPPED)
                 else:
                     opened.append((job, _open(job)))
             except (GanColorError, OSError) as error:
-                yield Result(job, State.FAILED, str(error))
+                yield JobResult(job, JobState.FAILED, str(error))
         try:
-            chromas = predict(model, [picture for _, picture in opened], work.options)
+            chromas = predict_chroma(model, [photo for _, photo in opened], work.options)
         except GanColorError as error:
-            yield from (Result(job, State.FAILED, str(error)) for job, _ in opened)
+            yield from (JobResult(job, JobState.FAILED, str(error)) for job, _ in opened)
             continue
-        for (job, picture), chroma in zip(opened, chromas, strict=True):
+        for (job, photo), chroma in zip(opened, chromas, strict=True):
             try:
-                steady = smoother(chroma, film=job.source.parent)
-                coloured = finish(picture, steady, work.options, model.device)
+                steady = smoother(chroma, video=job.source.parent)
+                colorized = apply_chroma(photo, steady, work.options, model.device)
                 if work.compare:
-                    save(side_by_side([picture, coloured]), job.comparison, note=work.note)
-                save(coloured, job.target, work.quality, work.note)
-                yield Result(job, scenes=name_scenes(model, chroma))
+                    save(side_by_side([photo, colorized]), job.comparison, note=work.provenance)
+                save(colorized, job.target, work.quality, work.provenance)
+                yield JobResult(job, scenes=classify_scene(model, chroma))
             except (GanColorError, OSError) as error:
-                yield Result(job, State.FAILED, str(error))
+                yield JobResult(job, JobState.FAILED, str(error))
 
 
-def _is_done(job: Job, work: Work) -> bool:
+def _is_done(job: Job, work: BatchOptions) -> bool:
     if not job.target.exists():
         return False
     if job.source.exists() and job.target.samefile(job.source):
@@ -159,7 +161,7 @@ def _is_done(job: Job, work: Work) -> bool:
     return not work.overwrite
 
 
-def _open(job: Job) -> Picture:
+def _open(job: Job) -> Photo:
     if not job.source.exists():
         raise BadImageError("no such file")
     if job.source.suffix.lower() not in SUFFIXES:

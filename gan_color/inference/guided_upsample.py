@@ -21,7 +21,7 @@ CUBIC = -0.5  # the kernel of Pillow's bicubic filter, and of torch's antialiase
 def bicubic(x: Tensor, size: tuple[int, int]) -> Tensor:
     """x [B, C, h, w] at (H, W), larger or smaller.
 
-    Antialiasing changes nothing where a picture is enlarged but the kernel, and is several times
+    Antialiasing changes nothing where a photo is enlarged but the kernel, and is several times
     faster on a CPU.
     """
     return F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
@@ -34,7 +34,7 @@ def box(x: Tensor) -> Tensor:
     return (x[..., :-2] + x[..., 1:-1] + x[..., 2:]) / 9
 
 
-def fit(ab: Tensor, L: Tensor, middle: Tensor) -> Tensor:
+def fit_coefficients(ab: Tensor, L: Tensor, middle: Tensor) -> Tensor:
     """Coefficients [1, 4, h, w]: the slopes of a and b in L, then their offsets.
 
     ab [1, 2, h, w] and L [1, 1, h, w] are at the render size; `middle` [1, 1, H, W] is the same
@@ -53,7 +53,7 @@ def fit(ab: Tensor, L: Tensor, middle: Tensor) -> Tensor:
     return torch.cat((slope, offset), dim=1)
 
 
-class Enlargement:
+class GuidedUpsampler:
     """Chroma of a photo of H x W pixels, a strip of rows at a time."""
 
     def __init__(self, coefficients: Tensor, size: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_color.atomic import atomic_write
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import HEADER_KEY, load_model, read_header
 from gan_color.models.base import Colorizer, pad_to_multiple
@@ -32,14 +33,14 @@ def _need(name: str) -> Any:
 
 
 class _Whole(nn.Module):
-    """L in, ab out: what colorize() does to a padded picture."""
+    """L in, ab out: what colorize() does to a padded photo."""
 
     def __init__(self, model: Colorizer) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, L: Tensor) -> Tensor:
-        return self.model.answer(L)
+        return self.model.forward_ab(L)
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
     header = read_header(source)
     model = load_model(source)
     free = {"L": {0: "batch", 2: "rows", 3: "columns"}, "ab": {0: "batch", 2: "rows", 3: "columns"}}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.stem}.part.onnx")
-    try:
+    with atomic_write(target) as part:
         with warnings.catch_warnings():
             # It warns that a trace knows one size only: true of what the comparison below tries.
             warnings.simplefilter("ignore")
@@ -88,9 +87,6 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
             raise GanColorError(
                 f"onnx: {target} differs from PyTorch by {worst:.2g}, expected {TOLERANCE} at most"
             )
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return report
 
 
@@ -100,7 +96,7 @@ def compare(model: Colorizer, other: "OnnxColorizer") -> list[Parity]:
     report = []
     for height, width in (*PARITY_SIZES, (101, 77)):
         L = torch.rand(1, 1, height, width, generator=generator) * 2 - 1
-        difference = (model.colorize(L) - other.colorize(L)).abs()
+        difference = (model.predict_ab(L) - other.predict_ab(L)).abs()
         report.append(Parity(height, width, float(difference.max()), float(difference.mean())))
     return report
 
@@ -127,7 +123,7 @@ class OnnxColorizer:
             detail = " ".join(str(error).split())[:300]
             raise GanColorError(f"model: {path} is not a readable ONNX file: {detail}") from None
 
-    def colorize(self, L: Tensor) -> Tensor:
+    def predict_ab(self, L: Tensor) -> Tensor:
         """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size: see Colorizer.colorize."""
         height, width = L.shape[-2:]
         padded = pad_to_multiple(L.float(), self.stride).numpy()
@@ -135,5 +131,5 @@ class OnnxColorizer:
         return ab[..., :height, :width]
 
     def scenes(self, L: Tensor) -> list[dict[str, float]]:
-        """Nothing: the file answers with chroma alone. See Colorizer.scenes."""
+        """Nothing: the file gives chroma alone. See Colorizer.scenes."""
         return [{} for _ in L]

@@ -6,49 +6,52 @@ reduced copy, and its chroma is enlarged to fit (DeOldify's idea; units: gan_col
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gan_color.color.lab import lightness, rgb8_to_float
+from gan_color.color.lab import lightness, to_float
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
-from gan_color.images.photo import Picture, to_8_bit
-from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit
-from gan_color.inference.recombine import merge
+from gan_color.images.photo import Photo, to_8_bit
+from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit_coefficients
+from gan_color.inference.recombine import recombine
 
 DEFAULT_RENDER = 256
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class ChromaModel(Protocol):
-    """What colours: a Colorizer, or an ONNX file in its place."""
+    """What colors: a Colorizer, or an ONNX file in its place."""
 
     @property
     def device(self) -> torch.device:
         """Where `colorize` wants its L."""
 
-    def colorize(self, L: Tensor) -> Tensor:
+    def predict_ab(self, L: Tensor) -> Tensor:
         """ab [B, 2, H, W] for L [B, 1, H, W], both in -1..1."""
 
     def scenes(self, L: Tensor) -> list[dict[str, float]]:
-        """What each picture shows: {name: probability}, likeliest first; empty: it cannot tell."""
+        """What each photo shows: {name: probability}, likeliest first; empty: it cannot tell."""
 
 
 @dataclass(frozen=True)
 class ColorizeOptions:
-    """How to colour. Raises GanColorError for a value out of range."""
+    """How to color. Raises GanColorError for a value out of range."""
 
     render: int = DEFAULT_RENDER  # pixels of the shorter side that the model works at
-    consensus: tuple[int, ...] = ()  # further render sizes; the mean of all chromas is taken
+    tta_sizes: tuple[int, ...] = ()  # further render sizes; the mean of all chromas is taken
     saturation: float = 1.0  # factor of the model's chroma
-    strength: float = 1.0  # 1: the model's colours; 0: the photo's own
+    strength: float = 1.0  # 1: the model's colors; 0: the photo's own
     precision: str = "fp32"  # of the model alone; Lab and the merge are always fp32
 
     def __post_init__(self) -> None:
-        for name, size in (("render", self.render), *(("consensus", s) for s in self.consensus)):
+        for name, size in (("render", self.render), *(("tta_sizes", s) for s in self.tta_sizes)):
             if not 32 <= size <= 4096:
                 raise GanColorError(
                     f"{name}: found {size}, expected 32 to 4096 (pixels, shorter side)"
@@ -66,31 +69,66 @@ class ColorizeOptions:
 DEFAULTS = ColorizeOptions()
 
 
+@dataclass(frozen=True)
+class ColorizationPipeline:
+    """A model ready to colorize photos: what `gan_color.load` returns."""
+
+    model: ChromaModel
+
+    @overload
+    def colorize(
+        self, photo: "NDArray[Any]", render: int = ..., **options: Any
+    ) -> "NDArray[Any]": ...
+
+    @overload
+    def colorize(
+        self, photo: str | Path | bytes | Image.Image, render: int = ..., **options: Any
+    ) -> Image.Image: ...
+
+    def colorize(
+        self,
+        photo: "str | Path | bytes | Image.Image | NDArray[Any]",
+        render: int = DEFAULT_RENDER,
+        **options: Any,
+    ) -> "Image.Image | NDArray[Any]":
+        """Colorize a photo.
+
+        Args:
+            photo: a path, a file's bytes, a PIL image, or a uint8 or uint16 array.
+            render: pixels of the shorter side that the model works at.
+            options: those of ColorizeOptions: saturation, strength, tta_sizes, precision.
+
+        An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, anything
+        else as a PIL image of the same size. Raises GanColorError for a photo that cannot be read.
+        """
+        opened = read(photo)
+        colorized = colorize_photo(self.model, opened, ColorizeOptions(render, **options))
+        return colorized.array() if isinstance(photo, np.ndarray) else colorized.image()
+
+
 def colorize_image(
     model: ChromaModel, image: Image.Image, options: ColorizeOptions | int = DEFAULT_RENDER
 ) -> Image.Image:
-    """Colour a PIL image of any size and mode: RGB out, or RGBA where it had transparency.
+    """Colorize a PIL image of any size and mode: RGB out, or RGBA where it had transparency.
 
-    `options` may be the render size alone. A picture smaller than that is not enlarged.
+    `options` may be the render size alone. A photo smaller than that is not enlarged.
     Raises GanColorError.
     """
     chosen = ColorizeOptions(render=options) if isinstance(options, int) else options
-    return colorize_picture(model, read(image), chosen).image()
+    return colorize_photo(model, read(image), chosen).image()
 
 
-def colorize_picture(
-    model: ChromaModel, picture: Picture, options: ColorizeOptions = DEFAULTS
-) -> Picture:
-    """Colour a picture: its lightness, depth, alpha and metadata stay. Raises GanColorError."""
-    return finish(picture, predict(model, [picture], options)[0], options, model.device)
+def colorize_photo(model: ChromaModel, photo: Photo, options: ColorizeOptions = DEFAULTS) -> Photo:
+    """Colorize a photo: its lightness, depth, alpha and metadata stay. Raises GanColorError."""
+    return apply_chroma(photo, predict_chroma(model, [photo], options)[0], options, model.device)
 
 
-def colorize_and_name(
-    model: ChromaModel, picture: Picture, options: ColorizeOptions
-) -> tuple[Picture, dict[str, float]]:
-    """The coloured picture, and what it shows: see `name_scenes`. Raises GanColorError."""
-    chroma = predict(model, [picture], options)[0]
-    return finish(picture, chroma, options, model.device), name_scenes(model, chroma)
+def colorize_and_classify(
+    model: ChromaModel, photo: Photo, options: ColorizeOptions
+) -> tuple[Photo, dict[str, float]]:
+    """The colorized photo, and what it shows: see `classify_scene`. Raises GanColorError."""
+    chroma = predict_chroma(model, [photo], options)[0]
+    return apply_chroma(photo, chroma, options, model.device), classify_scene(model, chroma)
 
 
 @dataclass(frozen=True)
@@ -101,30 +139,30 @@ class Chroma:
     L: Tensor
 
 
-def finish(
-    picture: Picture, chroma: Chroma, options: ColorizeOptions, device: torch.device
-) -> Picture:
+def apply_chroma(
+    photo: Photo, chroma: Chroma, options: ColorizeOptions, device: torch.device
+) -> Photo:
     """Lay chroma on the photo; `device` computes."""
     height, width = chroma.L.shape[-2:]
     middle = _lightness_at(
-        picture, (min(MIDDLE * width, picture.size[0]), min(MIDDLE * height, picture.size[1]))
+        photo, (min(MIDDLE * width, photo.size[0]), min(MIDDLE * height, photo.size[1]))
     )
-    coefficients = fit(chroma.ab[None], chroma.L[None], middle).to(device)
-    pixels = merge(picture.pixels, coefficients, options.saturation, options.strength)
-    return replace(picture, pixels=pixels)
+    coefficients = fit_coefficients(chroma.ab[None], chroma.L[None], middle).to(device)
+    pixels = recombine(photo.pixels, coefficients, options.saturation, options.strength)
+    return replace(photo, pixels=pixels)
 
 
-def predict(
-    model: ChromaModel, pictures: Sequence[Picture], options: ColorizeOptions
+def predict_chroma(
+    model: ChromaModel, photos: Sequence[Photo], options: ColorizeOptions
 ) -> list[Chroma]:
-    """The model's chroma for each picture; those of one shape go through it as one batch."""
+    """The model's chroma for each photo; those of one shape go through it as one batch."""
     device = model.device
     if options.precision != "fp32" and not isinstance(model, torch.nn.Module):
         raise GanColorError(f"precision: found {options.precision}, expected fp32 for this backend")
-    found: list[Chroma | None] = [None] * len(pictures)
-    sizes = sorted({options.render, *options.consensus}, reverse=True)
+    found: list[Chroma | None] = [None] * len(photos)
+    sizes = sorted({options.render, *options.tta_sizes}, reverse=True)
     for position, render in enumerate(sizes):
-        seen = [_lightness_at(p, _render_size(p, render)) for p in pictures]
+        seen = [_lightness_at(p, _render_size(p, render)) for p in photos]
         for shape in dict.fromkeys(L.shape for L in seen):
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
@@ -140,7 +178,7 @@ def predict(
     return [chroma for chroma in found if chroma is not None]
 
 
-def name_scenes(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
+def classify_scene(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
     """What a photo shows, as far as the model was taught names: {name: probability}, likeliest
     first.
     """
@@ -155,7 +193,7 @@ def run_model(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
     kind = L.device.type
     try:
         with torch.autocast(kind, dtype=PRECISIONS[precision], enabled=precision != "fp32"):
-            return model.colorize(L).float().cpu()
+            return model.predict_ab(L).float().cpu()
     except torch.OutOfMemoryError:
         raise GanColorError(
             f"render: {L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos do not fit into the "
@@ -163,16 +201,16 @@ def run_model(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
         ) from None
 
 
-def _render_size(picture: Picture, render: int) -> tuple[int, int]:
+def _render_size(photo: Photo, render: int) -> tuple[int, int]:
     """Width and height, the shorter one `render` unless the photo is smaller."""
-    ratio = min(1.0, render / min(picture.size))
-    width, height = (max(1, round(side * ratio)) for side in picture.size)
+    ratio = min(1.0, render / min(photo.size))
+    width, height = (max(1, round(side * ratio)) for side in photo.size)
     return width, height
 
 
-def _lightness_at(picture: Picture, size: tuple[int, int]) -> Tensor:
+def _lightness_at(photo: Photo, size: tuple[int, int]) -> Tensor:
     """L [1, 1, h, w] of the photo at (width, height)."""
     width, height = size
     # Not from_numpy, which warns of arrays that are not to be written, as Pillow's are.
-    rgb = torch.from_dlpack(to_8_bit(picture.pixels)).permute(2, 0, 1)[None]
-    return lightness(rgb8_to_float(bicubic(rgb, (height, width))))
+    rgb = torch.from_dlpack(to_8_bit(photo.pixels)).permute(2, 0, 1)[None]
+    return lightness(to_float(bicubic(rgb, (height, width))))

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_color.color.lab import lab_to_rgb, lightness, rgb_to_lab, scale, unscale
+from gan_color.color.lab import denormalize, lab_to_rgb, lightness, normalize, rgb_to_lab
 from gan_color.images.photo import Pixels
-from gan_color.inference.guided_upsample import Enlargement
+from gan_color.inference.guided_upsample import GuidedUpsampler
 
 STRIP_ROWS = 32  # few enough for a strip's copies to stay in the processor's cache
 
 
-def merge(pixels: Pixels, coefficients: Tensor, saturation: float, strength: float) -> Pixels:
+def recombine(pixels: Pixels, coefficients: Tensor, saturation: float, strength: float) -> Pixels:
     """sRGB pixels [H, W, 3] with the lightness of `pixels` and new chroma, in the same depth.
 
     `coefficients` are those of gan_color.inference.guided_upsample; their device computes.
@@ -23,7 +23,7 @@ def merge(pixels: Pixels, coefficients: Tensor, saturation: float, strength: flo
     """
     height, width = pixels.shape[:2]
     levels = float(np.iinfo(pixels.dtype).max)
-    enlargement = Enlargement(coefficients, (height, width))
+    enlargement = GuidedUpsampler(coefficients, (height, width))
     out = np.empty_like(pixels)
     for top in range(0, height, STRIP_ROWS):
         rows = slice(top, top + STRIP_ROWS)
@@ -32,8 +32,8 @@ def merge(pixels: Pixels, coefficients: Tensor, saturation: float, strength: flo
         L = lightness(rgb)
         ab = (enlargement.rows(top, L) * saturation).clamp(-1, 1)
         if strength < 1:
-            own = scale(rgb_to_lab(rgb))[1]
+            own = normalize(rgb_to_lab(rgb))[1]
             ab = own + strength * (ab - own)
-        merged = lab_to_rgb(unscale(L, ab), keep_lightness=True)
+        merged = lab_to_rgb(denormalize(L, ab), keep_lightness=True)
         out[rows] = (merged[0] * levels).round().permute(1, 2, 0).cpu().numpy()
     return out

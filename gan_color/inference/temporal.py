@@ -1,4 +1,4 @@
-"""Steadier colours for film: each frame's chroma is drawn towards that of the frame before.
+"""Steadier colors for video: each frame's chroma is drawn toward that of the frame before.
 
 There is no optical flow. Old chroma counts only where lightness stayed the same, so that it is not
 dragged behind what moves; moving things flicker as without it. A cut starts afresh.
@@ -23,15 +23,15 @@ class ChromaSmoother:
             raise GanColorError(f"smooth: found {amount}, expected 0 to below 1")
         self.amount = amount
         self.before: Chroma | None = None
-        self.film: object = None
+        self.video: object = None
 
-    def __call__(self, chroma: Chroma, film: object = None) -> Chroma:
+    def __call__(self, chroma: Chroma, video: object = None) -> Chroma:
         """The frame's chroma, mixed with the frame's before unless the scene has changed.
 
-        `film` tells films apart: another one starts afresh.
+        `video` tells videos apart: another one starts afresh.
         """
-        before = self.before if film == self.film else None
-        self.film = film
+        before = self.before if video == self.video else None
+        self.video = video
         if before is not None and before.L.shape == chroma.L.shape:
             change = (chroma.L - before.L).abs()
             if float(change.mean()) < CUT:

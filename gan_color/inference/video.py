@@ -1,4 +1,4 @@
-"""Colour a film: pictures through the model, sound, frame times and titles as they were."""
+"""Colorize a video: photos through the model, sound, frame times and titles as they were."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gan_color.atomic import atomic_write
 from gan_color.errors import GanColorError
-from gan_color.images.photo import Picture
-from gan_color.inference.pipeline import DEFAULTS, ChromaModel, ColorizeOptions, finish, predict
+from gan_color.images.photo import Photo
+from gan_color.inference.pipeline import (
+    DEFAULTS,
+    ChromaModel,
+    ColorizeOptions,
+    apply_chroma,
+    predict_chroma,
+)
 from gan_color.inference.temporal import ChromaSmoother
 
 if TYPE_CHECKING:
@@ -32,22 +39,22 @@ BT709 = 1  # ITU-T H.273
 
 
 @dataclass(frozen=True)
-class Film:
-    """How a film is coloured."""
+class VideoOptions:
+    """How a video is colorized."""
 
     options: ColorizeOptions = DEFAULTS
     smooth: float = 0.5  # see gan_color.inference.temporal
     batch: int = 1
-    note: str = ""
+    provenance: str = ""
 
 
 def colorize_video(
-    model: ChromaModel, source: Path, target: Path, film: Film = Film()
+    model: ChromaModel, source: Path, target: Path, options: VideoOptions = VideoOptions()
 ) -> Iterator[int]:
-    """Colour a film into another file, whole or not at all; yields the frames in it, then the
+    """Colorize a video into another file, whole or not at all; yields the frames in it, then the
     number done, frame after frame.
 
-    The first video stream is coloured; audio and subtitles are copied. Frame times, rotation (put
+    The first video stream is colorized; audio and subtitles are copied. Frame times, rotation (put
     into the pixels) and pixel aspect stay. Raises GanColorError.
     """
     av = _av()
@@ -60,16 +67,15 @@ def colorize_video(
         raise GanColorError(f"video: found no file {str(source)!r}")
     if target.exists() and target.samefile(source):
         raise GanColorError(f"output: {target} is the input itself, expected another place")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
-        with av.open(str(source)) as opened, av.open(str(part), "w") as written:
-            yield from _Conversion(model, opened, written, codec, film).run()
-        part.replace(target)
+        with (
+            atomic_write(target) as part,
+            av.open(str(source)) as opened,
+            av.open(str(part), "w") as written,
+        ):
+            yield from _Conversion(model, opened, written, codec, options).run()
     except (av.FFmpegError, ValueError, OSError) as error:
         raise GanColorError(f"video: {source} into {target.name}: {error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _av() -> ModuleType:
@@ -87,20 +93,20 @@ class _Conversion:
         source: "InputContainer",
         target: "OutputContainer",
         codec: str,
-        film: Film,
+        options: VideoOptions,
     ) -> None:
         self.model, self.source, self.target = model, source, target
-        self.codec, self.film = codec, film
-        self.smoother = ChromaSmoother(film.smooth)
+        self.codec, self.options = codec, options
+        self.smoother = ChromaSmoother(options.smooth)
         if not source.streams.video:
             raise GanColorError("video: found no video stream")
         self.video = source.streams.video[0]
         self.video.thread_type = "AUTO"
         target.metadata.update(source.metadata)
-        if film.note:
-            target.metadata["comment"] = film.note
+        if options.provenance:
+            target.metadata["comment"] = options.provenance
         self.encoder: Any = None
-        # Nothing may be written before the encoder knows the size of the first coloured frame.
+        # Nothing may be written before the encoder knows the size of the first colorized frame.
         self.held: list[Packet] = []
         self.done = 0
 
@@ -122,10 +128,10 @@ class _Conversion:
                 continue
             for frame in self.video.decode(packet):
                 waiting.append(frame)
-                if len(waiting) == self.film.batch:
-                    yield from self._colour(waiting)
+                if len(waiting) == self.options.batch:
+                    yield from self._color(waiting)
                     waiting = []
-        yield from self._colour(waiting)
+        yield from self._color(waiting)
         if not self.done:
             raise GanColorError("video: found no frame")
         self.target.mux(self.encoder.encode(None))
@@ -135,21 +141,21 @@ class _Conversion:
         self.target.mux(self.held)
         self.held = []
 
-    def _colour(self, frames: "list[VideoFrame]") -> Iterator[int]:
-        pictures = [_picture(frame) for frame in frames]
-        chromas = predict(self.model, pictures, self.film.options)
-        for frame, picture, chroma in zip(frames, pictures, chromas, strict=True):
+    def _color(self, frames: "list[VideoFrame]") -> Iterator[int]:
+        photos = [_photo(frame) for frame in frames]
+        chromas = predict_chroma(self.model, photos, self.options.options)
+        for frame, photo, chroma in zip(frames, photos, chromas, strict=True):
             steady = self.smoother(chroma)
-            coloured = finish(picture, steady, self.film.options, self.model.device)
+            colorized = apply_chroma(photo, steady, self.options.options, self.model.device)
             if not self.done:
-                self._begin(frame, coloured)
-            self.target.mux(self.encoder.encode(self._frame(coloured, frame)))
+                self._begin(frame, colorized)
+            self.target.mux(self.encoder.encode(self._frame(colorized, frame)))
             self.done += 1
             yield self.done
 
-    def _begin(self, frame: "VideoFrame", picture: Picture) -> None:
+    def _begin(self, frame: "VideoFrame", photo: Photo) -> None:
         """The encoder's settings, known with the first frame."""
-        width, height = picture.size
+        width, height = photo.size
         encoder = self.encoder
         encoder.width, encoder.height = width + width % 2, height + height % 2
         encoder.pix_fmt = PIXEL_FORMAT
@@ -164,19 +170,19 @@ class _Conversion:
         encoder.codec_context.color_primaries = BT709
         encoder.codec_context.color_trc = BT709
 
-    def _frame(self, picture: Picture, like: "VideoFrame") -> "VideoFrame":
+    def _frame(self, photo: Photo, like: "VideoFrame") -> "VideoFrame":
         av = _av()
-        odd = [(0, side % 2) for side in picture.pixels.shape[:2]]
-        pixels = np.pad(picture.pixels, (*odd, (0, 0)), mode="edge")  # 4:2:0 wants even sides
+        odd = [(0, side % 2) for side in photo.pixels.shape[:2]]
+        pixels = np.pad(photo.pixels, (*odd, (0, 0)), mode="edge")  # 4:2:0 wants even sides
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         made: VideoFrame = frame.reformat(format=PIXEL_FORMAT, dst_colorspace="ITU709")
         made.pts, made.time_base = like.pts, like.time_base
         return made
 
 
-def _picture(frame: "VideoFrame") -> Picture:
+def _photo(frame: "VideoFrame") -> Photo:
     if frame.color_trc in HDR_TRANSFERS:
         raise GanColorError("video: found HDR frames (PQ or HLG), expected standard range")
     pixels = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4  # counter-clockwise
-    return Picture(np.ascontiguousarray(np.rot90(pixels, turns)))
+    return Photo(np.ascontiguousarray(np.rot90(pixels, turns)))

@@ -10,8 +10,8 @@ from gan_color.losses.pixel import psnr_loss
 Losses = dict[str, Tensor]
 
 
-class ImageTerms:
-    """The stage's own losses on the coloured picture, whichever model coloured it."""
+class AuxiliaryLosses:
+    """The stage's own losses on the colorized image, whichever model colorized it."""
 
     def __init__(
         self,
@@ -34,12 +34,12 @@ class ImageTerms:
             losses["color_difference_loss"] = self.difference_weight * difference
         if self.perceptual is None and not self.colorfulness_weight and not self.psnr_weight:
             return losses
-        picture, truth = to_rgb(L, ab), to_rgb(L, target_ab)
+        image, truth = to_rgb(L, ab), to_rgb(L, target_ab)
         if self.perceptual is not None:
-            losses["perceptual"] = self.perceptual_weight * self.perceptual(picture, truth)
+            losses["perceptual"] = self.perceptual_weight * self.perceptual(image, truth)
         if self.colorfulness_weight:
-            shortfall = colorfulness_loss(picture, truth)
+            shortfall = colorfulness_loss(image, truth)
             losses["colorfulness_loss"] = self.colorfulness_weight * shortfall
         if self.psnr_weight:
-            losses["psnr_loss"] = self.psnr_weight * psnr_loss(picture, truth)
+            losses["psnr_loss"] = self.psnr_weight * psnr_loss(image, truth)
         return losses

@@ -1,4 +1,4 @@
-"""Losses, each a plain function of tensors. Units and ranges: gan_color.color.lab.
+"""Adversarial losses and feature matching: functions of discriminator features.
 
 Every loss is a mean over images, so that accumulating over parts of a batch, or averaging over
 ranks, equals the loss of the whole batch.
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Objective = Literal["lsgan", "hinge", "vanilla"]
+GanMode = Literal["lsgan", "hinge", "vanilla"]
 # One list of feature maps per scale of the discriminator; the last map of each is its logits.
 ScaleFeatures = list[list[Tensor]]
 
@@ -31,30 +31,30 @@ def _hinge(logits: Tensor, target_is_real: bool) -> Tensor:
     return F.relu(1 - logits if target_is_real else 1 + logits).mean()
 
 
-_OBJECTIVES: dict[str, Callable[[Tensor, bool], Tensor]] = {
+_GAN_MODES: dict[str, Callable[[Tensor, bool], Tensor]] = {
     "lsgan": _lsgan,
     "vanilla": _vanilla,
     "hinge": _hinge,
 }
 
 
-def discriminator_loss(objective: Objective, features: ScaleFeatures, is_real: bool) -> Tensor:
-    """Half of what real (or fake) pictures cost, summed over scales. Discriminators minimise the
+def discriminator_loss(gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
+    """Half of what real (or fake) images cost, summed over scales. Discriminators minimize the
     sum of the two: pix2pixHD, https://arxiv.org/abs/1711.11585.
     """
-    term = _OBJECTIVES[objective]
+    term = _GAN_MODES[gan_mode]
     return 0.5 * torch.stack([term(maps[-1].float(), is_real) for maps in features]).sum()
 
 
-def adversarial_loss(objective: Objective, fake: ScaleFeatures) -> Tensor:
-    """What the generator minimises, summed over scales."""
-    if objective == "hinge":
+def adversarial_loss(gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
+    """What the generator minimizes, summed over scales."""
+    if gan_mode == "hinge":
         return torch.stack([-f[-1].float().mean() for f in fake]).sum()
-    return torch.stack([_OBJECTIVES[objective](f[-1].float(), True) for f in fake]).sum()
+    return torch.stack([_GAN_MODES[gan_mode](f[-1].float(), True) for f in fake]).sum()
 
 
 def feature_matching_loss(fake: ScaleFeatures, real: ScaleFeatures) -> Tensor:
-    """L1 between the discriminator's features of fake and real pictures: pix2pixHD, equation 4.
+    """L1 between the discriminator's features of fake and real images: pix2pixHD, equation 4.
 
     Every map but the logits counts, with pix2pixHD's weights: 4 / (n_layers + 1) a map, 1 / scales
     a scale, where n_layers + 1 is the number of maps. `real` gets no gradient. 0 on equal inputs.
@@ -72,10 +72,10 @@ def feature_matching_loss(fake: ScaleFeatures, real: ScaleFeatures) -> Tensor:
 
 
 def discriminator_accuracy(
-    objective: Objective, real: ScaleFeatures, fake: ScaleFeatures
+    gan_mode: GanMode, real: ScaleFeatures, fake: ScaleFeatures
 ) -> list[Tensor]:
-    """Share of patches judged rightly, per scale, finest first: 0.5 is guessing, 1 is certain."""
-    threshold = 0.5 if objective == "lsgan" else 0.0
+    """Share of patches classified correctly, per scale, finest first: 0.5 is chance."""
+    threshold = 0.5 if gan_mode == "lsgan" else 0.0
     return [
         0.5 * ((r[-1] > threshold).float().mean() + (f[-1] <= threshold).float().mean())
         for r, f in zip(real, fake, strict=True)

@@ -8,7 +8,7 @@ from gan_color.errors import GanColorError
 
 
 class PerceptualLoss(nn.Module):
-    """L1 between a frozen backbone's features of two pictures: Johnson et al. 2016,
+    """L1 between a frozen backbone's features of two images: Johnson et al. 2016,
     https://arxiv.org/abs/1603.08155. Without `weights`, those of the maps from shallow to deep
     double, and sum to 1.
 
@@ -21,7 +21,7 @@ class PerceptualLoss(nn.Module):
         self.features = features.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "PerceptualLoss":
-        return super().train(False)  # a frozen judge never updates its statistics
+        return super().train(False)  # frozen: it never updates its statistics
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Both sRGB [B, 3, H, W] in 0..1; gradients reach `prediction` only."""

@@ -35,7 +35,7 @@ def psnr_loss(rgb: Tensor, truth: Tensor) -> Tensor:
     """Mean over images of log(mean squared error) of sRGB [B, 3, H, W] in 0..1: -PSNR / 4.34 dB.
 
     Chen et al. 2021, HINet, https://arxiv.org/abs/2105.06086. Where the mean squared error would
-    spend all its effort on the most colourful pictures, each counts by its relative gain here.
+    spend all its effort on the most colorful images, each counts by its relative gain here.
     """
     error = (rgb - truth).square().flatten(1).mean(dim=1)
     return (error + PSNR_FLOOR).log().mean()

@@ -1,7 +1,7 @@
 """The autoencoders of E. Wallner's tutorial, https://github.com/emilwallner/Coloring-greyscale-images:
 alpha, which learns one photograph by heart, and beta, for many.
 
-3 x 3 convolutions with ReLU, nearest-neighbour upsampling, tanh; L as 0..100, ab / 128, mean
+3 x 3 convolutions with ReLU, nearest-neighbor upsampling, tanh; L as 0..100, ab / 128, mean
 squared error; weights drawn as Keras does (Glorot and Bengio 2010).
 """
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gan_color.color.lab import AB_SCALE
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
+from gan_color.models.layers import zero_bias
 
 AB_RANGE = 128.0
 STRIDE = 8
@@ -25,10 +26,10 @@ BETA_PLAN = (64, -64, 128, -128, 256, -256, 512, 256, 128, UP, 64, UP, 32, 2, UP
 class AutoencoderOptions(ModelOptions):
     """Options of both."""
 
-    width: float = Field(1.0, gt=0, description="multiplies the channels of every layer")
+    width_mult: float = Field(1.0, gt=0, description="multiplies the channels of every layer")
 
 
-class Autoencoder(Colorizer):
+class Autoencoder(Colorizer[AutoencoderOptions]):
     """A plan of convolutions: L -> ab / 128."""
 
     paper = "https://github.com/emilwallner/Coloring-greyscale-images"
@@ -44,11 +45,10 @@ class Autoencoder(Colorizer):
             if step == UP:
                 layers.append(nn.Upsample(scale_factor=2, mode="nearest"))
                 continue
-            outputs = 2 if i == last else max(1, round(abs(step) * options.width))
+            outputs = 2 if i == last else max(1, round(abs(step) * options.width_mult))
             conv = nn.Conv2d(inputs, outputs, 3, 2 if step < 0 else 1, padding=1)
             nn.init.xavier_uniform_(conv.weight)
-            assert conv.bias is not None
-            nn.init.zeros_(conv.bias)
+            zero_bias(conv)
             layers += [conv, nn.Tanh() if i == last else nn.ReLU(inplace=True)]
             inputs = outputs
         self.layers = nn.Sequential(*layers)

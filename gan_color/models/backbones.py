@@ -3,11 +3,11 @@
 Serves three uses: the U-Net's encoder, the perceptual loss, the space of a Frechet distance.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
+import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -15,20 +15,9 @@ from torch import Tensor, nn
 
 from gan_color.errors import GanColorError
 
-# timm imports Weights & Biases where it finds it, for its own training script, and gets on without:
-# a program that colours a photo has no business with a tracker.
-_unseen = "wandb" not in sys.modules
-if _unseen:
-    sys.modules["wandb"] = None  # type: ignore[assignment]
-try:
-    import timm
-finally:
-    if _unseen:
-        del sys.modules["wandb"]
 
-
-class Encoder(nn.Module):
-    """Grey or colour pictures in 0..1 -> feature maps, shallow to deep.
+class Backbone(nn.Module):
+    """Gray or colorize images in 0..1 -> feature maps, shallow to deep.
 
     `weights`: "pretrained" (timm downloads them), "none" (random), or the path of a safetensors
     file. `arguments` go to timm.create_model; `drop` names submodules to replace by the identity,
@@ -78,11 +67,11 @@ class Encoder(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        """picture [B, 1 or in_chans, H, W] in 0..1 -> one map per stride. Grey is replicated."""
-        if picture.shape[1] == 1 and self.in_chans == 3:
-            picture = picture.expand(-1, 3, -1, -1)
-        maps: list[Tensor] = self.backbone((picture - self.mean) / self.std)
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """image [B, 1 or in_chans, H, W] in 0..1 -> one map per stride. Gray is replicated."""
+        if image.shape[1] == 1 and self.in_chans == 3:
+            image = image.expand(-1, 3, -1, -1)
+        maps: list[Tensor] = self.backbone((image - self.mean) / self.std)
         return maps
 
 
@@ -127,7 +116,7 @@ def load_weights(module: nn.Module, path: Path, prefix: str = "") -> None:
     `prefix` is where its keys stand in the file. Extra keys (the classifier) are ignored, and
     BatchNorm's step counters may miss. timm's feature extractors flatten "stages.0" to
     "stages_0", so dots and underscores are one here.
-    RGB stems are summed into one channel where the backbone takes grey.
+    RGB stems are summed into one channel where the backbone takes gray.
     """
     if path.suffix != ".safetensors" or not path.is_file():
         problem = "no such file" if not path.exists() else "not a .safetensors file"
@@ -204,8 +193,8 @@ class VGG16Features(nn.Module):
         self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1))
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        x, maps = (picture - self.mean) / self.std, []
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x, maps = (image - self.mean) / self.std, []
         for i, layer in enumerate(self.layers):
             x = layer(x)
             if i in self.taps:

@@ -1,7 +1,7 @@
 """The one contract: a colorizer predicts chroma from lightness. Units: gan_color.color.lab."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gan_color.color.lab import AB_SCALE, rgb8_to_float, rgb_to_lab, scale
+from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.errors import GanColorError
 
 
@@ -31,9 +31,9 @@ class Batch:
         channels_last: bool = False,
     ) -> "Batch":
         """From uint8 crops [B, 3, H, W], on their device. L is the degraded crop's where given."""
-        L, ab = scale(rgb_to_lab(rgb8_to_float(rgb)))
+        L, ab = from_rgb8(rgb)
         if degraded is not None:
-            L = scale(rgb_to_lab(rgb8_to_float(degraded)))[0]
+            L = from_rgb8(degraded)[0]
         layout = torch.channels_last if channels_last else torch.contiguous_format
         return cls(L.contiguous(memory_format=layout), ab.contiguous(memory_format=layout), label)
 
@@ -61,15 +61,17 @@ class ModelOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Applied by colorize() and in ONNX files; losses do not see them.
-    threshold: float = Field(0.0, ge=0, description="chroma (a*, b*) of which half is kept; 0: all")
-    gain: float = Field(1.0, gt=0, description="factor of chroma; `calibrate` fits both")
+    chroma_threshold: float = Field(
+        0.0, ge=0, description="chroma (a*, b*) of which half is kept; 0: all"
+    )
+    chroma_gain: float = Field(1.0, gt=0, description="factor of chroma; `calibrate` fits both")
 
     def for_inference(self) -> "ModelOptions":
         """The same options without whatever only a first training needs (pretrained weights)."""
         return self
 
 
-def shrink(ab: Tensor, threshold: float, gain: float) -> Tensor:
+def shrink_chroma(ab: Tensor, threshold: float, gain: float) -> Tensor:
     """ab [B, 2, H, W] in -1..1 with its chroma c times gain c^2 / (c^2 + threshold^2), clipped.
 
     `threshold` is in units of a* and b*. See gan_color.evaluation.calibration.
@@ -89,17 +91,20 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 def check_multiple(L: Tensor, multiple: int, name: str) -> None:
     """Raise GanColorError unless `multiple` divides H and W of L [B, 1, H, W].
 
-    For models whose output is no picture yet, so that `forward` cannot crop what it padded.
+    For models whose output is no image yet, so that `forward` cannot crop what it padded.
     """
     height, width = L.shape[-2:]
     if not torch.compiler.is_compiling() and (height % multiple or width % multiple):
         raise GanColorError(
             f"{name}: found {height} x {width} pixels, expected multiples of {multiple}; "
-            "change the stage's size, or colour through colorize()"
+            "change the stage's size, or colorize through colorize()"
         )
 
 
-class Colorizer(nn.Module):
+Options_co = TypeVar("Options_co", bound=ModelOptions, covariant=True)
+
+
+class Colorizer(nn.Module, Generic[Options_co]):
     """Base of every model. A subclass sets `paper` and `Options`, and writes `forward`, `losses`
     and, where its output is not ab itself, `decode`.
 
@@ -107,17 +112,19 @@ class Colorizer(nn.Module):
     """
 
     paper: ClassVar[str] = ""
-    # What a training needs beyond pictures, for `gan-color models`.
+    # What a training needs beyond images, for `gan-color models`.
     needs: ClassVar[str] = "nothing"
     Options: ClassVar[type[ModelOptions]] = ModelOptions
-    # Regression: `decode` gives what the losses judge, so that a GAN stage can train it.
+    # Regression: `decode` gives what the losses see, so that a GAN stage can train it.
     regression: ClassVar[bool] = True
-    # colorize() pads pictures to a multiple of this.
+    # colorize() pads images to a multiple of this.
     stride: int = 1
+
+    options: Options_co
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
-        self.options = options
+        self.options = options  # type: ignore[assignment]
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
@@ -129,7 +136,7 @@ class Colorizer(nn.Module):
         raise NotImplementedError
 
     def losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:
-        """The model's own terms, weighted, each a scalar; their sum is minimised."""
+        """The model's own terms, weighted, each a scalar; their sum is minimized."""
         raise NotImplementedError
 
     def decode(self, output: Any) -> Tensor:
@@ -143,7 +150,7 @@ class Colorizer(nn.Module):
         return False
 
     def set_prior(self, prior: Tensor) -> None:
-        """Take the training set's colour distribution [313] (gan_color.color.ab_bins)."""
+        """Take the training set's color distribution [313] (gan_color.color.ab_bins)."""
 
     @property
     def device(self) -> torch.device:
@@ -164,13 +171,13 @@ class Colorizer(nn.Module):
         """What `freeze_encoder` holds still. Empty where nothing was pretrained."""
         return []
 
-    def answer(self, L: Tensor) -> Tensor:
+    def forward_ab(self, L: Tensor) -> Tensor:
         """ab [B, 2, H, W] in -1..1 for L [B, 1, H, W] whose sides `stride` divides, calibrated."""
         ab = self.decode(self(L)).float()
-        return shrink(ab, self.options.threshold, self.options.gain)
+        return shrink_chroma(ab, self.options.chroma_threshold, self.options.chroma_gain)
 
     @torch.no_grad()
-    def colorize(self, L: Tensor, *, calibrated: bool = True) -> Tensor:
+    def predict_ab(self, L: Tensor, *, calibrated: bool = True) -> Tensor:
         """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size, in evaluation mode.
 
         Pads by edge replication to `stride` and crops back; leaves the training mode as it was.
@@ -181,20 +188,20 @@ class Colorizer(nn.Module):
         try:
             height, width = L.shape[-2:]
             padded = pad_to_multiple(L, self.stride)
-            ab = self.answer(padded) if calibrated else self.decode(self(padded)).float()
+            ab = self.forward_ab(padded) if calibrated else self.decode(self(padded)).float()
         finally:
             self.train(was_training)
         return ab[..., :height, :width].clamp(-1, 1)
 
     def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
-        """What each picture of L [B, 1, H, W] shows: {name: probability}, likeliest first.
+        """What each image of L [B, 1, H, W] shows: {name: probability}, likeliest first.
 
         Empty where the model was taught no names.
         """
         return [{} for _ in L]
 
     def fold(self) -> "Colorizer":
-        """Replace parametrised weights (spectral norm) by their plain values, in place."""
+        """Replace parametrized weights (spectral norm) by their plain values, in place."""
         self.eval()
         for module in self.modules():
             if parametrize.is_parametrized(module, "weight"):

@@ -1,7 +1,7 @@
-"""The colour decoder of DDColor: Kang et al. 2023, https://arxiv.org/abs/2212.11613, section 3.2.
+"""The color decoder of DDColor: Kang et al. 2023, https://arxiv.org/abs/2212.11613, section 3.2.
 
-Learnt queries look at feature maps of three sizes in turn and at each other; each becomes one map
-of the picture, by its product with per-pixel embeddings. A head mixes these maps into colours.
+Learned queries look at feature maps of three sizes in turn and at each other; each becomes one map
+of the image, by its product with per-pixel embeddings. A head mixes these maps into colors.
 """
 
 import math
@@ -66,7 +66,7 @@ class ColorQueries(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Cross-attention, self-attention, feed-forward, each added and then normalised."""
+    """Cross-attention, self-attention, feed-forward, each added and then normalized."""
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()

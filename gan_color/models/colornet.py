@@ -1,9 +1,9 @@
-"""The U-Net of the ColorNet report, in both its flows: from L, and from plain grey.
+"""The U-Net of the ColorNet report, in both its flows: from L, and from plain gray.
 
 The report fixes max-pooling on the way down, transposed convolutions on the way up, and chroma
 scaled to 0..1 as (ab + 128) / 255; it names all three as faults. They are options here, mended by
 default: strided convolutions, sub-pixel convolutions (gan_color.models.layers), and chroma scaled
-around 0. Widths and normalisation are ours: U-Net, https://arxiv.org/abs/1505.04597, two 3 x 3
+around 0. Widths and normalization are ours: U-Net, https://arxiv.org/abs/1505.04597, two 3 x 3
 convolutions a level with BatchNorm.
 """
 
@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.color.lab import AB_SCALE, grey
+from gan_color.color.lab import AB_SCALE, gray_value
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
-from gan_color.models.layers import PixelShuffleUp
+from gan_color.models.layers import PixelShuffleUp, zero_bias
 
 # ab = 255 y - 128: neutral is y = 128 / 255.
 MINMAX_SPAN, MINMAX_LOW = 255.0, 128.0
@@ -35,7 +35,7 @@ def _level(inputs: int, outputs: int) -> nn.Sequential:
 class ColorNetOptions(ModelOptions):
     """Options; `down: max, up: transposed, scaling: minmax` is the report's network."""
 
-    flow: Literal["L", "grey"] = Field("L", description="what the network reads")
+    flow: Literal["L", "gray"] = Field("L", description="what the network reads")
     channels: tuple[int, ...] = Field((64, 128, 256, 512), min_length=2, description="per level")
     down: Literal["strided", "max"] = "strided"
     up: Literal["shuffle", "transposed"] = "shuffle"
@@ -44,15 +44,14 @@ class ColorNetOptions(ModelOptions):
     )
 
 
-class ColorNet(Colorizer):
-    """L or grey -> ab, by a U-Net trained from scratch."""
+class ColorNet(Colorizer[ColorNetOptions]):
+    """L or gray -> ab, by a U-Net trained from scratch."""
 
     paper = "the ColorNet report (U-Net: https://arxiv.org/abs/1505.04597)"
     Options: ClassVar[type[ModelOptions]] = ColorNetOptions
 
     def __init__(self, options: ColorNetOptions) -> None:
         super().__init__(options)
-        self.settings = options
         channels = options.channels
         self.stride = 2 ** (len(channels) - 1)
         self.encoders = nn.ModuleList(_level(a, b) for a, b in itertools.pairwise((1, *channels)))
@@ -69,17 +68,16 @@ class ColorNet(Colorizer):
         )
         self.decoders = nn.ModuleList(_level(2 * b, b) for _, b in falling)
         self.head = nn.Conv2d(channels[0], 2, 1)
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.bias)  # neutral, to 0.2 %, in both scalings
+        zero_bias(self.head)  # neutral, to 0.2 %, in both scalings
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> [B, 2, H, W]: ab, or its min-max scaling in 0..1."""
         height, width = L.shape[-2:]
-        # The report's flows: L* / 100, and the grey value. They differ by a cube root.
-        x = (L + 1) / 2 if self.settings.flow == "L" else grey(L)
+        # The report's flows: L* / 100, and the gray value. They differ by a cube root.
+        x = (L + 1) / 2 if self.options.flow == "L" else gray_value(L)
         x = pad_to_multiple(x, self.stride)
         skips = []
-        for encode, down in zip(self.encoders, self.downs, strict=False):
+        for encode, down in zip(self.encoders[:-1], self.downs, strict=True):
             x = encode(x)
             skips.append(x)
             x = down(x)
@@ -87,16 +85,16 @@ class ColorNet(Colorizer):
         for up, decode, skip in zip(self.ups, self.decoders, skips[::-1], strict=True):
             x = decode(torch.cat((up(x), skip), dim=1))
         x = self.head(x)[..., :height, :width]
-        return torch.tanh(x) if self.settings.scaling == "signed" else torch.sigmoid(x)
+        return torch.tanh(x) if self.options.scaling == "signed" else torch.sigmoid(x)
 
     def decode(self, output: Tensor) -> Tensor:
-        if self.settings.scaling == "signed":
+        if self.options.scaling == "signed":
             return output
         return ((output.float() * MINMAX_SPAN - MINMAX_LOW) / AB_SCALE).clamp(-1, 1)
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Mean squared error in the scale of the output."""
         target = batch.ab
-        if self.settings.scaling == "minmax":
+        if self.options.scaling == "minmax":
             target = (target * AB_SCALE + MINMAX_LOW) / MINMAX_SPAN
         return {"pixel": F.mse_loss(output.float(), target)}

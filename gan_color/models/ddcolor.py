@@ -1,9 +1,9 @@
 """DDColor: Kang et al. 2023, https://arxiv.org/abs/2212.11613: a ConvNeXt encoder, a pixel decoder
-up to full size, and colour queries (gan_color.models.color_decoder).
+up to full size, and color queries (gan_color.models.color_decoder).
 
 Layers and constants are those of https://github.com/piddnad/DDColor. Its final, unused LayerNorm of
 the encoder is left out. Chroma leaves the head in plain a*, b* units; ours is that over 110. The
-stage carries the perceptual, adversarial and colourfulness terms (configs/ddcolor.yml).
+stage carries the perceptual, adversarial and colorfulness terms (configs/ddcolor.yml).
 """
 
 from typing import Any, ClassVar
@@ -15,13 +15,13 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_color.color.lab import AB_SCALE, grey
+from gan_color.color.lab import AB_SCALE, gray_value
 from gan_color.errors import GanColorError
 from gan_color.losses.pixel import pixel_loss
-from gan_color.models.backbones import Encoder
+from gan_color.models.backbones import Backbone
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
-from gan_color.models.layers import Convolution
+from gan_color.models.layers import Convolution, zero_bias
 
 STRIDES = [4, 8, 16, 32]
 STRIDE = 32
@@ -33,22 +33,24 @@ class DDColorOptions(ModelOptions):
 
     encoder: str = Field("convnext_tiny", description="a timm backbone of strides ... 4, 8, 16, 32")
     encoder_weights: str = Field("pretrained", description="pretrained | none | a file's path")
-    encoder_args: dict[str, bool | int | float | str] = Field(
+    encoder_kwargs: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model"
     )
-    encoder_drop: tuple[str, ...] = Field((), description="submodules replaced by the identity")
-    width: int = Field(512, ge=8, description="channels of the pixel decoder")
-    queries: int = Field(100, ge=1)
+    encoder_remove_modules: tuple[str, ...] = Field(
+        (), description="submodules replaced by the identity"
+    )
+    base_channels: int = Field(512, ge=8, description="channels of the pixel decoder")
+    num_queries: int = Field(100, ge=1)
     query_layers: int = Field(9, ge=1)
-    heads: int = Field(8, ge=1)
-    hidden: int = Field(2048, ge=1, description="of the feed-forward layers")
+    num_heads: int = Field(8, ge=1)
+    dim_feedforward: int = Field(2048, ge=1, description="of the feed-forward layers")
     l1: float = Field(0.1, ge=0, description="weight of the L1 in a*, b* units (section 3.4)")
 
     @model_validator(mode="after")
     def _divisible(self) -> "DDColorOptions":
-        if self.width % (2 * self.heads) or self.width % 8:
+        if self.base_channels % (2 * self.num_heads) or self.base_channels % 8:
             raise ValueError(
-                f"width: found {self.width}, expected a multiple of 8 and of 2 x heads"
+                f"width: found {self.base_channels}, expected a multiple of 8 and of 2 x heads"
             )
         return self
 
@@ -65,8 +67,7 @@ class _Shuffle(nn.Module):
         with torch.no_grad():
             seed = nn.init.kaiming_normal_(torch.empty(outputs, inputs, 1, 1))
             conv.weight.copy_(seed.repeat_interleave(scale**2, dim=0))
-        if conv.bias is not None:
-            nn.init.zeros_(conv.bias)
+        zero_bias(conv)
         self.conv, self.scale = spectral_norm(conv), scale
         self.norm = nn.BatchNorm2d(outputs * scale**2) if normed else nn.Identity()
 
@@ -91,8 +92,8 @@ class _Block(nn.Module):
         return out
 
 
-class DDColor(Colorizer):
-    """L -> ab, by colour queries over a pixel decoder."""
+class DDColor(Colorizer[DDColorOptions]):
+    """L -> ab, by color queries over a pixel decoder."""
 
     paper = "https://arxiv.org/abs/2212.11613"
     needs = "a pretrained ConvNeXt, VGG16-BN"
@@ -105,13 +106,13 @@ class DDColor(Colorizer):
 
     def __init__(self, options: DDColorOptions) -> None:
         super().__init__(options)
-        self.settings, self.stride = options, STRIDE
-        self.encoder = Encoder(
+        self.stride = STRIDE
+        self.encoder = Backbone(
             options.encoder,
             options.encoder_weights,
             3,
-            dict(options.encoder_args),
-            options.encoder_drop,
+            dict(options.encoder_kwargs),
+            options.encoder_remove_modules,
         )
         channels = self.encoder.channels[-4:]
         if self.encoder.strides[-4:] != STRIDES:
@@ -121,7 +122,7 @@ class DDColor(Colorizer):
             )
         # The paper's features go through a norm of their own, each.
         self.norms = nn.ModuleList(LayerNorm2d(width, eps=1e-6) for width in channels)
-        w = options.width
+        w = options.base_channels
         self.blocks = nn.ModuleList(
             [
                 _Block(channels[3], channels[2], w),
@@ -132,31 +133,30 @@ class DDColor(Colorizer):
         self.enlarge = _Shuffle(w // 2, w // 2, 4, normed=False)
         self.queries = ColorQueries(
             [w, w, w // 2],
-            options.queries,
+            options.num_queries,
             options.query_layers,
             w // 2,
-            options.heads,
-            options.hidden,
+            options.num_heads,
+            options.dim_feedforward,
         )
-        refine = nn.Conv2d(options.queries + 3, 2, 1)
+        refine = nn.Conv2d(options.num_queries + 3, 2, 1)
         nn.init.kaiming_normal_(refine.weight)
-        assert refine.bias is not None
-        nn.init.zeros_(refine.bias)
+        zero_bias(refine)
         self.refine = spectral_norm(refine)
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> ab [B, 2, H, W], not bounded."""
         height, width = L.shape[-2:]
-        picture = grey(pad_to_multiple(L, STRIDE))
-        maps = self.encoder(picture)[-4:]
+        image = gray_value(pad_to_multiple(L, STRIDE))
+        maps = self.encoder(image)[-4:]
         maps = [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
         x, decoded = maps[3], []
         for block, skip in zip(self.blocks, maps[2::-1], strict=True):
             x = block(x, skip)
             decoded.append(x)
-        colours = self.queries(decoded, self.enlarge(x))
-        rgb = (picture - self.encoder.mean) / self.encoder.std
-        ab: Tensor = self.refine(torch.cat((colours, rgb.to(colours.dtype)), dim=1)) / AB_SCALE
+        colors = self.queries(decoded, self.enlarge(x))
+        rgb = (image - self.encoder.mean) / self.encoder.std
+        ab: Tensor = self.refine(torch.cat((colors, rgb.to(colors.dtype)), dim=1)) / AB_SCALE
         return ab[..., :height, :width]
 
     def decode(self, output: Tensor) -> Tensor:
@@ -164,10 +164,10 @@ class DDColor(Colorizer):
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """0.1 x L1 in a*, b* units."""
-        return {"pixel": self.settings.l1 * AB_SCALE * pixel_loss(output, batch.ab, "l1")}
+        return {"pixel": self.options.l1 * AB_SCALE * pixel_loss(output, batch.ab, "l1")}
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """Encoder, decoders."""
+        """Backbone, decoders."""
         rest = [p for name, p in self.named_parameters() if not name.startswith("encoder.")]
         return [list(self.encoder.parameters()), rest]
 

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_color.color.lab import to_rgb
 from gan_color.losses.gan import ScaleFeatures
-from gan_color.models.layers import SaganAttention, SelfAttention
+from gan_color.models.layers import SaganAttention, SelfAttention, zero_bias
 from gan_color.options import Count, Share, Strict
 
 DiscriminatorNorm = Literal["spectral", "instance", "batch", "none"]
@@ -25,20 +25,20 @@ class DiscriminatorConfig(Strict):
     """Patch discriminators, or DeOldify's critic (gan_color.models.discriminators)."""
 
     kind: Literal["patch", "critic"] = "patch"
-    width: Count = Field(64, description="channels of the first layer")
-    scales: int = Field(3, ge=1, le=5)
-    layers: int = Field(3, ge=1, le=6)
+    base_channels: Count = Field(64, description="channels of the first layer")
+    num_discriminators: int = Field(3, ge=1, le=5)
+    num_layers: int = Field(3, ge=1, le=6)
     norm: Literal["spectral", "instance", "batch", "none"] = "spectral"
     attention: bool = False
     padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
     dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
-    leak: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
+    negative_slope: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
 
     @model_validator(mode="after")
     def _fields_of_its_kind(self) -> Self:
         of_others = {
-            "patch": ("dropout", "leak"),
-            "critic": ("scales", "layers", "norm", "attention", "padding"),
+            "patch": ("dropout", "negative_slope"),
+            "critic": ("num_discriminators", "num_layers", "norm", "attention", "padding"),
         }[self.kind]
         for name in of_others:
             if getattr(self, name) != type(self).model_fields[name].default:
@@ -59,9 +59,14 @@ class Discriminator(nn.Module):
 def create_discriminator(config: DiscriminatorConfig) -> Discriminator:
     """The discriminator that a configuration's `discriminator` section describes."""
     if config.kind == "critic":
-        return Critic(config.width, config.leak, config.dropout)
+        return Critic(config.base_channels, config.negative_slope, config.dropout)
     return MultiscaleDiscriminator(
-        config.scales, config.layers, config.width, config.norm, config.attention, config.padding
+        config.num_discriminators,
+        config.num_layers,
+        config.base_channels,
+        config.norm,
+        config.attention,
+        config.padding,
     )
 
 
@@ -75,17 +80,23 @@ class PatchDiscriminator(nn.Module):
     def __init__(
         self,
         inputs: int = 3,
-        layers: int = 3,
-        width: int = 64,
+        num_layers: int = 3,
+        base_channels: int = 64,
         norm: DiscriminatorNorm = "spectral",
         attention: bool = False,
         padding: int = 2,
     ) -> None:
         super().__init__()
-        plan = [(inputs, width, 2)]
-        for i in range(1, layers + 1):
-            stride = 2 if i < layers else 1
-            plan.append((min(width << (i - 1), width * 8), min(width << i, width * 8), stride))
+        plan = [(inputs, base_channels, 2)]
+        for i in range(1, num_layers + 1):
+            stride = 2 if i < num_layers else 1
+            plan.append(
+                (
+                    min(base_channels << (i - 1), base_channels * 8),
+                    min(base_channels << i, base_channels * 8),
+                    stride,
+                )
+            )
         stages = []
         for i, (before, after, stride) in enumerate(plan):
             normed = norm if i > 0 else "none"
@@ -98,7 +109,7 @@ class PatchDiscriminator(nn.Module):
             if normed == "batch":
                 stage.append(nn.BatchNorm2d(after))
             stage.append(nn.LeakyReLU(0.2, inplace=True))
-            if attention and i == layers - 1:
+            if attention and i == num_layers - 1:
                 stage.append(SelfAttention(after, "spectral" if norm == "spectral" else "none"))
             stages.append(nn.Sequential(*stage))
         logits = nn.Conv2d(plan[-1][1], 1, 4, padding=padding)
@@ -119,16 +130,17 @@ class MultiscaleDiscriminator(Discriminator):
 
     def __init__(
         self,
-        scales: int = 3,
-        layers: int = 3,
-        width: int = 64,
+        num_discriminators: int = 3,
+        num_layers: int = 3,
+        base_channels: int = 64,
         norm: DiscriminatorNorm = "spectral",
         attention: bool = False,
         padding: int = 2,
     ) -> None:
         super().__init__()
         self.discriminators = nn.ModuleList(
-            PatchDiscriminator(3, layers, width, norm, attention, padding) for _ in range(scales)
+            PatchDiscriminator(3, num_layers, base_channels, norm, attention, padding)
+            for _ in range(num_discriminators)
         )
 
     def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
@@ -147,14 +159,16 @@ class Critic(Discriminator):
 
     With width 64, leak 0 and no dropout it is DDColor's discriminator. Sources:
     https://github.com/jantic/DeOldify (deoldify/critics.py), https://github.com/piddnad/DDColor
-    (basicsr/archs/discriminator_arch.py). Pictures of 64 pixels a side at least.
+    (basicsr/archs/discriminator_arch.py). Images of 64 pixels a side at least.
     """
 
-    def __init__(self, width: int = 256, leak: float = 0.2, dropout: float = 0.15) -> None:
+    def __init__(
+        self, base_channels: int = 256, negative_slope: float = 0.2, dropout: float = 0.15
+    ) -> None:
         super().__init__()
-        self.leak = leak
-        channels = [width, 2 * width, 4 * width, 8 * width]
-        stages = [self._stage(3, width, 4, 2, dropout / 2)]
+        self.negative_slope = negative_slope
+        channels = [base_channels, 2 * base_channels, 4 * base_channels, 8 * base_channels]
+        stages = [self._stage(3, base_channels, 4, 2, dropout / 2)]
         for i in range(3):
             stages.append(self._stage(channels[i], channels[i], 3, 1, dropout))
             attention = [SaganAttention(channels[1], "spectral")] if i == 0 else []
@@ -169,9 +183,8 @@ class Critic(Discriminator):
     ) -> nn.Sequential:
         conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=1)
         nn.init.kaiming_normal_(conv.weight)
-        assert conv.bias is not None
-        nn.init.zeros_(conv.bias)
-        activation = nn.LeakyReLU(self.leak, inplace=True)
+        zero_bias(conv)
+        activation = nn.LeakyReLU(self.negative_slope, inplace=True)
         return nn.Sequential(spectral_norm(conv), activation, nn.Dropout2d(dropout))
 
     def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:

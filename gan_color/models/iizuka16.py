@@ -1,6 +1,6 @@
 """Let there be Color!: Iizuka, Simo-Serra and Ishikawa 2016, https://doi.org/10.1145/2897824.2925974.
 
-A fully convolutional colour network that is fused with features of the whole scene, which learn to
+A fully convolutional color network that is fused with features of the whole scene, which learn to
 name the scene at the same time. Layers are the paper's table 1; where re-implementations disagree,
 the parameter count of two of three decides (42,353,839, and 13,504 of BatchNorm). The authors
 published inference only (https://github.com/satoshiiizuka/siggraph2016_colorization).
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from gan_color.color.lab import AB_SCALE, grey
+from gan_color.color.lab import AB_SCALE, gray_value
 from gan_color.errors import GanColorError
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 
@@ -36,7 +36,7 @@ def _linear(inputs: int, outputs: int) -> nn.Sequential:
 class Iizuka16Options(ModelOptions):
     """Options of the four networks."""
 
-    width: int = Field(64, ge=4, description="channels of the first convolution")
+    base_channels: int = Field(64, ge=4, description="channels of the first convolution")
     classes: int = Field(PLACES_CLASSES, ge=1, description="scenes told apart; the paper: 205")
     class_names: tuple[str, ...] = Field((), description="filled in by a training")
     global_size: int = Field(224, description="side at which the whole scene is read")
@@ -51,17 +51,17 @@ class Iizuka16Options(ModelOptions):
         return self
 
 
-class Iizuka16(Colorizer):
-    """L -> (colours in 0..1 [B, 2, H, W], scene logits [B, classes])."""
+class Iizuka16(Colorizer[Iizuka16Options]):
+    """L -> (colors in 0..1 [B, 2, H, W], scene logits [B, classes])."""
 
     paper = "https://doi.org/10.1145/2897824.2925974"
-    needs = "class folders (colours alone without)"
+    needs = "class folders (colors alone without)"
     Options: ClassVar[type[ModelOptions]] = Iizuka16Options
 
     def __init__(self, options: Iizuka16Options) -> None:
         super().__init__(options)
-        self.settings, self.stride = options, STRIDE
-        w = options.width
+        self.stride = STRIDE
+        w = options.base_channels
         self.low = nn.Sequential(
             _convolution(1, w, 2),
             _convolution(w, 2 * w),
@@ -85,7 +85,7 @@ class Iizuka16(Colorizer):
         self.classifier = nn.Sequential(_linear(8 * w, 4 * w), nn.Linear(4 * w, options.classes))
         self.fusion = _convolution(8 * w, 4 * w, kernel=1)
         up = nn.Upsample(scale_factor=2, mode="nearest")
-        self.colour = nn.Sequential(
+        self.color = nn.Sequential(
             _convolution(4 * w, 2 * w),
             up,
             _convolution(2 * w, w),
@@ -98,13 +98,13 @@ class Iizuka16(Colorizer):
         )
 
     def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """L [B, 1, H, W] -> colours and scene logits; H and W multiples of 8, B over 1 to train."""
+        """L [B, 1, H, W] -> colors and scene logits; H and W multiples of 8, B over 1 to train."""
         check_multiple(L, STRIDE, "iizuka16")
         if self.training and len(L) < 2:
             raise GanColorError(
-                "iizuka16: found a batch of 1 picture to train on, expected 2 or more"
+                "iizuka16: found a batch of 1 image to train on, expected 2 or more"
             )
-        x = grey(L)  # the authors feed the grey photograph itself
+        x = gray_value(L)  # the authors feed the gray photograph itself
         low = self.low(x)
         # The scene is read from a copy of fixed size, through the same low-level weights
         # (section 3.2: any resolution).
@@ -112,12 +112,12 @@ class Iizuka16(Colorizer):
         scene = self.scene(whole)
         mid = self.mid(low)
         tiled = self.summary(scene)[:, :, None, None].expand(-1, -1, *mid.shape[-2:])
-        colours = self.colour(self.fusion(torch.cat((mid, tiled), dim=1)))
-        return colours, self.classifier(scene)
+        colors = self.color(self.fusion(torch.cat((mid, tiled), dim=1)))
+        return colors, self.classifier(scene)
 
     @property
     def _whole_size(self) -> tuple[int, int]:
-        return (self.settings.global_size, self.settings.global_size)
+        return (self.options.global_size, self.options.global_size)
 
     def _whole(self, x: Tensor) -> Tensor:
         return F.interpolate(x, self._whole_size, mode="bilinear")
@@ -126,43 +126,43 @@ class Iizuka16(Colorizer):
         return (2 * output[0].float() - 1) * (AB_RANGE / AB_SCALE)
 
     def losses(self, output: tuple[Tensor, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Equation 5: mean squared error, and cross-entropy of the pictures whose label is known.
+        """Equation 5: mean squared error, and cross-entropy of the images whose label is known.
 
-        Classes are learnt from the shared features and from the scene branch alone: the structure
-        keeps that gradient out of the colour network.
+        Classes are learned from the shared features and from the scene branch alone: the structure
+        keeps that gradient out of the color network.
         """
-        colours, logits = output
+        colors, logits = output
         target = (batch.ab * (AB_SCALE / AB_RANGE) + 1) / 2
         entropy = F.cross_entropy(logits.float(), batch.label, ignore_index=-1, reduction="sum")
         return {
-            "pixel": F.mse_loss(colours.float(), target),
-            "scene": self.settings.alpha * entropy / len(batch),
+            "pixel": F.mse_loss(colors.float(), target),
+            "scene": self.options.alpha * entropy / len(batch),
         }
 
     def set_classes(self, names: list[str]) -> None:
-        if len(names) > self.settings.classes:
+        if len(names) > self.options.classes:
             raise GanColorError(
-                f"model.classes: found {self.settings.classes}, but the data has {len(names)} "
+                f"model.classes: found {self.options.classes}, but the data has {len(names)} "
                 f"class folders; set model.classes={len(names)}"
             )
-        self.settings = self.settings.model_copy(update={"class_names": tuple(names)})
-        self.options = self.settings
+        self.options = self.options.model_copy(update={"class_names": tuple(names)})
+        self.options = self.options
 
     @torch.no_grad()
     def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
-        """The likeliest scenes, from what the colours are fused with.
+        """The likeliest scenes, from what the colors are fused with.
 
         A class without a name is called by its number.
         """
-        if not self.settings.class_names:
+        if not self.options.class_names:
             return super().scenes(L)
         was_training = self.training
         self.eval()
         try:
-            share = self.classifier(self.scene(self.low(self._whole(grey(L))))).softmax(1)
+            share = self.classifier(self.scene(self.low(self._whole(gray_value(L))))).softmax(1)
         finally:
             self.train(was_training)
-        names: dict[int, Any] = dict(enumerate(self.settings.class_names))
+        names: dict[int, Any] = dict(enumerate(self.options.class_names))
         likely = share.topk(min(best, share.shape[1]))
         return [
             {str(names.get(i, i)): p for i, p in zip(index, value, strict=True)}

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_color.color.lab import AB_SCALE, grey
+from gan_color.color.lab import AB_SCALE, gray_value
 from gan_color.models.backbones import create_classifier, load_weights
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
+from gan_color.models.layers import zero_bias
 
 STRIDE = 8
 
@@ -26,21 +27,19 @@ STRIDE = 8
 def _convolution(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
     nn.init.xavier_uniform_(conv.weight)  # Keras' default
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
+    zero_bias(conv)
     return nn.Sequential(conv, nn.ReLU(inplace=True))
 
 
 class KoalarizationOptions(ModelOptions):
     """Options; the defaults are the paper's."""
 
-    width: int = Field(64, ge=4, description="channels of the first convolution")
+    base_channels: int = Field(64, ge=4, description="channels of the first convolution")
     classifier: str = Field("inception_resnet_v2", description="any timm classifier")
     classifier_weights: str = Field("pretrained", description="pretrained | none | a file's path")
-    classifier_args: dict[str, bool | int | float | str] = Field(
+    classifier_kwargs: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model; num_classes: 0 embeds by pooled features"
     )
-    classifier_drop: tuple[str, ...] = Field((), description="submodules replaced by the identity")
     classifier_size: int = Field(299, ge=32, description="side at which the classifier looks")
     embedding: Literal["logits", "softmax"] = "logits"
     decoder: Literal["paper", "full"] = "paper"
@@ -56,7 +55,7 @@ class KoalarizationOptions(ModelOptions):
         return self.model_copy(update={"classifier_weights": "none", "cache": 0})
 
 
-class Koalarization(Colorizer):
+class Koalarization(Colorizer[KoalarizationOptions]):
     """L, and what a classifier sees in it -> ab."""
 
     paper = "https://arxiv.org/abs/1712.03400"
@@ -72,13 +71,12 @@ class Koalarization(Colorizer):
 
     def __init__(self, options: KoalarizationOptions) -> None:
         super().__init__(options)
-        self.settings, self.stride = options, STRIDE
+        self.stride = STRIDE
         pretrained = options.classifier_weights == "pretrained"
         self.classifier = create_classifier(
             options.classifier,
             pretrained,
-            dict(options.classifier_args),
-            options.classifier_drop,
+            dict(options.classifier_kwargs),
         )
         if options.classifier_weights not in ("pretrained", "none"):
             load_weights(self.classifier, Path(options.classifier_weights))
@@ -87,7 +85,7 @@ class Koalarization(Colorizer):
             value = torch.tensor(classifier.default_cfg[name]).view(1, 3, 1, 1)
             self.register_buffer(name, value)
         embedded = classifier.num_classes or classifier.num_features
-        w = options.width
+        w = options.base_channels
         self.encoder = nn.Sequential(
             _convolution(1, w, 2),
             _convolution(w, 2 * w),
@@ -119,7 +117,7 @@ class Koalarization(Colorizer):
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> the tanh of the head [B, 2, H, W]; H and W multiples of 8."""
         check_multiple(L, STRIDE, "koalarization")
-        x = self.encoder(50 * (L + 1) if self.settings.lightness == "raw" else L)
+        x = self.encoder(50 * (L + 1) if self.options.lightness == "raw" else L)
         embedding = self.embedding(L)[:, :, None, None].expand(-1, -1, *x.shape[-2:])
         out: Tensor = self.decoder(self.fusion(torch.cat((x, embedding.to(x.dtype)), dim=1)))
         return out
@@ -127,11 +125,11 @@ class Koalarization(Colorizer):
     def embedding(self, L: Tensor) -> Tensor:
         """What the classifier says of L [B, 1, H, W]: [B, classes].
 
-        A frozen classifier's answers are kept by the picture's content where `cache` is above 0.
+        A frozen classifier's outputs are cached by the image's content where `cache` is above 0.
         """
         frozen = not any(p.requires_grad for p in self.classifier.parameters())
-        if frozen and self.settings.cache and not torch.compiler.is_compiling():
-            return torch.stack([self._cached(picture) for picture in L])
+        if frozen and self.options.cache and not torch.compiler.is_compiling():
+            return torch.stack([self._cached(image) for image in L])
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             return self._classify(L)
 
@@ -145,29 +143,29 @@ class Koalarization(Colorizer):
             # elsewhere, gets the same bits.
             with torch.no_grad(), torch.autocast(L.device.type, enabled=False):
                 found = self._classify(L[None])[0].cpu()
-            if len(self._cache) < self.settings.cache:
+            if len(self._cache) < self.options.cache:
                 self._cache[key] = found
         return found.to(L.device)
 
     def _classify(self, L: Tensor) -> Tensor:
-        """The picture's grey as RGB, the longer side resized to the classifier's, and padded."""
-        size = self.settings.classifier_size
+        """The image's gray as RGB, the longer side resized to the classifier's, and padded."""
+        size = self.options.classifier_size
         height, width = L.shape[-2:]
         longer = max(height, width)
         inner = (max(1, height * size // longer), max(1, width * size // longer))
-        rgb = F.interpolate(grey(L), inner, mode="bilinear").expand(-1, 3, -1, -1)
+        rgb = F.interpolate(gray_value(L), inner, mode="bilinear").expand(-1, 3, -1, -1)
         rgb = (rgb - self.mean) / self.std
         top, left = (size - inner[0]) // 2, (size - inner[1]) // 2
         padding = (left, size - inner[1] - left, top, size - inner[0] - top)
         logits: Tensor = self.classifier(F.pad(rgb, padding)).float()
-        return logits.softmax(dim=1) if self.settings.embedding == "softmax" else logits
+        return logits.softmax(dim=1) if self.options.embedding == "softmax" else logits
 
     def decode(self, output: Tensor) -> Tensor:
-        return (output.float() * (self.settings.ab_range / AB_SCALE)).clamp(-1, 1)
+        return (output.float() * (self.options.ab_range / AB_SCALE)).clamp(-1, 1)
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Mean squared error in the scale of the output (equation 1)."""
-        return {"pixel": F.mse_loss(output.float(), batch.ab * (AB_SCALE / self.settings.ab_range))}
+        return {"pixel": F.mse_loss(output.float(), batch.ab * (AB_SCALE / self.options.ab_range))}
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """The classifier, the rest."""

@@ -12,6 +12,12 @@ from torch.nn.utils.parametrizations import spectral_norm
 Normalization = Literal["spectral", "batch", "both", "none"]
 
 
+def zero_bias(layer: nn.Module) -> None:
+    """Fill a layer's bias, where it has one, with zeros."""
+    if isinstance(layer.bias, nn.Parameter):
+        nn.init.zeros_(layer.bias)
+
+
 class Convolution(nn.Sequential):
     """Convolution, then ReLU, then BatchNorm (DeOldify's order), with what `norm` asks for."""
 
@@ -20,8 +26,7 @@ class Convolution(nn.Sequential):
     ) -> None:
         conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
         nn.init.kaiming_normal_(conv.weight)
-        if conv.bias is not None:
-            nn.init.zeros_(conv.bias)
+        zero_bias(conv)
         layers: list[nn.Module] = [spectral_norm(conv) if norm in ("spectral", "both") else conv]
         layers.append(nn.ReLU(inplace=True))
         if norm in ("batch", "both"):
@@ -40,10 +45,10 @@ def _blur(x: Tensor) -> Tensor:
 
 
 class PixelShuffleUp(nn.Module):
-    """Twice the size by sub-pixel convolution, with ICNR initialisation and an optional blur.
+    """Twice the size by sub-pixel convolution, with ICNR initialization and an optional blur.
 
     PixelShuffle: Shi et al. 2016, https://arxiv.org/abs/1609.05158. ICNR makes the start a
-    nearest-neighbour upsampling, and the 2 x 2 blur removes what checkerboard is left: Aitken et
+    nearest-neighbor upsampling, and the 2 x 2 blur removes what checkerboard is left: Aitken et
     al. 2017, https://arxiv.org/abs/1707.02937, and Sugawara et al. 2018.
     """
 
@@ -54,8 +59,7 @@ class PixelShuffleUp(nn.Module):
             seed = torch.empty(outputs, inputs, 1, 1)
             nn.init.kaiming_normal_(seed)
             conv.weight.copy_(seed.repeat_interleave(4, dim=0))
-        assert conv.bias is not None
-        nn.init.zeros_(conv.bias)
+        zero_bias(conv)
         self.conv = spectral_norm(conv) if norm in ("spectral", "both") else conv
         self.norm = nn.BatchNorm2d(outputs) if norm in ("batch", "both") else nn.Identity()
         self.blur = blur

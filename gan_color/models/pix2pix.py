@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
+from gan_color.models.layers import zero_bias
 
 WIDEST = 8  # channels stop growing at this many times `width`
 DROPPED = 3  # 512-channel blocks after the innermost that have dropout
@@ -22,13 +23,13 @@ INIT_STD = 0.02
 class Pix2PixOptions(ModelOptions):
     """Options of the generator."""
 
-    downs: int = Field(8, ge=5, le=9, description="8: unet_256, 7: unet_128")
-    width: int = Field(64, ge=2, description="channels of the first convolution")
+    num_downs: int = Field(8, ge=5, le=9, description="8: unet_256, 7: unet_128")
+    base_channels: int = Field(64, ge=2, description="channels of the first convolution")
     dropout: float = Field(0.5, ge=0, lt=1)
     l1: float = Field(100.0, ge=0, description="weight of the L1 term (section 3.3)")
 
 
-class Pix2Pix(Colorizer):
+class Pix2Pix(Colorizer[Pix2PixOptions]):
     """L -> ab, by the U-Net of pix2pix."""
 
     paper = "https://arxiv.org/abs/1611.07004"
@@ -36,16 +37,16 @@ class Pix2Pix(Colorizer):
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
-        return {"unet_256": {}, "unet_128": {"downs": 7}}
+        return {"unet_256": {}, "unet_128": {"num_downs": 7}}
 
     def __init__(self, options: Pix2PixOptions) -> None:
         super().__init__(options)
-        self.settings, self.stride = options, 2**options.downs
-        widths = [min(2**i, WIDEST) * options.width for i in range(options.downs)]
+        self.stride = 2**options.num_downs
+        widths = [min(2**i, WIDEST) * options.base_channels for i in range(options.num_downs)]
         downs, ups = [], []
         for i, width in enumerate(widths):
             before = widths[i - 1] if i else 1
-            outermost, innermost = i == 0, i == options.downs - 1
+            outermost, innermost = i == 0, i == options.num_downs - 1
             normed = not outermost and not innermost  # one position has no statistics
             conv = nn.Conv2d(before, width, 4, 2, padding=1, bias=False)
             activation = [] if outermost else [nn.LeakyReLU(0.2)]
@@ -54,8 +55,8 @@ class Pix2Pix(Colorizer):
             inputs, outputs = width if innermost else 2 * width, 2 if outermost else before
             back = nn.ConvTranspose2d(inputs, outputs, 4, 2, padding=1, bias=outermost)
             after: list[nn.Module] = [nn.Tanh()] if outermost else [nn.BatchNorm2d(outputs)]
-            last = options.downs - 1
-            if last - DROPPED <= i < last and width == WIDEST * options.width == before:
+            last = options.num_downs - 1
+            if last - DROPPED <= i < last and width == WIDEST * options.base_channels == before:
                 after.append(nn.Dropout(options.dropout))
             ups.append(nn.Sequential(nn.ReLU(), back, *after))
         self.downs = nn.ModuleList(downs)
@@ -63,8 +64,7 @@ class Pix2Pix(Colorizer):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, 0.0, INIT_STD)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                zero_bias(module)
             elif isinstance(module, nn.BatchNorm2d):
                 nn.init.normal_(module.weight, 1.0, INIT_STD)
 
@@ -84,4 +84,4 @@ class Pix2Pix(Colorizer):
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """100 x L1 (equation 3)."""
-        return {"pixel": self.settings.l1 * pixel_loss(output, batch.ab, "l1")}
+        return {"pixel": self.options.l1 * pixel_loss(output, batch.ab, "l1")}

@@ -2,7 +2,7 @@
 3.1, as in https://github.com/NVIDIA/pix2pixHD.
 
 Strided convolutions, residual blocks at the smallest size, transposed convolutions back. Instance
-norm, without affine parameters, takes absolute brightness away: a weakness for colour.
+norm, without affine parameters, takes absolute brightness away: a weakness for color.
 """
 
 from typing import ClassVar
@@ -17,9 +17,11 @@ from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multipl
 class Pix2PixHDOptions(ModelOptions):
     """Options of the global generator."""
 
-    downs: int = Field(4, ge=1, le=5, description="strided convolutions; channels double at each")
+    num_downs: int = Field(
+        4, ge=1, le=5, description="strided convolutions; channels double at each"
+    )
     blocks: int = Field(9, ge=0, description="residual blocks")
-    width: int = Field(64, ge=2, description="channels of the first convolution")
+    base_channels: int = Field(64, ge=2, description="channels of the first convolution")
     l1: float = Field(0.0, ge=0, description="weight of an L1 term, which the paper has not")
 
 
@@ -43,7 +45,7 @@ class _Residual(nn.Module):
         return out
 
 
-class Pix2PixHD(Colorizer):
+class Pix2PixHD(Colorizer[Pix2PixHDOptions]):
     """L -> ab, by the global generator."""
 
     paper = "https://arxiv.org/abs/1711.11585"
@@ -51,21 +53,20 @@ class Pix2PixHD(Colorizer):
 
     def __init__(self, options: Pix2PixHDOptions) -> None:
         super().__init__(options)
-        self.settings = options
         # Reflection and instance norm need more than one position at the smallest size.
-        self.stride = 2**options.downs
-        width = options.width
+        self.stride = 2**options.num_downs
+        width = options.base_channels
         layers: list[nn.Module] = [
             *_reflected(1, width, 7),
             nn.InstanceNorm2d(width),
             nn.ReLU(inplace=True),
         ]
-        for _ in range(options.downs):
+        for _ in range(options.num_downs):
             conv = nn.Conv2d(width, 2 * width, 3, 2, padding=1)
             layers += [conv, nn.InstanceNorm2d(2 * width), nn.ReLU(inplace=True)]
             width *= 2
         layers += [_Residual(width) for _ in range(options.blocks)]
-        for _ in range(options.downs):
+        for _ in range(options.num_downs):
             back = nn.ConvTranspose2d(width, width // 2, 3, 2, padding=1, output_padding=1)
             layers += [back, nn.InstanceNorm2d(width // 2), nn.ReLU(inplace=True)]
             width //= 2
@@ -85,4 +86,4 @@ class Pix2PixHD(Colorizer):
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """L1, where it is asked for; the stage's terms carry the paper's objective."""
-        return {"pixel": self.settings.l1 * pixel_loss(output, batch.ab, "l1")}
+        return {"pixel": self.options.l1 * pixel_loss(output, batch.ab, "l1")}

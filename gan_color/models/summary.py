@@ -14,7 +14,7 @@ SIZE = 256
 @cache
 def describe_models() -> list[dict[str, Any]]:
     """One row per model and variant: name, paper, parameters, gflops_256, needs (of a training,
-    beyond pictures), adversarial (whether a GAN stage can train it).
+    beyond images), adversarial (whether a GAN stage can train it).
 
     GFLOPs are 2 x multiply-adds of convolutions, matrix products and attention in one forward pass.
     """

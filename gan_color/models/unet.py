@@ -3,7 +3,7 @@
 After DeOldify (https://github.com/jantic/DeOldify) and U-Net (https://arxiv.org/abs/1505.04597),
 with these differences: it predicts ab, not RGB; skips are arguments, not hooks, so that copies,
 compilation and export work; any timm backbone with a feature pyramid serves as encoder. With
-`decoder: queries` DDColor's colour queries paint the last maps.
+`decoder: queries` DDColor's color queries paint the last maps.
 """
 
 from typing import Any, ClassVar, Literal
@@ -14,49 +14,66 @@ from torch import Tensor, nn
 
 from gan_color.color.ab_bins import class_weights, nearest_bin
 from gan_color.losses.pixel import PixelKind, pixel_loss
-from gan_color.models.backbones import Encoder
+from gan_color.models.backbones import Backbone
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
-from gan_color.models.layers import Normalization, UpBlock
+from gan_color.models.layers import Normalization, UpBlock, zero_bias
 
 # `gan-color models` prints parameters and FLOPs of each. Widths run from the deepest level
 # (stride 16) to full resolution.
+REBALANCE_CAP = 5.0  # largest weight of a color
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"encoder": "mobilenetv1_100", "widths": (256, 160, 96, 64, 32), "convolutions": 1},
-    "base": {"encoder": "resnet34", "widths": (512, 256, 192, 128, 64), "convolutions": 2},
-    "large": {"encoder": "convnext_tiny", "widths": (768, 512, 256, 128, 96), "convolutions": 2},
+    "small": {
+        "encoder": "mobilenetv1_100",
+        "decoder_channels": (256, 160, 96, 64, 32),
+        "convs_per_block": 1,
+    },
+    "base": {
+        "encoder": "resnet34",
+        "decoder_channels": (512, 256, 192, 128, 64),
+        "convs_per_block": 2,
+    },
+    "large": {
+        "encoder": "convnext_tiny",
+        "decoder_channels": (768, 512, 256, 128, 96),
+        "convs_per_block": 2,
+    },
 }
-QUERIED = 3  # levels, from the deepest on, that colour queries attend to
+QUERIED = 3  # levels, from the deepest on, that color queries attend to
 
 
 class UNetOptions(ModelOptions):
-    """Options of the U-Net. `preset` fills encoder, widths and convolutions; each can be given."""
+    """Options of the U-Net. `preset` fills encoder, decoder_channels and convs_per_block; each can
+    be given."""
 
     preset: Literal["small", "base", "large"] = "small"
     encoder: str = Field("", description="any timm backbone with a feature pyramid")
     encoder_weights: str = Field("pretrained", description="pretrained | none | a file's path")
-    encoder_args: dict[str, bool | int | float | str] = Field(
+    encoder_kwargs: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model"
     )
-    encoder_drop: tuple[str, ...] = Field((), description="submodules replaced by the identity")
-    in_chans: Literal[1, 3] = Field(3, description="grey given once, or replicated to three")
-    widths: tuple[int, ...] = Field((), description="decoder channels, deepest level first")
-    convolutions: int = Field(0, ge=0, le=4, description="3 x 3 convolutions per decoder level")
+    encoder_remove_modules: tuple[str, ...] = Field(
+        (), description="submodules replaced by the identity"
+    )
+    in_chans: Literal[1, 3] = Field(3, description="gray given once, or replicated to three")
+    decoder_channels: tuple[int, ...] = Field(
+        (), description="decoder channels, deepest level first"
+    )
+    convs_per_block: int = Field(0, ge=0, le=4, description="3 x 3 convolutions per decoder level")
     norm: Normalization = "both"
     attention_stride: int | None = Field(16, description="level that attends to itself, or null")
     blur: bool = True
     decoder: Literal["unet", "queries"] = Field("unet", description="queries: DDColor's, on top")
-    queries: int = Field(100, ge=1, description="colours looked for (decoder: queries)")
+    num_queries: int = Field(100, ge=1, description="colors looked for (decoder: queries)")
     query_layers: int = Field(9, ge=1)
     query_width: int = Field(256, ge=32, multiple_of=32)
-    bound: Literal["tanh", "clip"] = Field("tanh", description="how ab is kept in -1..1")
+    ab_activation: Literal["tanh", "clip"] = Field("tanh", description="how ab is kept in -1..1")
     # The model's own loss: see gan_color.losses.pixel.pixel_loss.
-    pixel: PixelKind = "huber"
+    pixel_loss: PixelKind = "huber"
     huber_delta: float = Field(0.1, gt=0, description="in ab units, 1 = 110 of a* or b*")
     pixel_weight: float = Field(1.0, ge=0)
     chroma_weight: float = Field(0.0, ge=0, description="extra weight per ab unit of true chroma")
     rebalance: float = Field(0.0, ge=0, le=1, description="1 - lambda of Zhang et al. 2016; 0: off")
-    rebalance_cap: float = Field(5.0, gt=0, description="largest weight of a colour")
 
     @model_validator(mode="before")
     @classmethod
@@ -68,16 +85,18 @@ class UNetOptions(ModelOptions):
 
     @model_validator(mode="after")
     def _five_levels(self) -> "UNetOptions":
-        if len(self.widths) != 5:
-            raise ValueError(f"widths: found {len(self.widths)} numbers, expected 5")
+        if len(self.decoder_channels) != 5:
+            raise ValueError(
+                f"decoder_channels: found {len(self.decoder_channels)} numbers, expected 5"
+            )
         return self
 
     def for_inference(self) -> "UNetOptions":
         return self.model_copy(update={"encoder_weights": "none"})
 
 
-class UNet(Colorizer):
-    """Encoder -> decoder with skips -> ab. Works at any size; fastest at multiples of 32."""
+class UNet(Colorizer[UNetOptions]):
+    """Backbone -> decoder with skips -> ab. Works at any size; fastest at multiples of 32."""
 
     paper = "https://github.com/jantic/DeOldify (U-Net with self-attention, NoGAN)"
     needs = "a pretrained timm backbone"
@@ -92,18 +111,17 @@ class UNet(Colorizer):
 
     def __init__(self, options: UNetOptions) -> None:
         super().__init__(options)
-        self.settings = options
-        self.encoder = Encoder(
+        self.encoder = Backbone(
             options.encoder,
             options.encoder_weights,
             options.in_chans,
-            dict(options.encoder_args),
-            options.encoder_drop,
+            dict(options.encoder_kwargs),
+            options.encoder_remove_modules,
         )
         self.stride = self.encoder.strides[-1]
         skips = dict(zip(self.encoder.strides, self.encoder.channels, strict=True)) | {1: 1}
         blocks, inputs, stride = [], self.encoder.channels[-1], self.stride // 2
-        levels = list(options.widths)[-self.stride.bit_length() + 1 :]
+        levels = list(options.decoder_channels)[-self.stride.bit_length() + 1 :]
         for width in levels:
             blocks.append(
                 UpBlock(
@@ -113,7 +131,7 @@ class UNet(Colorizer):
                     options.norm,
                     options.blur,
                     attention=stride == options.attention_stride,
-                    convolutions=options.convolutions,
+                    convolutions=options.convs_per_block,
                 )
             )
             inputs, stride = width, stride // 2
@@ -122,22 +140,21 @@ class UNet(Colorizer):
         if options.decoder == "queries":
             self.pixels = nn.Conv2d(inputs, options.query_width, 1)
             self.queries = ColorQueries(
-                levels[:QUERIED], options.queries, options.query_layers, options.query_width
+                levels[:QUERIED], options.num_queries, options.query_layers, options.query_width
             )
-            inputs = options.queries + 1
+            inputs = options.num_queries + 1
         self.head = nn.Conv2d(inputs, 2, 1)
-        # Starting from grey: no colour is claimed before something was learnt.
+        # Starting from gray: no color is claimed before something was learned.
         nn.init.zeros_(self.head.weight)
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.bias)
+        zero_bias(self.head)
         self.register_buffer("rebalance_weights", None, persistent=False)
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> ab [B, 2, H, W] (tanh-bounded, or free with bound="clip")."""
         height, width = L.shape[-2:]
         L = pad_to_multiple(L, self.stride)  # backbones disagree on how to round odd sizes
-        # L* / 100 stands in for the grey sRGB value the encoder was trained on: 0.53 against 0.5
-        # at middle grey, and equal at both ends.
+        # L* / 100 stands in for the gray sRGB value the encoder was trained on: 0.53 against 0.5
+        # at middle gray, and equal at both ends.
         maps = self.encoder((L + 1) / 2)
         skips: dict[int, Tensor] = dict(zip(self.encoder.strides[:-1], maps[:-1], strict=True))
         skips[1] = L.to(maps[0].dtype)
@@ -148,28 +165,28 @@ class UNet(Colorizer):
             decoded.append(x)
             stride //= 2
         if self.queries is not None:
-            colours = self.queries(decoded[:QUERIED], self.pixels(x))
-            x = torch.cat((colours, L.to(colours.dtype)), dim=1)
+            colors = self.queries(decoded[:QUERIED], self.pixels(x))
+            x = torch.cat((colors, L.to(colors.dtype)), dim=1)
         ab = self.head(x)[..., :height, :width]
-        return torch.tanh(ab) if self.settings.bound == "tanh" else ab
+        return torch.tanh(ab) if self.options.ab_activation == "tanh" else ab
 
     def decode(self, output: Tensor) -> Tensor:
-        return output if self.settings.bound == "tanh" else output.clamp(-1, 1)
+        return output if self.options.ab_activation == "tanh" else output.clamp(-1, 1)
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        options = self.settings
+        options = self.options
         weight = 1.0 + options.chroma_weight * batch.ab.norm(dim=1, keepdim=True)
         if self.rebalance_weights is not None:
             weight = weight * self.rebalance_weights[nearest_bin(batch.ab)].unsqueeze(1)
-        loss = pixel_loss(output, batch.ab, options.pixel, options.huber_delta, weight)
+        loss = pixel_loss(output, batch.ab, options.pixel_loss, options.huber_delta, weight)
         return {"pixel": options.pixel_weight * loss}
 
     @property
     def needs_prior(self) -> bool:
-        return self.settings.rebalance > 0
+        return self.options.rebalance > 0
 
     def set_prior(self, prior: Tensor) -> None:
-        weights = class_weights(prior, 1 - self.settings.rebalance, self.settings.rebalance_cap)
+        weights = class_weights(prior, 1 - self.options.rebalance, REBALANCE_CAP)
         self.rebalance_weights = weights.to(self.head.weight.device)
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:

@@ -1,7 +1,7 @@
 """The generator of E. Wallner's GAN, https://github.com/emilwallner/Coloring-greyscale-images
 (GAN-version): pix2pix' U-Net made thinner, with spectral norm and self-attention.
 
-4 x 4 convolutions, stride 2 down, nearest-neighbour upsampling, 512 channels of self-attention at
+4 x 4 convolutions, stride 2 down, nearest-neighbor upsampling, 512 channels of self-attention at
 stride 4, a 7 x 7 head. Chroma is scaled by 110, as everywhere here.
 """
 
@@ -24,7 +24,7 @@ UP = (8, 8, 8, 4, 2)
 class WallnerGanOptions(ModelOptions):
     """Options of the generator."""
 
-    width: int = Field(64, ge=2, description="unit of channels")
+    base_channels: int = Field(64, ge=2, description="unit of channels")
     mae: float = Field(1.0, ge=0, description="weight of the mean absolute error")
 
 
@@ -41,7 +41,7 @@ def _up(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(upsample, pad, conv, nn.ReLU(inplace=True))
 
 
-class WallnerGan(Colorizer):
+class WallnerGan(Colorizer[WallnerGanOptions]):
     """L -> ab, by a thin spectral-norm U-Net with attention."""
 
     paper = "https://github.com/emilwallner/Coloring-greyscale-images (GAN-version)"
@@ -49,14 +49,14 @@ class WallnerGan(Colorizer):
 
     def __init__(self, options: WallnerGanOptions) -> None:
         super().__init__(options)
-        self.settings, self.stride = options, 2 ** len(DOWN)
-        widths = [1, *(units * options.width for units in DOWN)]
+        self.stride = 2 ** len(DOWN)
+        widths = [1, *(units * options.base_channels for units in DOWN)]
         self.downs = nn.ModuleList(_down(a, b) for a, b in itertools.pairwise(widths))
         inputs, skips = widths[-1], widths[-2:0:-1]
         ups, joined = [], []
         for units, skip in zip(UP, skips, strict=True):
-            ups.append(_up(inputs, units * options.width))
-            inputs = units * options.width + skip
+            ups.append(_up(inputs, units * options.base_channels))
+            inputs = units * options.base_channels + skip
             joined.append(inputs)
         self.ups = nn.ModuleList(ups)
         self.attention = SaganAttention(joined[-2], "none", bias=True)
@@ -79,4 +79,4 @@ class WallnerGan(Colorizer):
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Mean absolute error; what fools and matches the discriminators is the stage's."""
-        return {"pixel": self.settings.mae * pixel_loss(output, batch.ab, "l1")}
+        return {"pixel": self.options.mae * pixel_loss(output, batch.ab, "l1")}

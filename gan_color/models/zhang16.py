@@ -1,8 +1,8 @@
 """Colorful Image Colorization: Zhang, Isola and Efros 2016, https://arxiv.org/abs/1603.08511.
 
-Colour as classification over 313 bins of the ab plane, rare colours weighted up, an annealed mean
-of the bins as the answer; and the paper's own ablation, the same body with an L2 loss. Layers and
-constants are those of the authors' code (https://github.com/richzhang/colorization): where the
+Color as classification over 313 bins of the ab plane, rare colors weighted up, an annealed mean
+of the bins as the prediction; and the paper's own ablation, the same body with an L2 loss. Layers
+and constants are those of the authors' code (https://github.com/richzhang/colorization): where the
 paper says otherwise, it says so beside the constant. The authors start from k-means; here weights
 are drawn (He et al. 2015), as the authors' PyTorch port leaves them to be loaded anyway.
 """
@@ -20,6 +20,7 @@ from gan_color.color.lab import AB_SCALE
 from gan_color.errors import GanColorError
 from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
+from gan_color.models.layers import zero_bias
 from gan_color.models.published_weights import load_published
 
 TEMPERATURE = 0.38  # section 2.3
@@ -37,7 +38,7 @@ BLOCKS = (
     (3, 8, 1, 2),
     (3, 8, 1, 1),
 )
-OUTPUT_STRIDE = 4  # logits, and so targets, are a quarter of the picture's size
+OUTPUT_STRIDE = 4  # logits, and so targets, are a quarter of the image's size
 STRIDE = 8
 
 
@@ -54,8 +55,7 @@ def _block(inputs: int, outputs: int, count: int, stride: int, dilation: int) ->
 
 def _drawn(conv: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
+    zero_bias(conv)
     return conv
 
 
@@ -83,23 +83,25 @@ class _Body(nn.Sequential):
 
 
 def _enlarge(ab: Tensor) -> Tensor:
-    """From the logits' size to the picture's, as the authors' port does it."""
+    """From the logits' size to the image's, as the authors' port does it."""
     return F.interpolate(ab, scale_factor=OUTPUT_STRIDE, mode="bilinear", align_corners=False)
 
 
 class RegressionOptions(ModelOptions):
     """Options of the L2 ablation."""
 
-    width: int = Field(64, ge=4, description="channels of the first block")
+    base_channels: int = Field(64, ge=4, description="channels of the first block")
 
 
 class Zhang16Options(RegressionOptions):
     """Options of the classifier."""
 
-    neighbours: int = Field(10, ge=1, le=BIN_COUNT, description="of the soft code; the paper: 5")
+    num_neighbors: int = Field(10, ge=1, le=BIN_COUNT, description="of the soft code; the paper: 5")
     sigma: float = Field(5.0, gt=0, description="of the soft code, in a*, b* units (section 2.1)")
-    uniform: float = Field(0.5, ge=0, le=1, description="lambda of equation 4; 1: no rebalancing")
-    grey_limit: float = Field(5.0, ge=0, description="a picture below it in a*, b* is not learnt")
+    uniform_mix: float = Field(
+        0.5, ge=0, le=1, description="lambda of equation 4; 1: no rebalancing"
+    )
+    gray_limit: float = Field(5.0, ge=0, description="an image below it in a*, b* is not learned")
     temperature: float | None = Field(
         None, gt=0, description="of the annealed mean; null: 0.38, or 1 with published weights"
     )
@@ -114,36 +116,36 @@ class Zhang16Options(RegressionOptions):
         return self.temperature or (1.0 if self.weights != "none" else TEMPERATURE)
 
 
-class Zhang16(Colorizer):
-    """L -> logits of 313 colours at a quarter of the size -> the annealed mean."""
+class Zhang16(Colorizer[Zhang16Options]):
+    """L -> logits of 313 colors at a quarter of the size -> the annealed mean."""
 
     paper = "https://arxiv.org/abs/1603.08511"
-    needs = "the data's colour prior (measured by the run)"
+    needs = "the data's color prior (measured by the run)"
     Options: ClassVar[type[ModelOptions]] = Zhang16Options
     regression = False
     rebalance_weights: Tensor | None
-    centres: Tensor
+    centers: Tensor
 
     def __init__(self, options: Zhang16Options) -> None:
         super().__init__(options)
-        self.settings, self.stride = options, STRIDE
-        self.body = _Body(options.width)
-        self.head = nn.Conv2d(4 * options.width, BIN_COUNT, 1)
-        self.register_buffer("centres", ab_bins().clone())
+        self.stride = STRIDE
+        self.body = _Body(options.base_channels)
+        self.head = nn.Conv2d(4 * options.base_channels, BIN_COUNT, 1)
+        self.register_buffer("centers", ab_bins().clone())
         self.register_buffer("rebalance_weights", None, persistent=False)
         if options.weights != "none":
             self._load(Path(options.weights))
 
     def _load(self, path: Path) -> None:
         names = {f"body.{i}": f"model{i + 1}" for i in range(len(self.body))} | {"head": "model8.6"}
-        centres = load_published(self, path, names, PUBLISHED, extra=("model_out.weight",))
-        found = centres["model_out.weight"]  # ab / 110 of the bins, as a 1 x 1 convolution
+        centers = load_published(self, path, names, PUBLISHED, extra=("model_out.weight",))
+        found = centers["model_out.weight"]  # ab / 110 of the bins, as a 1 x 1 convolution
         if found.shape != (2, BIN_COUNT, 1, 1):
             raise GanColorError(
                 f"weights: {path} has model_out.weight of shape {tuple(found.shape)}, "
                 f"expected (2, {BIN_COUNT}, 1, 1); is it {PUBLISHED}?"
             )
-        self.centres.copy_(AB_SCALE * found[:, :, 0, 0].T)
+        self.centers.copy_(AB_SCALE * found[:, :, 0, 0].T)
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> logits [B, 313, H / 4, W / 4]; H and W multiples of 8."""
@@ -154,33 +156,35 @@ class Zhang16(Colorizer):
     def decode(self, output: Tensor) -> Tensor:
         """Annealed mean (equation 5) -> ab [B, 2, H, W], bilinearly enlarged."""
         with torch.autocast(output.device.type, enabled=False):
-            share = (output.float() / self.settings.annealed).softmax(dim=1)
-            ab = F.conv2d(share, self.centres.T[:, :, None, None] / AB_SCALE)
+            share = (output.float() / self.options.annealed).softmax(dim=1)
+            ab = F.conv2d(share, self.centers.T[:, :, None, None] / AB_SCALE)
             return _enlarge(ab)
 
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Soft cross-entropy (equation 2), each pixel weighted by its colour's rarity (3, 4)."""
+        """Soft cross-entropy (equation 2), each pixel weighted by its color's rarity (3, 4)."""
         if self.rebalance_weights is None:
-            raise GanColorError("zhang16: found no colour prior, expected set_prior() first")
-        options = self.settings
+            raise GanColorError("zhang16: found no color prior, expected set_prior() first")
+        options = self.options
         # One pixel of each 4 x 4, not their mean: the authors' data_ab_ss.
         target = batch.ab[:, :, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE]
-        index, share = soft_encode(target, options.neighbours, options.sigma)
+        index, share = soft_encode(target, options.num_neighbors, options.sigma)
         with torch.autocast(output.device.type, enabled=False):
             entropy = -(share * output.float().log_softmax(dim=1).gather(1, index)).sum(dim=1)
         weight = self.rebalance_weights[index[:, 0]]  # of the nearest bin
-        coloured = (target.abs() * AB_SCALE > options.grey_limit).flatten(1).any(dim=1)
-        return {"classification": (entropy * weight * coloured.view(-1, 1, 1)).mean()}
+        colorized = (target.abs() * AB_SCALE > options.gray_limit).flatten(1).any(dim=1)
+        return {"classification": (entropy * weight * colorized.view(-1, 1, 1)).mean()}
 
     @property
     def needs_prior(self) -> bool:
         return True
 
     def set_prior(self, prior: Tensor) -> None:
-        self.rebalance_weights = class_weights(prior, self.settings.uniform).to(self.centres.device)
+        self.rebalance_weights = class_weights(prior, self.options.uniform_mix).to(
+            self.centers.device
+        )
 
 
-class Zhang16Regression(Colorizer):
+class Zhang16Regression(Colorizer[RegressionOptions]):
     """The same body, then ab itself at a quarter of the size, under an L2 loss (section 3.1)."""
 
     paper = "https://arxiv.org/abs/1603.08511 (its L2 ablation)"
@@ -189,8 +193,8 @@ class Zhang16Regression(Colorizer):
     def __init__(self, options: RegressionOptions) -> None:
         super().__init__(options)
         self.stride = STRIDE
-        self.body = _Body(options.width)
-        self.head = nn.Conv2d(4 * options.width, 2, 1)
+        self.body = _Body(options.base_channels)
+        self.head = nn.Conv2d(4 * options.base_channels, 2, 1)
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> ab [B, 2, H / 4, W / 4]; H and W multiples of 8."""

@@ -29,7 +29,7 @@ def blocks(network: nn.Module) -> list[nn.Module]:
     return found
 
 
-def recompute_blocks(network: nn.Module) -> int:
+def checkpoint_blocks(network: nn.Module) -> int:
     """Make a network's blocks keep their inputs only while it trains; returns how many do.
 
     The network must run once before each backward pass, as the generator does; discriminators
@@ -37,11 +37,11 @@ def recompute_blocks(network: nn.Module) -> int:
     """
     found = blocks(network)
     for block in found:
-        block.forward = partial(_recomputed, block, block.forward)
+        block.forward = partial(_checkpointed, block, block.forward)
     return len(found)
 
 
-def _recomputed(block: nn.Module, forward: Any, *inputs: Any) -> Any:
+def _checkpointed(block: nn.Module, forward: Any, *inputs: Any) -> Any:
     if not block.training:
         return forward(*inputs)
     contexts = partial(_contexts, block)

@@ -1,6 +1,6 @@
 """Mixed precision on any device: fp32, bf16, or fp16 with a gradient scaler.
 
-A scaler belongs to one optimiser: with a shared one, an overflow in the discriminators' gradients
+A scaler belongs to one optimizer: with a shared one, an overflow in the discriminators' gradients
 would also skip the generator's step.
 """
 
@@ -27,7 +27,7 @@ def cpu_has_bf16_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def choose(kind: str, device: torch.device) -> Kind:
+def resolve_precision(kind: str, device: torch.device) -> Kind:
     """Resolve "auto": bf16 where the hardware multiplies it, else fp16 on CUDA, else fp32.
 
     fp16 off CUDA raises GanColorError: no processor here is faster with it.
@@ -46,7 +46,7 @@ def choose(kind: str, device: torch.device) -> Kind:
 
 
 class Precision:
-    """Autocast for a step, and the scalers of its optimisers."""
+    """Autocast for a step, and the scalers of its optimizers."""
 
     def __init__(self, kind: Kind, device: torch.device) -> None:
         self.kind, self.device = kind, device
@@ -57,12 +57,12 @@ class Precision:
         return torch.autocast(self.device.type, dtype=dtype, enabled=self.kind != "fp32")
 
     def new_scaler(self) -> torch.amp.GradScaler:
-        """A scaler for one optimiser; it does nothing unless the precision is fp16."""
+        """A scaler for one optimizer; it does nothing unless the precision is fp16."""
         return torch.amp.GradScaler(self.device.type, enabled=self.kind == "fp16")
 
 
-class Updater:
-    """A network's optimiser with its gradient scaler, clipping, and averaging over ranks."""
+class AmpOptimizer:
+    """A network's optimizer with its gradient scaler, clipping, and averaging over ranks."""
 
     def __init__(
         self, module: nn.Module, optimizer: torch.optim.Optimizer, precision: Precision, clip: float
@@ -83,18 +83,18 @@ class Updater:
         norm = nn.utils.clip_grad_norm_(parameters, limit)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.discard()
+        self.zero_grad()
         return norm.detach()
 
-    def discard(self) -> None:
+    def zero_grad(self) -> None:
         """Clear the gradients without applying them."""
         self.module.zero_grad(set_to_none=True)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """The scaler's state, JSON-able."""
         return dict(self.scaler.state_dict())
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state` gave."""
         if state:
             self.scaler.load_state_dict(state)

@@ -1,153 +1,184 @@
-"""Ties the rule of gan_color.training.early_stopping to a run: when to judge, stop and go back."""
+"""Early stopping within a run: when to evaluate a snapshot, when to stop, what to go back to."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 from gan_color import distributed
 from gan_color.atomic import write_text
-from gan_color.config.schema import Config, Scheduled
-from gan_color.config.stages import AdversarialStage, SpaceConfig
+from gan_color.config import legacy
+from gan_color.config.schema import Config, ScheduledStage
+from gan_color.config.stages import AdversarialStage, FeatureExtractorConfig
 from gan_color.console import console
 from gan_color.data.index import ImageFile
 from gan_color.errors import GanColorError
-from gan_color.evaluation.feature_extractors import BackboneSpace
+from gan_color.evaluation.feature_extractors import BackboneExtractor
+from gan_color.evaluation.validation_set import ValidationSet
+from gan_color.images.files import spread
 from gan_color.training import checkpoint
 from gan_color.training.amp import Precision
-from gan_color.training.early_stopping import Judgement, Verdict, Watch, allowed, decide, score
+from gan_color.training.early_stopping import (
+    SnapshotEvaluator,
+    SnapshotMetrics,
+    StopDecision,
+    decide,
+    score,
+    within_guards,
+)
 from gan_color.training.networks import Networks
-from gan_color.training.state import Record
+from gan_color.training.state import TrainingState
 
-FILE = "inflection.json"
+FILE = "early_stopping.json"
 
 
-def find_space(config: Config, stage: AdversarialStage) -> SpaceConfig:
-    """The feature space a stage is judged in: its own, or the model's pretrained encoder's."""
-    assert stage.inflection is not None
-    if stage.inflection.space is not None:
-        return stage.inflection.space
+def read_evaluations(folder: Path) -> dict[str, Any] | None:
+    """What a run's early_stopping.json holds; None where the run stopped no stage early."""
+    path = legacy.existing(folder / FILE, legacy.EARLY_STOPPING_FILE)
+    if not path.is_file():
+        return None
+    return legacy.snapshots(json.loads(path.read_text(encoding="utf-8")))
+
+
+def create_extractor(config: Config, stage: AdversarialStage) -> BackboneExtractor:
+    """The feature space of a stage's distances: its own, or the model's pretrained encoder's."""
+    assert stage.early_stopping is not None
+    found = stage.early_stopping.feature_extractor
     options: dict[str, Any] = config.model
-    if options.get("encoder_weights", "none") == "none":
-        raise GanColorError(
-            f"stages.{stage.name}.inflection.space: found none, and the model has no pretrained "
-            "encoder to judge with; expected {backbone: NAME, weights: pretrained or PATH}"
+    if found is None:
+        if options.get("encoder_weights", "none") == "none":
+            raise GanColorError(
+                f"stages.{stage.name}.early_stopping.feature_extractor: found none, and the model "
+                "has no pretrained encoder to take its place; expected {backbone: NAME, weights: "
+                "pretrained or PATH}"
+            )
+        found = FeatureExtractorConfig(
+            backbone=options["encoder"],
+            weights=options["encoder_weights"],
+            kwargs=options["encoder_kwargs"],
+            remove_modules=tuple(options["encoder_remove_modules"]),
         )
-    return SpaceConfig(
-        backbone=options["encoder"],
-        weights=options["encoder_weights"],
-        args=options["encoder_args"],
-        drop=tuple(options["encoder_drop"]),
+    return BackboneExtractor(
+        found.backbone, found.weights, found.stride, dict(found.kwargs), found.remove_modules
     )
 
 
-class StageWatch:
-    """One watched adversarial stage of a run. Only the first rank judges."""
+class BestSnapshot:
+    """Finds the best snapshot of one adversarial stage. Only the first rank evaluates."""
 
     def __init__(
         self,
         config: Config,
-        scheduled: Scheduled,
-        valid: list[ImageFile],
-        record: Record,
+        scheduled: ScheduledStage,
+        val: list[ImageFile],
+        state: TrainingState,
         networks: Networks,
         precision: Precision,
     ) -> None:
         stage = scheduled.stage
         assert isinstance(stage, AdversarialStage)
-        assert stage.inflection is not None
-        self.stage, self.rule, self.scheduled = stage, stage.inflection, scheduled
+        assert stage.early_stopping is not None
+        self.stage, self.rule, self.scheduled = stage, stage.early_stopping, scheduled
         assert networks.discriminator is not None
-        self.record, self.average = record, networks.average
+        self.state, self.ema = state, networks.ema
         self.discriminator = networks.discriminator
-        self.watch: Watch | None = None
+        self.baseline_hue: float | None = None  # of skin, before the GAN
+        self.evaluator: SnapshotEvaluator | None = None
         if distributed.rank() == 0:
-            space = find_space(config, stage)
-            size = self.rule.size or stage.size
-            judging = BackboneSpace(
-                space.backbone, space.weights, space.stride, dict(space.args), space.drop
+            images = ValidationSet(
+                [file.path for file in spread(val, self.rule.num_images)],
+                self.rule.size or stage.size,
+                config.data.eval_resize,
+                precision.device,
+                precision.autocast,
             )
-            self.watch = Watch(valid, size, self.rule.pictures, judging, precision)
+            self.evaluator = SnapshotEvaluator(images, create_extractor(config, stage))
 
     @property
-    def judgements(self) -> list[Judgement]:
+    def evaluations(self) -> list[SnapshotMetrics]:
         """Of this stage, over all its cycles."""
-        return [j for j in self.record.judgements if j["of"] == self.scheduled.of]
+        return [found for found in self.state.evaluations if found["of"] == self.scheduled.of]
 
     def begin(self) -> None:
-        """Judge the generator the cycle starts from; before the first, that is the one before
-        the GAN. After a resume, read that one back.
-        """
-        if self.watch is None:
+        """Evaluate the generator that the cycle starts from, before its first image."""
+        if self.evaluator is None:
             return
-        if self.judgements:
-            first = self.record.folder / "checkpoints" / self.judgements[0]["checkpoint"]
-            now = {k: v.clone() for k, v in self.average.model.state_dict().items()}
-            found = checkpoint.read(first)
-            self.average.model.load_state_dict(checkpoint.load(found, "average"))
-            self.watch.remember(self.average.model)
-            self.average.model.load_state_dict(now)
-        else:
-            self.watch.remember(self.average.model)
-        if not self.record.images:
-            self.judge()
+        if self.evaluations:
+            self.baseline_hue = self._baseline_hue(self.evaluations[0])
+        if not self.state.images:
+            self.evaluate()
 
-    def judge(self) -> None:
-        """Judge the EMA generator, log it, and write inflection.json."""
-        if self.watch is None:
+    def _baseline_hue(self, first: SnapshotMetrics) -> float | None:
+        if "skin_hue_angle" in first:
+            found: float | None = first["skin_hue_angle"]
+            return found
+        # Earlier versions kept the snapshot, not the number.
+        assert self.evaluator is not None
+        before = copy.deepcopy(self.ema.model)
+        snapshot = checkpoint.read(self.state.folder / "checkpoints" / first["checkpoint"])
+        before.load_state_dict(checkpoint.load(snapshot, "ema"))
+        return self.evaluator.skin_hue(before)
+
+    def evaluate(self) -> None:
+        """Evaluate the EMA generator, log it, and write early_stopping.json."""
+        if self.evaluator is None:
             return
-        record = self.record
-        found = self.watch.judge(self.average.model, self.discriminator, self.stage.objective)
-        judgement: Judgement = {
+        state = self.state
+        found = self.evaluator.evaluate(
+            self.ema.model, self.discriminator, self.stage.gan_mode, self.baseline_hue
+        )
+        if not self.evaluations:
+            self.baseline_hue = found["skin_hue_angle"]
+        snapshot: SnapshotMetrics = {
             "of": self.scheduled.of,
             "cycle": self.scheduled.cycle,
             "stage": self.stage.name,
-            "images": record.images,
-            "total_images": record.total_images,
-            "checkpoint": record.checkpoint_name,
+            "images": state.images,
+            "total_images": state.total_images,
+            "checkpoint": state.checkpoint_name,
             **found,
         }
-        first = self.judgements[0] if self.judgements else judgement
-        judgement["score"] = score(judgement, first, self.rule)
-        judgement["allowed"] = allowed(judgement, self.rule)
-        record.judgements.append(judgement)
-        numbers = {name: value for name, value in found.items() if value is not None}
-        record.log({f"watch_{k}": v for k, v in (numbers | {"score": judgement["score"]}).items()})
-        best = self.judgements[self.verdict().best]
-        record.spared = {self.judgements[0]["checkpoint"], best["checkpoint"]}
+        first = self.evaluations[0] if self.evaluations else snapshot
+        snapshot["score"] = score(snapshot, first, self.rule)
+        snapshot["allowed"] = within_guards(snapshot, self.rule)
+        state.evaluations.append(snapshot)
+        logged = {**found, "score": snapshot["score"]}
+        state.log({f"snapshot_{k}": value for k, value in logged.items() if value is not None})
+        best = self.best()
+        state.protected = {self.evaluations[0]["checkpoint"], best["checkpoint"]}
         self.write(ended=False)
         console.print(
-            f"{self.stage.name}: {record.images:,} images: score {judgement['score']:.3f} "
-            f"(Frechet {found['frechet']:.3f}, colourfulness {found['colorfulness_ratio']:.0%} of "
+            f"{self.stage.name}: {state.images:,} images: score {snapshot['score']:.3f} "
+            f"(Fréchet {found['frechet']:.3f}, colorfulness {found['colorfulness_ratio']:.0%} of "
             f"the truth's); best {best['score']:.3f} at {best['stage']} {best['images']:,}"
         )
 
-    def verdict(self) -> Verdict:
+    def decision(self) -> StopDecision:
         """What the rule says now."""
-        return decide(self.judgements, self.rule)
+        return decide(self.evaluations, self.rule)
 
     def should_stop(self) -> bool:
-        """The rule's answer, the same on every rank."""
-        return distributed.agree(self.watch is not None and self.verdict().stop)
+        """What the rule says, the same on every rank."""
+        return distributed.broadcast_bool(self.evaluator is not None and self.decision().stop)
 
-    def best(self) -> Judgement:
-        """The judgement to go back to."""
-        return self.judgements[self.verdict().best]
+    def best(self) -> SnapshotMetrics:
+        """The snapshot to go back to."""
+        return self.evaluations[self.decision().best]
 
     def gained(self) -> bool:
-        """True where this cycle holds the best judgement: then another cycle is worth its time."""
-        return distributed.agree(
-            self.watch is not None and self.best()["cycle"] == self.scheduled.cycle
+        """True where this cycle holds the best snapshot: then another cycle is worth its time."""
+        return distributed.broadcast_bool(
+            self.evaluator is not None and self.best()["cycle"] == self.scheduled.cycle
         )
 
-    def write(self, ended: bool) -> Path:
-        """Write inflection.json: the rule, every judgement, and the chosen one."""
-        path = self.record.folder / FILE
+    def write(self, ended: bool) -> None:
+        """Write early_stopping.json: the rule, every evaluation, and the best one."""
+        assert self.evaluator is not None
         content = {
-            "pictures": [str(path) for path in self.watch.files] if self.watch else [],
+            "images": [str(path) for path in self.evaluator.images.paths],
             "rule": self.rule.model_dump(mode="json"),
-            "judgements": self.judgements,
-            "chosen": self.best(),
+            "evaluations": self.evaluations,
+            "best": self.best(),
             "ended": ended,
         }
-        write_text(path, json.dumps(content, indent=1))
-        return path
+        write_text(self.state.folder / FILE, json.dumps(content, indent=1))

@@ -1,4 +1,4 @@
-"""What hangs on a stage's events: seeding, averaging, logging, previews, checkpoints.
+"""Training callbacks: seeding, EMA, logging, previews, checkpoints.
 
 fastai calls a callback's methods by the name of the event; lower `order` comes first.
 """
@@ -17,10 +17,10 @@ from gan_color.console import console
 from gan_color.data.loaders import KeySampler
 from gan_color.errors import GanColorError
 from gan_color.models.base import Colorizer
-from gan_color.training.best_snapshot import StageWatch
-from gan_color.training.ema import Average
-from gan_color.training.state import Record
-from gan_color.training.validator import Judge
+from gan_color.training.best_snapshot import BestSnapshot
+from gan_color.training.ema import EMA
+from gan_color.training.state import TrainingState
+from gan_color.training.validator import Validator
 
 
 class SeedEpoch(Callback):
@@ -36,26 +36,26 @@ class SeedEpoch(Callback):
         # A rank has its own noise (dropout); the data is dealt by the sampler.
         seed = np.random.SeedSequence([*self.sampler.seed, self.epoch, distributed.rank()])
         torch.manual_seed(int(seed.generate_state(1)[0]))
-        self.learn.step.train_mode()
+        self.learn.step.train()
 
     def before_validate(self) -> None:
-        # Judging is Report's: there is no validation loader.
+        # Judging is ValidateAndPreview's: there is no validation loader.
         raise CancelValidException
 
 
-class Averaging(Callback):
+class UpdateEMA(Callback):
     """Keeps the EMA generator, in images."""
 
     order = 10
 
-    def __init__(self, average: Average, generator: Colorizer, images: int) -> None:
-        self.average, self.generator, self.images = average, generator, images
+    def __init__(self, ema: EMA, generator: Colorizer, images: int) -> None:
+        self.ema, self.generator, self.images = ema, generator, images
 
     def after_batch(self) -> None:
-        self.average.update(self.generator, self.images)
+        self.ema.update(self.generator, self.images)
 
 
-class FollowRate(Callback):
+class DiscriminatorLR(Callback):
     """Holds the discriminators' rate at a fixed ratio of the generator's: TTUR, Heusel et al. 2017,
     https://arxiv.org/abs/1706.08500.
     """
@@ -71,18 +71,18 @@ class FollowRate(Callback):
             group["lr"] = rate
 
 
-class Track(Callback):
+class ProgressLogger(Callback):
     """Counts images, logs losses, shows progress, and stops on anything that is not a number."""
 
     order = 20
 
-    def __init__(self, record: Record, images: int, fp16: bool = False) -> None:
-        self.record, self.images, self.fp16 = record, images, fp16
+    def __init__(self, state: TrainingState, images: int, fp16: bool = False) -> None:
+        self.state, self.images, self.fp16 = state, images, fp16
 
     def before_fit(self) -> None:
-        record = self.record
+        state = self.state
         self.progress = Progress(
-            TextColumn(record.stage.name),
+            TextColumn(state.stage.name),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} images"),
             TextColumn("{task.fields[speed]:.0f}/s"),
@@ -93,26 +93,26 @@ class Track(Callback):
         )
         self.progress.start()
         self.task: TaskID = self.progress.add_task(
-            record.stage.name,
-            total=record.stage_images,
-            completed=record.images,
+            state.stage.name,
+            total=state.stage_images,
+            completed=state.images,
             speed=0.0,
             losses="",
         )
-        self.start_time, self.start_images = time.perf_counter(), record.images
+        self.start_time, self.start_images = time.perf_counter(), state.images
 
     def after_batch(self) -> None:
-        record = self.record
-        record.advance(self.images)
-        last = record.images == record.stage_images
-        if record.images // self.images % record.config.run.log_every == 0 or last:
+        state = self.state
+        state.advance(self.images)
+        last = state.images == state.stage_images
+        if state.images // self.images % state.config.run.log_every == 0 or last:
             self._report()
 
     def after_train(self) -> None:
         self._report(log=False)
 
     def _report(self, log: bool = True) -> None:
-        record = self.record
+        state = self.state
         losses = {name: float(value) for name, value in self.learn.losses.items()}
         wrong = [name for name, value in losses.items() if not math.isfinite(value)]
         if self.fp16:
@@ -121,26 +121,26 @@ class Track(Callback):
         if wrong:
             raise GanColorError(self._stopped(losses, wrong))
         seconds = time.perf_counter() - self.start_time
-        speed = (record.images - self.start_images) / max(seconds, 1e-9)
+        speed = (state.images - self.start_images) / max(seconds, 1e-9)
         shown = " ".join(
             f"{name} {value:.3f}"
             for name, value in losses.items()
             if not name.startswith(("accuracy", "gradient"))
         )
-        self.progress.update(self.task, completed=record.images, speed=speed, losses=shown)
+        self.progress.update(self.task, completed=state.images, speed=speed, losses=shown)
         if log and distributed.rank() == 0:
             rate = self.opt.hypers[-1]["lr"]
-            record.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
+            state.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
 
     def _stopped(self, losses: dict[str, float], wrong: list[str]) -> str:
-        record = self.record
+        state = self.state
         listed = ", ".join(f"{name}={value:.4g}" for name, value in losses.items())
-        last = record.last_checkpoint
+        last = state.last_checkpoint
         where = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
         return (
-            f"training: {', '.join(wrong)} is not a number at stage {record.stage.name}, image "
-            f"{record.images:,} ({listed}); {where}; lower stages.{record.stage.name}.lr, "
-            f"set clip, or try run.precision=fp32, then --resume {record.config.folder}"
+            f"training: {', '.join(wrong)} is not a number at stage {state.stage.name}, image "
+            f"{state.images:,} ({listed}); {where}; lower stages.{state.stage.name}.lr, "
+            f"set clip, or try run.precision=fp32, then --resume {state.config.folder}"
         )
 
     def close(self) -> None:
@@ -149,53 +149,53 @@ class Track(Callback):
             self.progress.stop()
 
 
-class Report(Callback):
+class ValidateAndPreview(Callback):
     """After each epoch: a preview sheet of the EMA generator, and its figures on the fixed set."""
 
     order = 30
 
     def __init__(
-        self, record: Record, judge: Judge, average: Average, generator: Colorizer
+        self, state: TrainingState, validator: Validator, ema: EMA, generator: Colorizer
     ) -> None:
-        self.record, self.judge = record, judge
-        self.average, self.generator = average, generator
+        self.state, self.validator = state, validator
+        self.ema, self.generator = ema, generator
 
     def after_train(self) -> None:
         if distributed.rank() == 0:
-            record = self.record
-            figures = self.judge.measure(self.average.model)
-            record.judged(figures, self.judge.previews(self.average.model, self.generator))
+            state = self.state
+            figures = self.validator.evaluate(self.ema.model)
+            state.validated(figures, self.validator.previews(self.ema.model, self.generator))
             shown = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
-            progress = f"{record.images:,}/{record.stage_images:,} images"
-            console.print(f"{record.stage.name}: {progress}: {shown}")
+            progress = f"{state.images:,}/{state.stage_images:,} images"
+            console.print(f"{state.stage.name}: {progress}: {shown}")
 
 
-class Inflection(Callback):
-    """After each epoch of a watched stage: judges the EMA generator."""
+class EvaluateSnapshot(Callback):
+    """After each epoch of a stage with early stopping: evaluates the EMA generator."""
 
-    order = 35  # after the preview, before the checkpoint, which carries the judgements
+    order = 35  # after the preview, before the checkpoint, which carries the evaluations
 
-    def __init__(self, watching: StageWatch) -> None:
-        self.watching = watching
+    def __init__(self, best_snapshot: BestSnapshot) -> None:
+        self.best_snapshot = best_snapshot
 
     def after_train(self) -> None:
-        self.watching.judge()
+        self.best_snapshot.evaluate()
 
 
 class StopStage(Callback):
-    """Ends a watched stage when its rule says so."""
+    """Ends a stage when early stopping says so."""
 
     order = 50  # after the checkpoint
 
-    def __init__(self, watching: StageWatch) -> None:
-        self.watching = watching
+    def __init__(self, best_snapshot: BestSnapshot) -> None:
+        self.best_snapshot = best_snapshot
 
     def after_train(self) -> None:
-        if self.watching.should_stop():
+        if self.best_snapshot.should_stop():
             raise CancelFitException
 
 
-class Checkpoints(Callback):
+class SaveCheckpoint(Callback):
     """Saves after each epoch; the epoch's seeds make that a bit-exact place to go on from."""
 
     order = 40

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gan_color.atomic import sync
+from gan_color.config import legacy
 from gan_color.errors import GanColorError
 
 STATE_FILE = "state.json"
@@ -26,7 +27,7 @@ Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Found:
+class Checkpoint:
     """A whole checkpoint: its folder and its state.json."""
 
     folder: Path
@@ -53,7 +54,7 @@ def save(folder: Path, tensors: dict[str, Tensors], state: dict[str, Any]) -> No
     sync(folder.parent)
 
 
-class Writer:
+class AsyncCheckpointWriter:
     """Writes checkpoints beside the training, one at a time, from copies in memory."""
 
     def __init__(self) -> None:
@@ -94,18 +95,19 @@ def _save_and_prune(
     prune(folder.parent, keep, spare)
 
 
-def _read(folder: Path) -> Found | None:
+def _read(folder: Path) -> Checkpoint | None:
     """The checkpoint in a folder, or None where it is not whole."""
     try:
-        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        text = (folder / STATE_FILE).read_text(encoding="utf-8")
+        state = legacy.training_state(json.loads(text))
         whole = all((folder / f).stat().st_size == size for f, size in state["files"].items())
         order = (state["stage_index"], state["images"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Found(folder, state) if whole and all(isinstance(x, int) for x in order) else None
+    return Checkpoint(folder, state) if whole and all(isinstance(x, int) for x in order) else None
 
 
-def find(checkpoints: Path) -> list[Found]:
+def find(checkpoints: Path) -> list[Checkpoint]:
     """Whole checkpoints below a folder, oldest first."""
     if not checkpoints.is_dir():
         return []
@@ -114,7 +116,7 @@ def find(checkpoints: Path) -> list[Found]:
     return sorted(whole, key=lambda f: (f.state["stage_index"], f.state["images"]))
 
 
-def read(folder: Path) -> Found:
+def read(folder: Path) -> Checkpoint:
     """The whole checkpoint in a folder; raises GanColorError where there is none."""
     found = _read(folder)
     if found is None:
@@ -122,9 +124,11 @@ def read(folder: Path) -> Found:
     return found
 
 
-def load(found: Found, name: str) -> Tensors:
+def load(found: Checkpoint, name: str) -> Tensors:
     """One of the checkpoint's tensor files."""
-    return load_file(found.folder / f"{name}.safetensors")
+    earlier = legacy.CHECKPOINT_FILES.get(name, name)
+    path = found.folder / f"{name}.safetensors"
+    return legacy.tensors(load_file(legacy.existing(path, f"{earlier}.safetensors")))
 
 
 def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:
@@ -133,7 +137,7 @@ def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:
     Folders named in `spare` stay in any case.
     """
     found = find(checkpoints)
-    by_stage: dict[int, list[Found]] = {}
+    by_stage: dict[int, list[Checkpoint]] = {}
     for checkpoint in found:
         by_stage.setdefault(checkpoint.state["stage_index"], []).append(checkpoint)
     newest = max(by_stage, default=0)
@@ -144,7 +148,7 @@ def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:
 
 
 def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> Tensors:
-    """Optimisers' tensors by "owner.parameter.name"; everything Adam keeps is a tensor."""
+    """Optimizers' tensors by "owner.parameter.name"; everything Adam keeps is a tensor."""
     return {
         f"{owner}.{index}.{name}": value
         for owner, optimizer in optimizers.items()
@@ -163,12 +167,12 @@ def load_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: Tenso
             continue
         if int(index) >= len(parameters):
             raise GanColorError(
-                f"checkpoint: found optimiser state of parameter {index}, expected fewer than "
+                f"checkpoint: found optimizer state of parameter {index}, expected fewer than "
                 f"{len(parameters)}; was the model changed since?"
             )
         parameter = parameters[int(index)]
         if value.shape == parameter.shape:
-            # The file is contiguous; fused optimisers walk raw memory and want the weight's layout.
+            # The file is contiguous; fused optimizers walk raw memory and want the weight's layout.
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]

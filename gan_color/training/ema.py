@@ -1,4 +1,4 @@
-"""The exponential moving average of a generator: what is previewed, judged and exported."""
+"""The exponential moving average of a generator: what is previewed, validated and exported."""
 
 import copy
 
@@ -7,7 +7,7 @@ import torch
 from gan_color.models.base import Colorizer
 
 
-class Average:
+class EMA:
     """A shadow generator that follows the trained one; its half-life is counted in images.
 
     The half-life is at most 20 % of the images seen so far, so that the first, wild weights are
@@ -28,7 +28,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, generator: Colorizer, images: int) -> None:
-        """Move towards the generator, after it trained on this many more images."""
+        """Move toward the generator, after it trained on this many more images."""
         self.images += images
         half_life = min(self.half_life, self.RAMP * self.images)
         keep = 0.5 ** (images / half_life)

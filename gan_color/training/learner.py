@@ -27,7 +27,7 @@ from gan_color.training.schedules import rate_schedule
 from gan_color.training.steps import Step
 
 
-def update(step: Step, batch: Batch) -> Losses:
+def run_step(step: Step, batch: Batch) -> Losses:
     """One update, in twice as many parts each time the memory does not suffice.
 
     Raises GanColorError where the parts cannot be halved any more.
@@ -36,16 +36,17 @@ def update(step: Step, batch: Batch) -> Losses:
         try:
             return step(batch)
         except torch.OutOfMemoryError:
-            parts = 2 * step.accumulate
+            parts = 2 * step.grad_accum_steps
             if len(batch) % parts:
                 raise GanColorError(
                     f"training: out of memory with a batch of {len(batch)} in {parts // 2} parts, "
-                    "which do not halve; set run.recompute, or a smaller batch or size "
+                    "which do not halve; set run.activation_checkpointing, or a smaller batch or "
+                    "size "
                     "(gan-color plan says what fits)"
                 ) from None
         # Outside the except clause, whose traceback holds the tensors of the failed step.
-        step.discard()
-        step.accumulate = parts
+        step.zero_grad()
+        step.grad_accum_steps = parts
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         console.print(
@@ -82,7 +83,7 @@ class ColorLearner(Learner):
     def _do_one_batch(self) -> None:
         items = (*self.xb, *self.yb)
         batch = Batch.from_rgb8(*items, channels_last=self.channels_last)
-        self.losses = update(self.step, batch)
+        self.losses = run_step(self.step, batch)
         self.loss = self.losses["total"]
 
     def fit_stage(self, epochs: int, stage: Stage, start_epoch: int) -> None:

@@ -17,7 +17,7 @@ SMOOTHING = 0.9
 DIVERGED = 4.0  # stop where the smoothed loss is this many times its minimum
 
 
-class _Record(Callback):
+class _LossRecorder(Callback):
     """Rates and smoothed losses; ends the test when the loss explodes."""
 
     order = 70
@@ -46,7 +46,7 @@ def find_lr(
     Raises GanColorError for a stage that is not supervised: the losses of adversaries say nothing
     about a rate.
     """
-    from gan_color.training.trainer import Run
+    from gan_color.training.trainer import Trainer
 
     config = resolve_batches(config)
     supervised = [stage for stage in config.stages if isinstance(stage, SupervisedStage)]
@@ -60,17 +60,17 @@ def find_lr(
             "the losses of adversaries say nothing about a rate"
         )
     config.folder.mkdir(parents=True, exist_ok=True)
-    run = Run(config, None)
-    record = _Record(steps)
-    learner = run.learner(chosen[0], batches=steps, hooks=[record])
+    run = Trainer(config, None)
+    state = _LossRecorder(steps)
+    learner = run.learner(chosen[0], batches=steps, hooks=[state])
     learner.fit(1, cbs=[ParamScheduler({"lr": SchedExp(low, high)})])
-    if len(record.losses) < 20:
+    if len(state.losses) < 20:
         raise GanColorError(
-            f"lr-find: the loss exploded after {len(record.losses)} steps, expected at least 20; "
+            f"lr-find: the loss exploded after {len(state.losses)} steps, expected at least 20; "
             "lower --low"
         )
-    skip = len(record.losses) // 10
-    rates, losses = record.rates[skip:-5], record.losses[skip:-5]
+    skip = len(state.losses) // 10
+    rates, losses = state.rates[skip:-5], state.losses[skip:-5]
     suggestion, _ = valley(tensor(rates), tensor(losses), len(losses))
     path = config.folder / "lr_find.png"
     path.write_bytes(draw_lr_find(rates, losses, float(suggestion)))

@@ -10,16 +10,16 @@ from gan_color.config.schema import Config
 from gan_color.config.stages import SupervisedStage
 from gan_color.console import console
 from gan_color.errors import GanColorError
-from gan_color.hub.model_file import start_from
+from gan_color.hub.model_file import init_from
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator, create_discriminator
 from gan_color.training import checkpoint
-from gan_color.training.activation_checkpointing import recompute_blocks
-from gan_color.training.ema import Average
+from gan_color.training.activation_checkpointing import checkpoint_blocks
+from gan_color.training.ema import EMA
 
 
-def compile_or_say_why(module: nn.Module, backend: Any = "inductor") -> None:
+def compile_or_warn(module: nn.Module, backend: Any = "inductor") -> None:
     """Compile a module in place, sizes left open; the first failure is said, and ends it.
 
     A graph is made before any of it runs, so that what failed to compile is simply run uncompiled:
@@ -63,15 +63,15 @@ class Networks:
             if config.run.channels_last:
                 module.to(memory_format=torch.channels_last)
             distributed.broadcast(module)
-        self.average = Average(self.generator, config.run.average_half_life)
-        if config.run.recompute:
-            recompute_blocks(self.generator)  # the EMA, made before, is never trained
-        if config.run.start:
-            self.average.skip_ramp()  # the weights it starts with are not wild
+        self.ema = EMA(self.generator, config.run.ema_half_life)
+        if config.run.activation_checkpointing:
+            checkpoint_blocks(self.generator)  # the EMA, made before, is never trained
+        if config.run.init_from:
+            self.ema.skip_ramp()  # the weights it starts with are not wild
 
     def set_classes(self, names: list[str]) -> None:
         """Tell the generator, and its EMA, what the labels stand for."""
-        for model in (self.generator, self.average.model):
+        for model in (self.generator, self.ema.model):
             model.set_classes(names)
 
     def _trained(self) -> list[nn.Module]:
@@ -80,20 +80,20 @@ class Networks:
     def compile(self) -> None:
         """torch.compile what is trained, in place."""
         for module in self._trained():
-            compile_or_say_why(module)
+            compile_or_warn(module)
 
     def tensors(self) -> dict[str, checkpoint.Tensors]:
         """What a checkpoint keeps of them, by file."""
-        found = {"model": self.generator.state_dict(), "average": self.average.model.state_dict()}
+        found = {"model": self.generator.state_dict(), "ema": self.ema.model.state_dict()}
         if self.discriminator is not None:
             found["discriminator"] = self.discriminator.state_dict()
         return found
 
-    def load(self, found: checkpoint.Found) -> None:
+    def load(self, found: checkpoint.Checkpoint) -> None:
         """Take a checkpoint's weights; raises GanColorError where they do not fit."""
         try:
             self.generator.load_state_dict(checkpoint.load(found, "model"))
-            self.average.model.load_state_dict(checkpoint.load(found, "average"))
+            self.ema.model.load_state_dict(checkpoint.load(found, "ema"))
             if self.discriminator is not None:
                 self.discriminator.load_state_dict(checkpoint.load(found, "discriminator"))
         except RuntimeError as error:
@@ -101,23 +101,23 @@ class Networks:
             raise GanColorError(
                 f"resume: {found.folder} does not fit the model of config.yml: {detail}"
             ) from None
-        self.average.images = found.state["average_images"]
+        self.ema.images = found.state["ema_images"]
 
     def share(self, buffers_only: bool = False) -> None:
         """Give every rank the first rank's networks."""
         for module in self._trained():
             distributed.broadcast(module, buffers_only)
         if not buffers_only:
-            distributed.broadcast(self.average.model)
+            distributed.broadcast(self.ema.model)
 
 
 def _create_generator(config: Config, resumed: bool) -> Colorizer:
     options = dict(config.model)
     name = options.pop("name")
     parsed = registry.parse_options(name, options)
-    if resumed or config.run.start:
+    if resumed or config.run.init_from:
         parsed = parsed.for_inference()  # the weights come from a file
     generator = registry.model_class(name)(parsed)
-    if config.run.start and not resumed:
-        start_from(generator, name, config.run.start)
+    if config.run.init_from and not resumed:
+        init_from(generator, name, config.run.init_from)
     return generator

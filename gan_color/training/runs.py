@@ -1,4 +1,4 @@
-"""Runs on this disk: what each has reached, and several side by side."""
+"""Runs on this disk: the state of each, and several side by side."""
 
 import json
 from dataclasses import dataclass
@@ -8,40 +8,41 @@ from typing import Any
 from gan_color.atomic import write_text
 from gan_color.config.yaml_file import read_yaml
 from gan_color.errors import GanColorError
-from gan_color.evaluation import html_report
+from gan_color.evaluation.html_report import png, render
 from gan_color.training import checkpoint
-from gan_color.training.best_snapshot import FILE
+from gan_color.training.best_snapshot import read_evaluations
 from gan_color.training.loggers.csv_log import CsvLog
 
-# Columns of log.csv that are drawn, with their titles, and those whose best value is listed.
+# Columns of log.csv that are drawn, with their titles.
 CURVES = {
     "psnr": "PSNR (dB), validation",
-    "colorfulness": "colourfulness, validation",
-    "watch_score": "inflection score",
-    "watch_frechet": "Fréchet distance, watched",
+    "colorfulness": "colorfulness, validation",
+    "snapshot_score": "early stopping score",
+    "snapshot_frechet": "Fréchet distance of snapshots",
     "pixel": "pixel loss",
     "adversarial": "adversarial loss",
     "feature_matching": "feature matching loss",
     "discriminator": "discriminator loss",
     "lr": "learning rate",
 }
-BEST = {"psnr": max, "colorfulness": max, "watch_score": min}
+# Columns whose best value is listed.
+BEST = {"psnr": max, "colorfulness": max, "snapshot_score": min}
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """Where a run stands. `best` has BEST's figures, where the run has any."""
+    """The state of a run. `best` has the metrics of BEST that the run logged."""
 
     folder: Path
     state: str  # "finished", "resumable" or "empty"
     stage: str
     images: int
     best: dict[str, float]
-    chosen: dict[str, Any] | None  # what the inflection rule went back to
+    best_snapshot: dict[str, Any] | None  # that early stopping went back to
 
 
-def summarise(folder: Path) -> RunSummary:
-    """Read a run's folder; GanColorError where it holds none."""
+def summarize_run(folder: Path) -> RunSummary:
+    """Read a run's folder; GanColorError if it is none."""
     if not (folder / "config.yml").is_file():
         raise GanColorError(
             f"runs: found no config.yml in {str(folder)!r}, expected a run's folder"
@@ -56,47 +57,46 @@ def summarise(folder: Path) -> RunSummary:
     state = "resumable" if found else "empty"
     if (folder / "model.safetensors").is_file():
         state = "finished"
-    chosen = None
-    if (folder / FILE).is_file():
-        chosen = json.loads((folder / FILE).read_text(encoding="utf-8"))["chosen"]
+    evaluations = read_evaluations(folder)
+    best_snapshot = evaluations["best"] if evaluations else None
     stage, images = "–", 0
     if found:
         stage, images = found[-1].state["stage"], found[-1].state["total_images"]
-    return RunSummary(folder, state, stage, images, best, chosen)
+    return RunSummary(folder, state, stage, images, best, best_snapshot)
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
-    """Every run directly below a folder, by name; GanColorError where there is none."""
+    """Every run directly below a folder, by name; GanColorError if there is none."""
     found = sorted(p.parent for p in folder.glob("*/config.yml"))
     if not found:
         raise GanColorError(
             f"runs: found no run in {str(folder)!r}, expected folders with config.yml"
         )
-    return [summarise(path) for path in found]
+    return [summarize_run(path) for path in found]
 
 
-def compare(folders: list[Path], page: Path) -> None:
-    """Write a page with the runs' curves over images, their best figures, and how they differ."""
-    summaries = [summarise(folder) for folder in folders]
+def compare_runs(folders: list[Path], page: Path) -> None:
+    """Write a page with the runs' curves over images, their best metrics, and how they differ."""
+    summaries = [summarize_run(folder) for folder in folders]
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
     logs = {n: CsvLog(f / "log.csv").rows() for n, f in zip(names, folders, strict=True)}
-    header = ["run", "state", "stage", "images", *BEST]
-    lines = [
+    rows = [
         [name, s.state, s.stage, f"{s.images:,}"]
         + [f"{s.best[key]:.3f}" if key in s.best else "–" for key in BEST]
         for name, s in zip(names, summaries, strict=True)
     ]
-    parts = [
-        "<h1>Runs</h1>",
-        html_report.grid(header, lines),
-        html_report.picture(_draw(logs), "png", "curves over images"),
-        "<h2>Where the configurations differ</h2>",
-        html_report.grid(["key", *names], _differences(folders)),
-    ]
+    text = render(
+        "compare_runs.html",
+        header=["run", "state", "stage", "images", *BEST],
+        rows=rows,
+        curves=_draw(logs),
+        names=names,
+        differences=_differences(folders),
+    )
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, html_report.page("Runs", parts))
+    write_text(page, text)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
@@ -127,7 +127,9 @@ def _draw(logs: dict[str, list[dict[str, str]]]) -> bytes:
         for name, title in CURVES.items()
         if any(row.get(name) for rows in logs.values() for row in rows)
     ]
-    figure = Figure(figsize=(9, 2.4 * max(1, len(shown))), layout="constrained")
+    if not shown:
+        return b""
+    figure = Figure(figsize=(9, 2.4 * len(shown)), layout="constrained")
     for i, (name, title) in enumerate(shown):
         axes = figure.add_subplot(len(shown), 1, i + 1)
         for run, rows in logs.items():
@@ -136,4 +138,4 @@ def _draw(logs: dict[str, list[dict[str, str]]]) -> bytes:
                 axes.plot(*zip(*points, strict=True), label=run, linewidth=1)
         axes.set_title(title, fontsize=10)
         axes.legend(fontsize=8)
-    return html_report.png(figure)
+    return png(figure)

@@ -21,7 +21,7 @@ def rate_schedule(stage: Stage, rates: Rates) -> Callable[[float], Rates]:
         )
         return cycle
     if stage.schedule == "linear":
-        return lambda done: rates * min(1.0, (1.0 - done) / max(1.0 - stage.hold, 1e-9))
+        return lambda done: rates * min(1.0, (1.0 - done) / max(1.0 - stage.hold_fraction, 1e-9))
     if stage.schedule == "steps":
-        return lambda done: rates * stage.factor ** sum(done >= m for m in stage.milestones)
+        return lambda done: rates * stage.gamma ** sum(done >= m for m in stage.milestones)
     return lambda done: rates

@@ -7,13 +7,13 @@ from gan_color.config.schema import Config
 from gan_color.config.stages import Stage
 from gan_color.errors import GanColorError
 from gan_color.training import checkpoint
-from gan_color.training.early_stopping import Judgement
-from gan_color.training.loggers.base import Rows, Tracker
+from gan_color.training.early_stopping import SnapshotMetrics
+from gan_color.training.loggers.base import Logger, Rows
 from gan_color.training.loggers.csv_log import CsvLog
-from gan_color.training.loggers.preview import sheet_of
+from gan_color.training.loggers.preview import preview_sheet
 
 
-class Record:
+class TrainingState:
     """Position and logs of a run: `images` within the stage, `total_images` over all."""
 
     def __init__(self, config: Config) -> None:
@@ -24,12 +24,12 @@ class Record:
         self.last_checkpoint: Path | None = None
         # True once the inflection rule has ended the running stage and gone back to its best.
         self.stage_ended = False
-        self.judgements: list[Judgement] = []
-        self.chosen: dict[str, Judgement] = {}  # what watched stages went back to
-        self.spared: set[str] = set()  # checkpoints that must not be pruned
+        self.evaluations: list[SnapshotMetrics] = []
+        self.best: dict[str, SnapshotMetrics] = {}  # what watched stages went back to
+        self.protected: set[str] = set()  # checkpoints that must not be pruned
         self.finished_cycles: set[str] = set()  # adversarial stages whose cycles are over
         self.csv = CsvLog(self.folder / "log.csv")
-        self.tracker = Tracker()
+        self.logger = Logger()
 
     @property
     def checkpoint_name(self) -> str:
@@ -41,7 +41,7 @@ class Record:
         self.images += images
         self.total_images += images
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of it, JSON-able."""
         return {
             "stage": self.stage.name,
@@ -50,22 +50,22 @@ class Record:
             "total_images": self.total_images,
             "figures": self.figures,
             "stage_ended": self.stage_ended,
-            "judgements": self.judgements,
-            "chosen": self.chosen,
-            "spared": sorted(self.spared),
+            "evaluations": self.evaluations,
+            "best": self.best,
+            "protected": sorted(self.protected),
             "finished_cycles": sorted(self.finished_cycles),
-            "wandb": self.tracker.run_id,
+            "wandb": self.logger.run_id,
         }
 
-    def restore(self, found: checkpoint.Found) -> None:
-        """Put back what `state` gave; GanColorError for a stage that the configuration lacks."""
+    def load_state_dict(self, found: checkpoint.Checkpoint) -> None:
+        """Restore a checkpoint; GanColorError for a stage that the configuration lacks."""
         state = found.state
         if state["stage_index"] >= len(self.config.schedule):
             raise GanColorError(f"resume: {found.folder} is of a stage that config.yml lacks")
         self.stage_index, self.images = state["stage_index"], state["images"]
         self.total_images, self.figures = state["total_images"], state["figures"]
-        self.stage_ended, self.judgements = state["stage_ended"], state["judgements"]
-        self.chosen, self.spared = state["chosen"], set(state["spared"])
+        self.stage_ended, self.evaluations = state["stage_ended"], state["evaluations"]
+        self.best, self.protected = state["best"], set(state["protected"])
         self.finished_cycles = set(state["finished_cycles"])
         self.last_checkpoint = found.folder
 
@@ -78,14 +78,14 @@ class Record:
             **{name: round(value, 8) for name, value in values.items()},
         }
         self.csv.add(row)
-        self.tracker.log(row)
+        self.logger.log(row)
 
-    def judged(self, figures: dict[str, float], rows: Rows) -> None:
+    def validated(self, figures: dict[str, float], rows: Rows) -> None:
         """Log figures of the EMA generator, and keep a preview sheet named by when it was made."""
         self.figures = figures
         self.log(figures)
         folder = self.folder / "previews"
         folder.mkdir(exist_ok=True)
         name = f"{self.stage_index}-{self.stage.name}-{self.images:07d}.jpg"
-        sheet_of(rows).save(folder / name, quality=92, subsampling=0)
-        self.tracker.previews(rows, self.total_images)
+        preview_sheet(rows).save(folder / name, quality=92, subsampling=0)
+        self.logger.previews(rows, self.total_images)

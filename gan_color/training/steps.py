@@ -4,16 +4,16 @@ A step takes one batch, updates its networks once, and returns detached losses b
 among them. Nothing in a step waits for the device.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from gan_color import distributed
 from gan_color.config.stages import AdversarialStage
-from gan_color.losses.auxiliary import ImageTerms, Losses
+from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
 from gan_color.losses.gan import (
-    Objective,
+    GanMode,
     ScaleFeatures,
     adversarial_loss,
     discriminator_accuracy,
@@ -22,20 +22,20 @@ from gan_color.losses.gan import (
 )
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
-from gan_color.training.amp import Precision, Updater
+from gan_color.training.amp import AmpOptimizer, Precision
 
 
 class Step(Protocol):
-    """One update from one batch, computed in `accumulate` parts."""
+    """One update from one batch, computed in `grad_accum_steps` parts."""
 
-    accumulate: int
+    grad_accum_steps: int
 
     def __call__(self, batch: Batch) -> Losses: ...
 
-    def train_mode(self) -> None:
+    def train(self) -> None:
         """Put the networks into the mode this step trains them in."""
 
-    def discard(self) -> None:
+    def zero_grad(self) -> None:
         """Clear what gradients an update that failed has left."""
 
 
@@ -57,82 +57,85 @@ class SupervisedStep:
     def __init__(
         self,
         generator: Colorizer,
-        updater: Updater,
+        optimizer: AmpOptimizer,
         precision: Precision,
-        terms: ImageTerms | None = None,
-        accumulate: int = 1,
+        auxiliary_losses: AuxiliaryLosses | None = None,
+        grad_accum_steps: int = 1,
         freeze_encoder: bool = False,
         freeze_norm: bool = False,
-        own: float = 1.0,
+        model_loss_weight: float = 1.0,
     ) -> None:
-        self.generator, self.updater, self.precision = generator, updater, precision
-        self.terms, self.own = terms or ImageTerms(), own
-        self.accumulate = accumulate
+        self.generator, self.optimizer, self.precision = generator, optimizer, precision
+        self.auxiliary_losses = auxiliary_losses or AuxiliaryLosses()
+        self.model_loss_weight = model_loss_weight
+        self.grad_accum_steps = grad_accum_steps
         self.freeze_encoder, self.freeze_norm = freeze_encoder, freeze_norm
 
-    def train_mode(self) -> None:
+    def train(self) -> None:
         set_training_mode(self.generator, self.freeze_encoder, self.freeze_norm)
 
-    def discard(self) -> None:
-        self.updater.discard()
+    def zero_grad(self) -> None:
+        self.optimizer.zero_grad()
 
     def __call__(self, batch: Batch) -> Losses:
-        logged = LossSum(self.accumulate)
-        for part in batch.split(self.accumulate):
+        logged = LossAccumulator(self.grad_accum_steps)
+        for part in batch.split(self.grad_accum_steps):
             with self.precision.autocast():
                 output = self.generator(part.L)
-                losses = own_losses(self.generator, output, part, self.own)
-                losses |= self.terms(part.L, self.generator.decode(output), part.ab)
+                losses = model_losses(self.generator, output, part, self.model_loss_weight)
+                losses |= self.auxiliary_losses(part.L, self.generator.decode(output), part.ab)
                 total = torch.stack(list(losses.values())).sum()
-            self.updater.backward(total / self.accumulate)
+            self.optimizer.backward(total / self.grad_accum_steps)
             logged.add({**losses, "total": total})
-        return {**logged.losses, "gradient_norm": self.updater.step()}
+        return {**logged.losses, "gradient_norm": self.optimizer.step()}
 
 
 class DiscriminatorStep:
-    """The discriminators alone, on real pictures and the generator's own fakes."""
+    """The discriminators alone, on real images and the generator's own fakes."""
 
     def __init__(
         self,
         generator: Colorizer,
         discriminator: Discriminator,
-        updater: Updater,
+        optimizer: AmpOptimizer,
         precision: Precision,
-        objective: Objective = "lsgan",
-        accumulate: int = 1,
+        gan_mode: GanMode = "lsgan",
+        grad_accum_steps: int = 1,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
-        self.updater, self.precision = updater, precision
-        self.objective, self.accumulate = objective, accumulate
+        self.optimizer, self.precision = optimizer, precision
+        self.gan_mode, self.grad_accum_steps = gan_mode, grad_accum_steps
 
-    def train_mode(self) -> None:
+    def train(self) -> None:
         self.generator.eval()
         self.discriminator.train()
 
-    def discard(self) -> None:
-        self.updater.discard()
+    def zero_grad(self) -> None:
+        self.optimizer.zero_grad()
 
-    def learn_from(
+    def backward_discriminator(
         self, L: Tensor, ab: Tensor, is_real: bool, parts: int
     ) -> tuple[Tensor, ScaleFeatures]:
         """Add the gradients of one pass, whose memory is free then; its loss and features."""
         with self.precision.autocast():
             features = self.discriminator(L, ab)
-            loss = discriminator_loss(self.objective, features, is_real)
-        self.updater.backward(loss / parts)
+            loss = discriminator_loss(self.gan_mode, features, is_real)
+        self.optimizer.backward(loss / parts)
         return loss.detach(), [[found.detach() for found in maps] for maps in features]
 
     def __call__(self, batch: Batch) -> Losses:
-        logged = LossSum(self.accumulate)
-        for part in batch.split(self.accumulate):
+        logged = LossAccumulator(self.grad_accum_steps)
+        for part in batch.split(self.grad_accum_steps):
             with self.precision.autocast(), torch.no_grad():
                 ab = self.generator.decode(self.generator(part.L))
-            real_loss, real = self.learn_from(part.L, part.ab, True, self.accumulate)
-            fake_loss, fake = self.learn_from(part.L, ab, False, self.accumulate)
+            real_loss, real = self.backward_discriminator(
+                part.L, part.ab, True, self.grad_accum_steps
+            )
+            fake_loss, fake = self.backward_discriminator(part.L, ab, False, self.grad_accum_steps)
             loss = real_loss + fake_loss
             logged.add({"total": loss, "discriminator": loss})
-            logged.add(accuracies(self.objective, real, fake))
-        return {**logged.losses, "gradient_norm_discriminator": self.updater.step()}
+            logged.add(accuracies(self.gan_mode, real, fake))
+        return {**logged.losses, "gradient_norm_discriminator": self.optimizer.step()}
 
 
 class AdversarialStep:
@@ -148,80 +151,109 @@ class AdversarialStep:
         self,
         generator: Colorizer,
         discriminator: Discriminator,
-        generator_updater: Updater,
-        discriminator_updater: Updater,
+        generator_optimizer: AmpOptimizer,
+        discriminator_optimizer: AmpOptimizer,
         precision: Precision,
         stage: AdversarialStage,
-        terms: ImageTerms | None = None,
+        auxiliary_losses: AuxiliaryLosses | None = None,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
-        self.generator_updater = generator_updater
-        self.precision, self.stage, self.accumulate = precision, stage, stage.accumulate
-        self.terms = terms or ImageTerms()
-        self.judges = DiscriminatorStep(
-            generator, discriminator, discriminator_updater, precision, stage.objective
+        self.generator_optimizer = generator_optimizer
+        self.precision, self.stage, self.grad_accum_steps = precision, stage, stage.grad_accum_steps
+        self.auxiliary_losses = auxiliary_losses or AuxiliaryLosses()
+        self.discriminator_step = DiscriminatorStep(
+            generator, discriminator, discriminator_optimizer, precision, stage.gan_mode
         )
 
-    def train_mode(self) -> None:
+    def train(self) -> None:
         set_training_mode(self.generator, self.stage.freeze_encoder, self.stage.freeze_norm)
         self.discriminator.train()
 
-    def discard(self) -> None:
-        self.generator_updater.discard()
-        self.judges.discard()
+    def zero_grad(self) -> None:
+        self.generator_optimizer.zero_grad()
+        self.discriminator_step.zero_grad()
 
     def __call__(self, batch: Batch) -> Losses:
-        parts = self.accumulate
-        logged = LossSum(parts)
+        parts = self.grad_accum_steps
+        logged = LossAccumulator(parts)
         for part in batch.split(parts):
-            real_loss, real = self.judges.learn_from(part.L, part.ab, True, parts)
-            with self.precision.autocast():
-                output = self.generator(part.L)
-                ab = self.generator.decode(output)
-                losses = own_losses(self.generator, output, part, self.stage.own)
-                losses |= self.terms(part.L, ab, part.ab)
-                losses |= self._adversarial_terms(part.L, ab, real)
-                total = torch.stack(list(losses.values())).sum()
-            real = [maps[-1:] for maps in real]
-            self.generator_updater.backward(total / parts)
-            fake_loss, fake = self.judges.learn_from(part.L, ab.detach(), False, parts)
-            logged.add({**losses, "total": total, "discriminator": real_loss + fake_loss})
-            logged.add(accuracies(self.stage.objective, real, fake))
-        norms: Losses = {}
-        if self._generator_may_move(logged.losses["discriminator"]):
-            norms["gradient_norm"] = self.generator_updater.step()
-        else:
-            self.generator_updater.discard()
-        norms["gradient_norm_discriminator"] = self.judges.updater.step()
-        return {**logged.losses, **norms}
+            real_loss, real = self._backward_discriminator(part.L, part.ab, is_real=True)
+            output, ab = self.forward(part)
+            losses = self.generator_losses(part, output, ab, real)
+            real = [maps[-1:] for maps in real]  # the logits; the rest makes room
+            self.backward_generator(losses["total"])
+            fake_loss, fake = self._backward_discriminator(part.L, ab.detach(), is_real=False)
+            logged.add({**losses, "discriminator": real_loss + fake_loss})
+            logged.add(accuracies(self.stage.gan_mode, real, fake))
+        return {**logged.losses, **self.optimizer_step(logged.losses["discriminator"])}
 
-    def _adversarial_terms(self, L: Tensor, ab: Tensor, real: ScaleFeatures) -> Losses:
+    def forward(self, part: Batch) -> tuple[Any, Tensor]:
+        """The generator's output, and ab [B, 2, H, W] of it."""
+        with self.precision.autocast():
+            output = self.generator(part.L)
+            return output, self.generator.decode(output)
+
+    def generator_losses(self, part: Batch, output: Any, ab: Tensor, real: ScaleFeatures) -> Losses:
+        """The generator's losses by name, and their "total"."""
+        with self.precision.autocast():
+            losses = model_losses(self.generator, output, part, self.stage.model_loss_weight)
+            losses |= self.auxiliary_losses(part.L, ab, part.ab)
+            losses |= self._adversarial_losses(part.L, ab, real)
+            return {**losses, "total": torch.stack(list(losses.values())).sum()}
+
+    def backward_generator(self, total: Tensor) -> None:
+        """Add the generator's gradients."""
+        self.generator_optimizer.backward(total / self.grad_accum_steps)
+
+    def _backward_discriminator(
+        self, L: Tensor, ab: Tensor, is_real: bool
+    ) -> tuple[Tensor, ScaleFeatures]:
+        step = self.discriminator_step
+        return step.backward_discriminator(L, ab, is_real, self.grad_accum_steps)
+
+    def optimizer_step(self, discriminator_loss: Tensor) -> Losses:
+        """Update both networks, the generator unless it waits; the norms of their gradients."""
+        norms: Losses = {}
+        if self._should_update_generator(discriminator_loss):
+            norms["gradient_norm"] = self.generator_optimizer.step()
+        else:
+            self.generator_optimizer.zero_grad()
+        norms["gradient_norm_discriminator"] = self.discriminator_step.optimizer.step()
+        return norms
+
+    def _adversarial_losses(self, L: Tensor, ab: Tensor, real: ScaleFeatures) -> Losses:
         self.discriminator.requires_grad_(False)
         try:
             fake = self.discriminator(L, ab)
         finally:
             self.discriminator.requires_grad_(True)
-        losses = {"adversarial": self.stage.gan * adversarial_loss(self.stage.objective, fake)}
-        if self.stage.feature_matching:
+        losses = {
+            "adversarial": self.stage.adversarial_weight
+            * adversarial_loss(self.stage.gan_mode, fake)
+        }
+        if self.stage.feature_matching_weight:
             matching = feature_matching_loss(fake, real)
-            losses["feature_matching"] = self.stage.feature_matching * matching
+            losses["feature_matching"] = self.stage.feature_matching_weight * matching
         return losses
 
-    def _generator_may_move(self, discriminator_loss: Tensor) -> bool:
+    def _should_update_generator(self, discriminator_loss: Tensor) -> bool:
         """DeOldify's switch: hold the generator while the discriminators are behind."""
-        if not self.stage.catch_up:
+        if not self.stage.generator_update_threshold:
             return True
-        return float(distributed.average_value(discriminator_loss)) <= self.stage.catch_up
+        return (
+            float(distributed.average_value(discriminator_loss))
+            <= self.stage.generator_update_threshold
+        )
 
 
-def own_losses(model: Colorizer, output: Tensor, batch: Batch, weight: float) -> Losses:
+def model_losses(model: Colorizer, output: Tensor, batch: Batch, weight: float) -> Losses:
     """The model's own terms, times the stage's weight for them; none where that is 0."""
     if not weight:
         return {}
     return {name: weight * value for name, value in model.losses(output, batch).items()}
 
 
-class LossSum:
+class LossAccumulator:
     """Adds up the losses of a batch's parts, each weighted by its share."""
 
     def __init__(self, parts: int) -> None:
@@ -235,7 +267,7 @@ class LossSum:
             self.losses[name] = self.losses[name] + value if name in self.losses else value
 
 
-def accuracies(objective: Objective, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
+def accuracies(gan_mode: GanMode, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
     """How often each discriminator is right, by name."""
-    found = discriminator_accuracy(objective, real, fake)
+    found = discriminator_accuracy(gan_mode, real, fake)
     return {f"accuracy_{i}": value for i, value in enumerate(found)}

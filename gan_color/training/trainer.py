@@ -10,7 +10,7 @@ import yaml
 
 from gan_color import distributed
 from gan_color.atomic import write_text
-from gan_color.config.schema import Config, Scheduled, load
+from gan_color.config.schema import Config, ScheduledStage, load
 from gan_color.config.stages import AdversarialStage, DiscriminatorStage, Stage
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
@@ -18,33 +18,35 @@ from gan_color.data.loaders import KeySampler, draw_probabilities, training_load
 from gan_color.data.prepare import MANIFEST, find_data, measure_prior, report_data
 from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
+from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.hub.model_file import save_model
+from gan_color.images.files import spread
 from gan_color.training import amp, callbacks, checkpoint
-from gan_color.training.amp import Updater
-from gan_color.training.best_snapshot import StageWatch
-from gan_color.training.builders import build_step, plan
+from gan_color.training.amp import AmpOptimizer
+from gan_color.training.best_snapshot import BestSnapshot
+from gan_color.training.builders import build_step, plan_epochs
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
 from gan_color.training.report import write_report
-from gan_color.training.state import Record
-from gan_color.training.validator import Judge
-from gan_color.training.weight_averaging import start_from_mean
+from gan_color.training.state import TrainingState
+from gan_color.training.validator import Validator
+from gan_color.training.weight_averaging import start_from_average
 
 
-class Run:
+class Trainer:
     """All that a run in progress consists of. `train` makes, resumes and finishes one."""
 
-    def __init__(self, config: Config, resumed: checkpoint.Found | None) -> None:
+    def __init__(self, config: Config, resumed: checkpoint.Checkpoint | None) -> None:
         self.config, self.folder = config, config.folder
         self.device = choose_device(config.run.device)
-        kind = amp.choose(config.run.precision, self.device)
+        kind = amp.resolve_precision(config.run.precision, self.device)
         self.precision = amp.Precision(kind, self.device)
         self.resumed = resumed
-        self.record = Record(config)
-        self.updaters: dict[str, Updater] = {}
-        self.checkpoints = checkpoint.Writer()
+        self.state = TrainingState(config)
+        self.optimizers: dict[str, AmpOptimizer] = {}
+        self.checkpoints = checkpoint.AsyncCheckpointWriter()
 
         self.data = find_data(config)
         torch.manual_seed(config.run.seed)
@@ -54,7 +56,7 @@ class Run:
             prior = measure_prior(self.data, config, keep=resumed is not None)
             self.networks.generator.set_prior(prior)
         if resumed:
-            self.record.restore(resumed)
+            self.state.load_state_dict(resumed)
             self.networks.load(resumed)
         if config.run.compile:
             self.networks.compile()
@@ -64,114 +66,118 @@ class Run:
         if distributed.rank() == 0:
             report_data(self.data, self.folder)
             run_id = self.resumed.state["wandb"] if self.resumed else None
-            self.record.tracker = create.create(self.config, run_id)
-            self.record.csv.cut(self.record.total_images)
-            self.record.tracker.dataset(self.folder / MANIFEST, self.data.summary)
+            self.state.logger = create.create_logger(self.config, run_id)
+            self.state.csv.cut(self.state.total_images)
+            self.state.logger.dataset(self.folder / MANIFEST, self.data.summary)
 
     def fit(self) -> None:
         """Train what is left of every stage."""
-        record = self.record
-        for index in range(record.stage_index, len(self.config.schedule)):
+        state = self.state
+        for index in range(state.stage_index, len(self.config.schedule)):
             scheduled = self.config.schedule[index]
-            if scheduled.cycle > 1 and scheduled.of in record.finished_cycles:
+            if scheduled.cycle > 1 and scheduled.of in state.finished_cycles:
                 continue
-            if index != record.stage_index:
-                record.images, record.stage_ended = 0, False
-            record.stage_index, record.stage = index, scheduled.stage
-            epochs, batches = plan(record.stage, self.config.run.epoch_images)
-            record.stage_images = epochs * batches * record.stage.images_per_batch
-            if record.images < record.stage_images and not record.stage_ended:
+            if index != state.stage_index:
+                state.images, state.stage_ended = 0, False
+            state.stage_index, state.stage = index, scheduled.stage
+            epochs, batches = plan_epochs(state.stage, self.config.run.epoch_images)
+            state.stage_images = epochs * batches * state.stage.images_per_batch
+            if state.images < state.stage_images and not state.stage_ended:
                 self._fit_stage(scheduled, epochs, batches)
-                if self.config.tracking.checkpoints and record.last_checkpoint:
-                    record.tracker.checkpoint(record.last_checkpoint, record.stage.name)
+                if self.config.loggers.checkpoints and state.last_checkpoint:
+                    state.logger.checkpoint(state.last_checkpoint, state.stage.name)
 
-    def _fit_stage(self, scheduled: Scheduled, epochs: int, batches: int) -> None:
+    def _fit_stage(self, scheduled: ScheduledStage, epochs: int, batches: int) -> None:
         stage = scheduled.stage
-        judge = Judge(
-            self.data.valid,
+        run = self.config.run
+        images = ValidationSet(
+            [file.path for file in spread(self.data.val, run.val_images)],
             stage.size,
-            self.config.run.previews,
-            self.config.run.judged,
-            self.precision,
+            self.config.data.eval_resize,
+            self.device,
+            self.precision.autocast,
         )
-        track = callbacks.Track(
-            self.record, stage.images_per_batch, fp16=self.precision.kind == "fp16"
+        validator = Validator(images, run.preview_images)
+        track = callbacks.ProgressLogger(
+            self.state, stage.images_per_batch, fp16=self.precision.kind == "fp16"
         )
         hooks = [
             track,
-            callbacks.Report(self.record, judge, self.networks.average, self.networks.generator),
-            callbacks.Checkpoints(self.save_checkpoint),
+            callbacks.ValidateAndPreview(
+                self.state, validator, self.networks.ema, self.networks.generator
+            ),
+            callbacks.SaveCheckpoint(self.save_checkpoint),
         ]
-        if stage.mean_of and not self.record.images:
-            start_from_mean(self.networks, self.folder / "checkpoints", stage.mean_of)
-        watching = self._watch(scheduled)
-        if watching:
-            hooks += [callbacks.Inflection(watching), callbacks.StopStage(watching)]
+        if stage.average_from and not self.state.images:
+            start_from_average(self.networks, self.folder / "checkpoints", stage.average_from)
+        best_snapshot = self._best_snapshot(scheduled)
+        if best_snapshot:
+            hooks += [callbacks.EvaluateSnapshot(best_snapshot), callbacks.StopStage(best_snapshot)]
         learner = self.learner(stage, batches, hooks)
-        if self.record.images:
-            self._restore_updaters()
-        if watching:
-            watching.begin()
-            if not self.record.images:
+        if self.state.images:
+            self._restore_optimizers()
+        if best_snapshot:
+            best_snapshot.begin()
+            if not self.state.images:
                 self.save_checkpoint()  # a place to go back to
                 self.checkpoints.wait()  # before the loader forks
-        start_epoch = self.record.images // (batches * stage.images_per_batch)
+        start_epoch = self.state.images // (batches * stage.images_per_batch)
         try:
             learner.fit_stage(epochs, stage, start_epoch)
         finally:
             track.close()
             self.checkpoints.wait()
-        if watching:
-            self._end_watched(watching)
+        if best_snapshot:
+            self._end_early_stopping(best_snapshot)
         distributed.barrier()  # what follows may read the checkpoints
 
-    def _watch(self, scheduled: Scheduled) -> StageWatch | None:
+    def _best_snapshot(self, scheduled: ScheduledStage) -> BestSnapshot | None:
         stage = scheduled.stage
-        if not isinstance(stage, AdversarialStage) or stage.inflection is None:
+        if not isinstance(stage, AdversarialStage) or stage.early_stopping is None:
             return None
-        return StageWatch(
-            self.config, scheduled, self.data.valid, self.record, self.networks, self.precision
+        return BestSnapshot(
+            self.config, scheduled, self.data.val, self.state, self.networks, self.precision
         )
 
-    def _end_watched(self, watching: StageWatch) -> None:
+    def _end_early_stopping(self, best_snapshot: BestSnapshot) -> None:
         """Go back to the best snapshot, and keep it as the stage's last checkpoint."""
-        record = self.record
-        if not watching.gained():
-            record.finished_cycles.add(watching.scheduled.of)
+        state = self.state
+        if not best_snapshot.gained():
+            state.finished_cycles.add(best_snapshot.scheduled.of)
         if distributed.rank() == 0:
-            best = watching.best()
+            best = best_snapshot.best()
             found = checkpoint.read(self.folder / "checkpoints" / best["checkpoint"])
             self.networks.load(found)
-            watching.write(ended=True)
-            record.chosen[watching.scheduled.of] = best
-            record.tracker.summary({f"{watching.scheduled.of}/inflection": best})
+            best_snapshot.write(ended=True)
+            state.best[best_snapshot.scheduled.of] = best
+            state.logger.summary({f"{best_snapshot.scheduled.of}/best_snapshot": best})
             console.print(
-                f"{record.stage.name}: inflection point: back to {best['stage']} "
-                f"{best['images']:,} of {record.images:,} images"
+                f"{state.stage.name}: early stopping: back to {best['stage']} "
+                f"{best['images']:,} of {state.images:,} images"
             )
         self.networks.share()
-        record.stage_ended = True
+        state.stage_ended = True
         self.save_checkpoint()
         self.checkpoints.wait()
 
     def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
-        """The stage's learner over epochs of `batches`, with fresh optimisers."""
+        """The stage's learner over epochs of `batches`, with fresh optimizers."""
         sampler = KeySampler(
             draw_probabilities(self.data.train, self.config.data, self.data.folders),
             batches,
             stage.images_per_batch,
             (self.config.run.seed, [s.stage for s in self.config.schedule].index(stage)),
             distributed.rank(),
-            distributed.ranks(),
+            distributed.world_size(),
         )
         loader = training_loader(
             CropDataset(self.data.train, stage.size, stage.augment or self.config.data.augment),
             sampler,
-            self.config.data.workers,
+            self.config.data.num_workers,
             pin_memory=self.device.type == "cuda",
         )
         channels_last = self.config.run.channels_last
-        step, self.updaters = build_step(
+        step, self.optimizers = build_step(
             stage,
             self.networks.generator,
             self.networks.discriminator,
@@ -180,63 +186,64 @@ class Run:
         )
         hooks = [callbacks.SeedEpoch(sampler), *hooks]
         if not isinstance(stage, DiscriminatorStage):
-            average = self.networks.average
-            average.half_life = stage.average_half_life or self.config.run.average_half_life
-            hooks.append(
-                callbacks.Averaging(average, self.networks.generator, stage.images_per_batch)
-            )
+            ema = self.networks.ema
+            ema.half_life = stage.ema_half_life or self.config.run.ema_half_life
+            hooks.append(callbacks.UpdateEMA(ema, self.networks.generator, stage.images_per_batch))
         if isinstance(stage, AdversarialStage):
-            follower = self.updaters["discriminator"].optimizer
-            hooks.append(callbacks.FollowRate(follower, stage.discriminator_lr))
-        leader = next(iter(self.updaters.values()))
+            follower = self.optimizers["discriminator"].optimizer
+            hooks.append(callbacks.DiscriminatorLR(follower, stage.discriminator_lr_mult))
+        leader = next(iter(self.optimizers.values()))
         return ColorLearner(
             loader, leader.module, step, leader.optimizer, self.device, channels_last, hooks
         )
 
-    def _restore_updaters(self) -> None:
+    def _restore_optimizers(self) -> None:
         assert self.resumed is not None
         tensors = checkpoint.load(self.resumed, "optimizers")
-        for name, updater in self.updaters.items():
-            checkpoint.load_optimizer(updater.optimizer, name, tensors)
-            updater.load_state(self.resumed.state["scalers"][name])
+        for name, optimizer in self.optimizers.items():
+            checkpoint.load_optimizer(optimizer.optimizer, name, tensors)
+            optimizer.load_state_dict(self.resumed.state["scalers"][name])
 
     def save_checkpoint(self) -> None:
         """Have the first rank write a checkpoint and drop old ones, beside the training."""
         self.networks.share(buffers_only=True)
         if distributed.rank() == 0:
-            record = self.record
-            optimizers = {name: updater.optimizer for name, updater in self.updaters.items()}
             state = {
-                **record.state(),
-                "average_images": self.networks.average.images,
-                "scalers": {name: updater.state() for name, updater in self.updaters.items()},
+                **self.state.state_dict(),
+                "ema_images": self.networks.ema.images,
+                "scalers": {name: found.state_dict() for name, found in self.optimizers.items()},
             }
-            folder = self.folder / "checkpoints" / record.checkpoint_name
-            moments = checkpoint.optimizer_tensors(optimizers)
+            folder = self.folder / "checkpoints" / self.state.checkpoint_name
+            moments = checkpoint.optimizer_tensors(
+                {name: found.optimizer for name, found in self.optimizers.items()}
+            )
             tensors = {**self.networks.tensors(), "optimizers": moments}
-            self.checkpoints.save(folder, tensors, state, self.config.run.keep, record.spared)
-            record.last_checkpoint = folder
+            protected = self.state.protected
+            self.checkpoints.save(
+                folder, tensors, state, self.config.run.keep_checkpoints, protected
+            )
+            self.state.last_checkpoint = folder
 
     def finish(self) -> Path:
         """Export the EMA generator and write the report; returns the model file's path."""
         path = self.folder / "model.safetensors"
         if distributed.rank() == 0:
-            kept = {"name", "kind", "images", "size", "batch"}
+            kept = {"name", "kind", "images", "size", "batch_size"}
             training = {
                 "run": self.config.run.name,
                 "stages": [
                     s.stage.model_dump(mode="json", include=kept) for s in self.config.schedule
                 ],
-                "images": self.record.total_images,
-                "data_licence": self.config.data.licence,
-                "pictures": self.data.summary["train"],
+                "images": self.state.total_images,
+                "data_license": self.config.data.license,
+                "training_images": self.data.summary["train"],
                 "sources": self.data.summary["sources"],
-                "figures": self.record.figures,
-                "chosen": self.record.chosen,
+                "figures": self.state.figures,
+                "best": self.state.best,
             }
-            save_model(path, self.config.model["name"], self.networks.average.model, training)
-            self.record.tracker.model(path, training)
-            self.record.tracker.finish()
+            save_model(path, self.config.model["name"], self.networks.ema.model, training)
+            self.state.logger.model(path, training)
+            self.state.logger.finish()
             write_report(self.folder)
         distributed.barrier()
         return path
@@ -255,25 +262,25 @@ def resume_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:
 
 
 def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
-    """Run a configuration to its end and return the path of the model file.
+    """Trainer a configuration to its end and return the path of the model file.
 
     `resume` goes on from the newest whole checkpoint; without it a folder that holds a run is
     refused unless `overwrite`. Raises GanColorError.
     """
     device = choose_device(config.run.device)
-    distributed.start(device)
+    distributed.init(device)
     try:
         config = resolve_batches(config)
         found = _open_folder(config, resume, overwrite)
-        run = Run(config, found)
+        run = Trainer(config, found)
         run.start()
         run.fit()
         return run.finish()
     finally:
-        distributed.stop()
+        distributed.destroy()
 
 
-def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Found | None:
+def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Checkpoint | None:
     """Make or clear the run's folder, write config.yml, and find where to go on."""
     folder = config.folder
     if distributed.rank() == 0:

@@ -1,55 +1,40 @@
-"""A fixed set of validation pictures: quick figures and preview sheets during a run."""
+"""Quick metrics and preview sheets of a generator during a run, on fixed validation images."""
 
 import torch
 from torch import Tensor
 
-from gan_color.color.lab import float_to_rgb8, rgb8_to_float, rgb_to_lab, scale, to_rgb
-from gan_color.data.index import ImageFile
+from gan_color.color.lab import from_rgb8, to_rgb8
 from gan_color.evaluation import metrics
+from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.images.files import spread
-from gan_color.images.resize import evaluation_crop
 from gan_color.models.base import Colorizer
-from gan_color.training.amp import Precision
 
-BATCH = 16
+PSNR_LIMIT = 100.0  # dB that an equal image counts as, in a mean with others
 
 
-class Judge:
-    """Holds the true pictures as uint8 [N, 3, size, size]; colours them when asked."""
+class Validator:
+    """Evaluates generators on a validation set, and previews `shown` of its images."""
 
-    def __init__(
-        self, files: list[ImageFile], size: int, shown: int, judged: int, precision: Precision
-    ) -> None:
-        chosen = spread(files, judged)
-        self.truth = torch.stack([evaluation_crop(file.path, size) for file in chosen])
-        self.shown = spread(range(len(chosen)), shown)
-        self.precision = precision
+    def __init__(self, images: ValidationSet, shown: int) -> None:
+        self.images = images
+        self.shown = spread(range(len(images.truth)), shown)
 
-    @torch.no_grad()
-    def colour(self, model: Colorizer, truth: Tensor) -> Tensor:
-        """The model's colours for the lightness of uint8 pictures [B, 3, H, W]."""
-        device = self.precision.device
-        L, _ = scale(rgb_to_lab(rgb8_to_float(truth.to(device))))
-        with self.precision.autocast():
-            ab = model.colorize(L)
-        return float_to_rgb8(to_rgb(L, ab)).cpu()
-
-    def measure(self, model: Colorizer) -> dict[str, float]:
-        """PSNR (dB) and colourfulness of the model, and the truth's, means over the set."""
-        pictures = torch.cat([self.colour(model, part) for part in self.truth.split(BATCH)])
+    def evaluate(self, model: Colorizer) -> dict[str, float]:
+        """PSNR (dB) and colorfulness of the model, and the truth's, means over the set."""
+        truth, predicted = self.images.truth, self.images.predict(model).rgb
         return {
-            "psnr": float(metrics.psnr(pictures, self.truth).clamp(max=100).mean()),
-            "colorfulness": float(metrics.colorfulness(pictures).mean()),
-            "colorfulness_truth": float(metrics.colorfulness(self.truth).mean()),
+            "psnr": float(metrics.psnr(predicted, truth).clamp(max=PSNR_LIMIT).mean()),
+            "colorfulness": float(metrics.colorfulness(predicted).mean()),
+            "colorfulness_truth": float(metrics.colorfulness(truth).mean()),
         }
 
-    def previews(self, average: Colorizer, raw: Colorizer) -> dict[str, Tensor]:
-        """The shown pictures in grey, by the EMA generator, by the raw one, and in truth."""
-        truth = self.truth[self.shown]
-        L, ab = scale(rgb_to_lab(rgb8_to_float(truth)))
+    def previews(self, ema: Colorizer, raw: Colorizer) -> dict[str, Tensor]:
+        """The shown images in gray, by the EMA generator, by the raw one, and in truth."""
+        truth = self.images.truth[self.shown]
+        L, ab = from_rgb8(truth)
         return {
-            "grey": float_to_rgb8(to_rgb(L, torch.zeros_like(ab))),
-            "EMA": self.colour(average, truth),
-            "raw": self.colour(raw, truth),
+            "gray": to_rgb8(L, torch.zeros_like(ab)),
+            "EMA": self.images.predict(ema, truth).rgb,
+            "raw": self.images.predict(raw, truth).rgb,
             "truth": truth,
         }

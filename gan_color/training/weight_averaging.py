@@ -15,17 +15,17 @@ from gan_color.training import checkpoint
 from gan_color.training.networks import Networks
 
 
-def start_from_mean(networks: Networks, checkpoints: Path, stages: tuple[str, ...]) -> None:
+def start_from_average(networks: Networks, checkpoints: Path, stages: tuple[str, ...]) -> None:
     """Make generator and EMA the mean of the EMA generators at the ends of earlier stages.
 
     Spectral norms are folded first: the mean is of the weights that multiply. BatchNorm's
     statistics are averaged too; counters are the last stage's.
     """
     ends = {found.state["stage"]: found for found in checkpoint.find(checkpoints)}
-    member = copy.deepcopy(networks.average.model)
+    member = copy.deepcopy(networks.ema.model)
     states = []
     for name in stages:
-        member.load_state_dict(checkpoint.load(ends[name], "average"))
+        member.load_state_dict(checkpoint.load(ends[name], "ema"))
         states.append(folded_state(member))
     mean = {
         key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(value.dtype)
@@ -33,5 +33,5 @@ def start_from_mean(networks: Networks, checkpoints: Path, stages: tuple[str, ..
         else value
         for key, value in states[-1].items()
     }
-    for module in (networks.generator, networks.average.model):
+    for module in (networks.generator, networks.ema.model):
         unfold(module, mean)

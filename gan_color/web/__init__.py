@@ -3,6 +3,6 @@
     uvicorn-ready: gan_color.web.app.create_app(Path("runs"))
     command line:  gan-color serve --models runs
 
-The page is a door to the REST interface: both share one queue, one set of limits and one pipeline.
-A visitor's photo lives in memory while it is coloured, and nowhere else.
+The page calls the REST interface: one queue, one set of limits, one pipeline. A photo is held in
+memory while it is colorized, and nowhere else.
 """

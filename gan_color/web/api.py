@@ -1,7 +1,8 @@
-"""The REST interface: /health, /models, /colorize. Everything that goes wrong is JSON."""
+"""The REST interface: /health, /limits, /models, /colorize. Every error is JSON."""
 
 import base64
 import json
+from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, PackageLoader
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
@@ -17,19 +19,21 @@ from gan_color.inference.pipeline import ColorizeOptions
 from gan_color.models import registry
 from gan_color.options import explain
 from gan_color.web import colorize as colorizing
-from gan_color.web.docs_page import docs_page
 from gan_color.web.limits import Limits, RequestError
-from gan_color.web.model_cache import ModelLibrary
-from gan_color.web.request_queue import Seats, VisitorLeftError
+from gan_color.web.model_cache import ModelCache
+from gan_color.web.request_queue import ClientDisconnected, RequestQueue
 from gan_color.web.upload import drain, read_form
 
-# Neither a browser nor a proxy may keep a visitor's picture.
-PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-SCENES = "Scenes"  # the header of a coloured picture that says what it shows, as JSON in ASCII
+# Neither a browser nor a proxy may store a photo.
+PRIVATE = {"Cache-Control": "no-store"}
+SCENES = "Scenes"  # header of a colorized image: what it shows, as JSON in ASCII
+TEMPLATES = Environment(
+    loader=PackageLoader("gan_color.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
 
 
 class Error(BaseModel):
-    """Why a request was not answered: what was found, what was expected."""
+    """Why a request failed: what was found, what was expected."""
 
     error: str
 
@@ -44,7 +48,7 @@ class Model(BaseModel):
 
 
 class Architecture(BaseModel):
-    """A kind of model this version knows, whether or not a file of it is here."""
+    """A kind of model that this version knows, whether or not the server has a file of it."""
 
     name: str
     paper: str
@@ -58,7 +62,7 @@ class Models(BaseModel):
 
 
 class Health(BaseModel):
-    """The server is alive; how much it has to do."""
+    """The server is alive; its load."""
 
     status: Literal["ok"]
     version: str
@@ -68,8 +72,17 @@ class Health(BaseModel):
     requests_limit: int
 
 
-class Pictures(BaseModel):
-    """Both pictures as data URLs, upright, in the format asked for; and what they show."""
+class RequestLimits(BaseModel):
+    """The largest photo and render size that `colorize` accepts, and its time limit."""
+
+    upload_bytes: int
+    pixels: int
+    render: int
+    timeout: Annotated[float, Field(description="Seconds.")]
+
+
+class ImagePair(BaseModel):
+    """Both images as data URLs, upright, in the requested format; and what they show."""
 
     model: str
     width: int
@@ -78,7 +91,7 @@ class Pictures(BaseModel):
     after: str
     scenes: Annotated[
         dict[str, float],
-        Field(description="Name: probability, likeliest first; empty if the model names none."),
+        Field(description="Name: probability, likeliest first; empty without scene classes."),
     ]
 
 
@@ -90,40 +103,44 @@ class ColorizeForm(BaseModel):
     file: Annotated[
         bytes, Field(description="The photo.", json_schema_extra={"format": "binary"}, min_length=1)
     ]
-    model: Annotated[str | None, Field(description="A name from /models; else the first.")] = None
-    render: Annotated[int, Field(description="Shorter side the model works at.", ge=32)] = 256
+    model: Annotated[str | None, Field(description="A name from /models; default: the first.")] = (
+        None
+    )
+    render: Annotated[
+        int, Field(description="Shorter side of the model's input, in pixels.", ge=32)
+    ] = 256
     saturation: Annotated[
-        float, Field(description="Factor of the model's colours.", ge=0, le=4, allow_inf_nan=False)
+        float, Field(description="Multiplies the model's chroma.", ge=0, le=4, allow_inf_nan=False)
     ] = 1.0
     strength: Annotated[
         float,
         Field(
-            description="0: the photo's own colours, 1: the model's.",
+            description="0: the photo's own colors, 1: the model's.",
             ge=0,
             le=1,
             allow_inf_nan=False,
         ),
     ] = 1.0
     format: Annotated[
-        Literal["jpeg", "png", "webp"], Field(description="Of the pictures in the answer.")
+        Literal["jpeg", "png", "webp"], Field(description="Of the images in the response.")
     ] = "jpeg"
-    answer: Annotated[
-        Literal["picture", "json"], Field(description="The coloured picture, or JSON with both.")
-    ] = "picture"
+    response: Annotated[
+        Literal["image", "json"], Field(description="The colorized image, or JSON with both.")
+    ] = "image"
 
 
-def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
+def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
     """The application to mount at /api."""
     api = FastAPI(
         title="gan_color",
         version=version("gan-color"),
-        description="Colours photographs. Photos are held in memory while they are worked on, and "
-        "kept nowhere.",
+        description="Colorizes photos. A photo is held in memory while it is colorized, and stored "
+        "nowhere.",
         docs_url=None,
         redoc_url=None,
     )
-    seats = Seats(limits)
-    _answer_errors_with_json(api)
+    queue = RequestQueue(limits)
+    answer_errors_with_json(api)
 
     @api.get("/health")
     def health() -> Health:
@@ -131,17 +148,22 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         return Health(
             status="ok",
             version=version("gan-color"),
-            device=str(library.device),
-            models=len(library.files()),
-            requests=seats.taken,
+            device=str(cache.device),
+            models=len(cache.files()),
+            requests=queue.taken,
             requests_limit=limits.requests,
         )
 
+    @api.get("/limits")
+    def show_limits() -> RequestLimits:
+        """The limits of a request."""
+        return RequestLimits.model_validate(asdict(limits))
+
     @api.get("/models")
     def list_models() -> Models:
-        """The models that can be asked for. A file put into the folder is listed at once."""
+        """The available models. A file added to the folder is listed at once."""
         return Models(
-            models=[Model(**file.describe()) for file in library.files().values()],
+            models=[Model(**file.describe()) for file in cache.files().values()],
             architectures=[
                 Architecture(name=name, paper=registry.model_class(name).paper)
                 for name in registry.names()
@@ -150,7 +172,7 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
 
     @api.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page(api.openapi()))
+        return HTMLResponse(TEMPLATES.get_template("docs.html").render(api.openapi()))
 
     @api.post(
         "/colorize",
@@ -159,21 +181,21 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
         openapi_extra={"requestBody": _request_body(limits)},
     )
     async def colorize(request: Request) -> Response:
-        """Colour a photo."""
+        """Colorize a photo."""
         try:
-            async with seats.seat():
+            async with queue.slot():
                 fields = await read_form(request, limits.upload_bytes)
                 form = _parse(fields, limits)
-                work = partial(_colour, form)
-                name, result = await seats.run(work, partial(_disconnected, request))
+                work = partial(_colorize, form)
+                name, result = await queue.run(work, partial(_disconnected, request))
         except RequestError:
             await drain(request, limits.upload_bytes)
             raise
         media_type = colorizing.MEDIA_TYPES[form.format]
-        if form.answer == "picture":
-            named = {SCENES: json.dumps(result.scenes)} if result.scenes else {}
-            return Response(result.after, media_type=media_type, headers={**PRIVATE, **named})
-        pictures = Pictures(
+        if form.response == "image":
+            scenes = {SCENES: json.dumps(result.scenes)} if result.scenes else {}
+            return Response(result.after, media_type=media_type, headers={**PRIVATE, **scenes})
+        pair = ImagePair(
             model=name,
             width=result.width,
             height=result.height,
@@ -181,16 +203,16 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
             after=_data_url(result.after, media_type),
             scenes=result.scenes,
         )
-        return JSONResponse(pictures.model_dump(), headers=PRIVATE)
+        return JSONResponse(pair.model_dump(), headers=PRIVATE)
 
-    def _colour(form: ColorizeForm) -> tuple[str, colorizing.Coloured]:
-        file = library.find(form.model)
+    def _colorize(form: ColorizeForm) -> tuple[str, colorizing.ColorizedImages]:
+        file = cache.find(form.model)
         photo = colorizing.read_photo(form.file, limits)
         colorizing.check_work(photo, form.render, limits)
         options = ColorizeOptions(form.render, saturation=form.saturation, strength=form.strength)
-        both = form.answer == "json"
-        model, note = library.load(file)
-        return file.name, colorizing.colour(model, note, photo, options, form.format, both)
+        both = form.response == "json"
+        model, note = cache.load(file)
+        return file.name, colorizing.colorize_photo(model, note, photo, options, form.format, both)
 
     return api
 
@@ -198,9 +220,9 @@ def create_api(library: ModelLibrary, limits: Limits) -> FastAPI:
 def _parse(fields: dict[str, str | bytes], limits: Limits) -> ColorizeForm:
     file = fields.get("file", b"")
     if isinstance(file, str):
-        raise GanColorError("file: found text, expected a file with a name")
+        raise GanColorError("file: found text, expected a file part with a filename")
     if not file:
-        raise GanColorError("file: found none, or an empty one, expected a photo")
+        raise GanColorError("file: found none or an empty one, expected a photo")
     try:
         form = ColorizeForm.model_validate(fields)
     except ValidationError as error:
@@ -226,51 +248,53 @@ def _request_body(limits: Limits) -> dict[str, Any]:
 
 
 def _responses() -> dict[int | str, dict[str, Any]]:
-    picture = {"schema": {"type": "string", "format": "binary"}}
-    pictures = {"schema": {"$ref": "#/components/schemas/Pictures"}}
-    sentences = {
+    image = {"schema": {"type": "string", "format": "binary"}}
+    pair = {"schema": {"$ref": "#/components/schemas/ImagePair"}}
+    errors = {
         400: "The form is damaged.",
-        413: "The photo has too many bytes.",
-        415: "The request is no multipart/form-data.",
-        422: "The photo is none, is damaged or too large, or an option is not allowed.",
-        503: "Too much to do, or too slow; Retry-After says when to come back.",
+        413: "The upload is too large.",
+        415: "The request is not multipart/form-data.",
+        422: "The file is not a photo, is damaged or too large, or an option is out of range.",
+        503: "The server is busy or the request timed out; Retry-After says when to try again.",
     }
-    found: dict[int | str, dict[str, Any]] = {
-        code: {"description": text, "model": Error} for code, text in sentences.items()
+    responses: dict[int | str, dict[str, Any]] = {
+        code: {"description": text, "model": Error} for code, text in errors.items()
     }
-    found[200] = {
-        "description": "The coloured picture, or JSON with both.",
+    responses[200] = {
+        "description": "The colorized image, or JSON with both.",
         "headers": {
             SCENES: {
-                "description": "What the photo shows, as JSON: name, probability. Sent by models "
-                "that name scenes.",
+                "description": "What the photo shows, as JSON: name, probability. Only from models "
+                "with scene classes.",
                 "schema": {"type": "string"},
             }
         },
-        "model": Pictures,
-        "content": dict.fromkeys(colorizing.MEDIA_TYPES.values(), picture)
-        | {"application/json": pictures},
+        "model": ImagePair,
+        "content": dict.fromkeys(colorizing.MEDIA_TYPES.values(), image)
+        | {"application/json": pair},
     }
-    return found
+    return responses
 
 
-def _answer_errors_with_json(api: FastAPI) -> None:
+def answer_errors_with_json(app: FastAPI) -> None:
+    """Have the application answer errors, unknown paths included, with `Error`."""
+
     def answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
         return JSONResponse({"error": message}, status, headers={**PRIVATE, **(headers or {})})
 
-    @api.exception_handler(GanColorError)
+    @app.exception_handler(GanColorError)
     async def refused(request: Request, error: Exception) -> JSONResponse:
         if isinstance(error, RequestError):
             return answer(error.status, str(error), error.headers)
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
-    @api.exception_handler(HTTPException)
+    @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         found = f"{request.method} {request.url.path}"
         message = f"request: found {found[:200]!r}, expected what /api/docs lists ({error.detail})"
         return answer(error.status_code, message, dict(error.headers or {}))
 
-    @api.exception_handler(VisitorLeftError)
-    async def left(request: Request, error: Exception) -> Response:
+    @app.exception_handler(ClientDisconnected)
+    async def disconnected(request: Request, error: Exception) -> Response:
         return Response(status_code=499)  # nobody reads it

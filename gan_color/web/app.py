@@ -1,19 +1,31 @@
-"""The whole server: the REST interface at /api, the page at /, example photographs at /examples."""
+"""The whole server: the REST interface at /api, the page at /, example photos at /examples."""
 
 from pathlib import Path
 
 from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import MODELS, verified
 from gan_color.web import examples
-from gan_color.web.api import create_api
+from gan_color.web.api import answer_errors_with_json, create_api
 from gan_color.web.limits import Limits
-from gan_color.web.model_cache import ModelLibrary
+from gan_color.web.model_cache import ModelCache
 
 RUNS = Path("runs")
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    # The page runs its own scripts and styles only, and connects to this server only.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def create_app(
@@ -23,32 +35,70 @@ def create_app(
     page: bool = True,
     shipped: bool = False,
 ) -> FastAPI:
-    """An ASGI application that colours with the model files of `folder` (None: of runs/, if any),
-    and with the shipped ones where `shipped`; `page=False`: REST alone.
+    """An ASGI application that colorizes with the model files of `folder`.
 
-    Raises GanColorError where a folder that was named holds no usable model.
+    Args:
+        folder: None: runs/, if there is one.
+        device: as of `choose_device`.
+        limits: of every request.
+        page: serve the web page too, not only REST.
+        shipped: list the models that ship with gan_color too.
+
+    Raises GanColorError if `folder` is given and holds no usable model.
     """
     limits = limits or Limits()
-    library = ModelLibrary(folder or RUNS, choose_device(device), limits.models)
-    if folder is not None and not library.files():
-        reasons = "; ".join(library.unusable())
+    cache = ModelCache(folder or RUNS, choose_device(device), limits.max_models)
+    if folder is not None and not cache.files():
+        reasons = "; ".join(cache.unusable())
         raise GanColorError(
             f"models: found none in {str(folder)!r}, expected NAME.safetensors or "
             f"NAME/model.safetensors{': ' if reasons else ''}{reasons}"
         )
     if shipped:
-        library.further = tuple(verified(name) for name in MODELS)
+        cache.extra = tuple(verified(name) for name in MODELS)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/api", create_api(library, limits))
+    answer_errors_with_json(app)
+    app.add_middleware(SecurityHeaders)
+    app.mount("/api", create_api(cache, limits))
+    # Without the page too: /api/docs takes its style from here.
+    app.mount("/static", StaticFiles(directory=STATIC))
+    if page:
+        _add_page(app)
+    return app
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.api_route("/", methods=["GET", "HEAD"])
+    def index() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/examples")
+    def list_examples() -> dict[str, list[str]]:
+        return {"examples": list(examples.names())}
 
     @app.get("/examples/{name}.jpg")
     def example(name: str) -> Response:
         if name not in examples.names():
-            return JSONResponse({"error": f"example: found none called {name[:100]!r}"}, 404)
-        return Response(examples.grey(name), media_type="image/jpeg")
+            message = (
+                f"example: found {name[:100]!r}, expected one of {', '.join(examples.names())}"
+            )
+            return JSONResponse({"error": message}, 404)
+        return Response(examples.gray(name), media_type="image/jpeg")
 
-    if page:
-        from gan_color.web.page import mount_page
 
-        mount_page(app, library, limits)
-    return app
+class SecurityHeaders:
+    """Adds HEADERS to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                # Browsers ask again after an upgrade; photos are no-store already.
+                headers.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

@@ -1,4 +1,4 @@
-"""Bytes in, bytes out: the one place where the server meets the pipeline."""
+"""Bytes in, bytes out: where the server calls the pipeline."""
 
 import io
 from dataclasses import dataclass, replace
@@ -8,20 +8,20 @@ from PIL import Image, UnidentifiedImageError
 from gan_color.images.decode import read
 from gan_color.images.encode import encode
 from gan_color.images.open import BadImageError
-from gan_color.images.photo import Picture
-from gan_color.inference.pipeline import ChromaModel, ColorizeOptions, colorize_and_name
+from gan_color.images.photo import Photo
+from gan_color.inference.pipeline import ChromaModel, ColorizeOptions, colorize_and_classify
 from gan_color.web.limits import Limits
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
-# What a stranger may have decoded here: no format that starts other programs or is seldom tested.
-READ = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-WANTED = ", expected one whole picture within the limits"
-SMALLEST = 32  # a model pads each side to at least this
+# Uploads are untrusted: no format whose decoder starts other programs or is rarely tested.
+ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+EXPECTED = ", expected one complete image within the limits"
+MIN_SIDE = 32  # a model pads each side to at least this
 
 
 @dataclass(frozen=True)
-class Coloured:
-    """Both pictures, encoded in the same format; `before` is empty unless it was asked for."""
+class ColorizedImages:
+    """Both images, encoded in the same format; `before` is empty unless it was asked for."""
 
     width: int
     height: int
@@ -30,52 +30,60 @@ class Coloured:
     scenes: dict[str, float]  # see Colorizer.scenes
 
 
-def read_photo(data: bytes, limits: Limits) -> Picture:
-    """Decode a photo; BadImageError for what is none, is damaged, or has too many pixels."""
+def read_photo(data: bytes, limits: Limits) -> Photo:
+    """Decode a photo; BadImageError if it is no image, damaged, or has too many pixels."""
     try:
-        if data[4:8] != b"ftyp":  # HEIC and AVIF, which `read` knows by the same sign
-            Image.open(io.BytesIO(data), formats=READ).close()
+        if data[4:8] != b"ftyp":  # HEIC and AVIF, which `read` recognizes by the same bytes
+            Image.open(io.BytesIO(data), formats=ALLOWED_FORMATS).close()
         return read(data, limits.pixels)
     except UnidentifiedImageError:
         raise BadImageError(
-            f"file: found {len(data):,} bytes that are no picture in a known format, expected "
-            f"one of {', '.join(READ)}, HEIC or AVIF"
+            f"file: found {len(data):,} bytes that are not an image, expected one of "
+            f"{', '.join(ALLOWED_FORMATS)}, HEIC or AVIF"
         ) from None
     except Image.DecompressionBombError:
         raise BadImageError(
             f"file: found hundreds of megapixels, expected at most {limits.pixels:,} pixels"
         ) from None
-    except Exception as error:  # whatever a decoder stumbles over, the file is to blame
+    except Exception as error:  # decoders raise anything on damaged data; the file is the cause
         reason = str(error) or type(error).__name__
-        wanted = "" if isinstance(error, BadImageError) and "expected" in reason else WANTED
-        raise BadImageError(f"file: found {reason}{wanted}") from None
+        expected = "" if isinstance(error, BadImageError) and "expected" in reason else EXPECTED
+        raise BadImageError(f"file: found {reason}{expected}") from None
 
 
-def check_work(picture: Picture, render: int, limits: Limits) -> None:
-    """Refuse what would cost a model too much: a long strip is worked on at its full length."""
-    ratio = min(1.0, render / min(picture.size))
-    width, height = (max(SMALLEST, round(side * ratio)) for side in picture.size)
-    most = 2 * limits.render**2
-    if width * height > most:
+def check_work(photo: Photo, render: int, limits: Limits) -> None:
+    """Refuse what is too large for a model: a long strip keeps its full length at any `render`."""
+    ratio = min(1.0, render / min(photo.size))
+    width, height = (max(MIN_SIDE, round(side * ratio)) for side in photo.size)
+    largest = 2 * limits.render**2
+    if width * height > largest:
         raise BadImageError(
-            f"file: found {picture.size[0]} x {picture.size[1]} pixels, on which the model would "
-            f"work at {width} x {height}, expected at most {most:,} of those; choose a smaller "
-            "render, or a less narrow part of the photo"
+            f"file: found {photo.size[0]} x {photo.size[1]} pixels, which the model would see at "
+            f"{width} x {height}, expected at most {largest:,} pixels there; choose a smaller "
+            "render or crop the photo"
         )
 
 
-def colour(
-    model: ChromaModel, note: str, picture: Picture, options: ColorizeOptions, kind: str, both: bool
-) -> Coloured:
-    """Colour a picture and encode it as `kind`, `note` in its EXIF.
+def colorize_photo(
+    model: ChromaModel, note: str, photo: Photo, options: ColorizeOptions, kind: str, both: bool
+) -> ColorizedImages:
+    """Colorize a photo and encode it.
 
-    Raises GanColorError for what cannot be encoded.
+    Args:
+        model: predicts the chroma.
+        note: provenance, written to EXIF's Software.
+        photo: what `read_photo` returned.
+        options: render size, saturation, strength.
+        kind: a key of MEDIA_TYPES.
+        both: encode the photo itself too.
+
+    Raises GanColorError if the format cannot hold the image.
     """
-    after, scenes = colorize_and_name(model, picture, options)
-    # Browsers are given what they show: the photo's own pixels without its metadata.
-    shown = replace(picture, metadata=type(picture.metadata)())
-    return Coloured(
-        *picture.size,
+    after, scenes = colorize_and_classify(model, photo, options)
+    # `before` is for display only: pixels without the photo's metadata.
+    shown = replace(photo, metadata=type(photo.metadata)())
+    return ColorizedImages(
+        *photo.size,
         before=encode(shown, kind.upper()) if both else b"",
         after=encode(after, kind.upper(), note=note),
         scenes=scenes,

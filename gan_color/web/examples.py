@@ -1,4 +1,4 @@
-"""Photographs to try, taken from installed packages and shown grey, as old ones are."""
+"""Photos to try, taken from installed packages and served in gray, as old ones are."""
 
 import io
 from functools import cache
@@ -9,12 +9,12 @@ from PIL import Image
 
 from gan_color.data import samples
 
-SIDE = 900
+MAX_SIDE = 900
 
 
 @cache
 def names() -> dict[str, Path]:
-    """The example photographs by name. Packages are looked up, not imported: that takes seconds."""
+    """The example photos by name. Packages are located, not imported: importing takes seconds."""
     scikit_image, scikit_learn = _folder("skimage") / "data", _folder("sklearn") / "datasets/images"
     paths = [
         scikit_image / name for name in (samples.HELD_OUT, "camera.png", *samples.SCIKIT_IMAGE)
@@ -30,11 +30,11 @@ def _folder(package: str) -> Path:
 
 
 @cache
-def grey(name: str) -> bytes:
-    """An example as a grey JPEG, at most SIDE pixels; KeyError for an unknown name."""
+def gray(name: str) -> bytes:
+    """An example as a gray JPEG, at most MAX_SIDE pixels; KeyError for an unknown name."""
     with Image.open(names()[name]) as image:
         small = image.convert("L")
-    small.thumbnail((SIDE, SIDE))
+    small.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What a visitor may ask of the server, and the error that says so."""
+"""What a request may ask of the server, and the error that refuses it."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from gan_color.errors import GanColorError
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one server; a request beyond one of them is refused with a sentence."""
+    """Limits of one server; a request above one of them gets an error that names it."""
 
     upload_bytes: int = 25_000_000
-    pixels: int = 50_000_000  # of a photo, told by its header before anything is decoded
+    pixels: int = 50_000_000  # of a photo, read from its header before anything is decoded
     render: int = 1024  # a model's work grows with its square
-    seconds: float = 60.0  # from the first byte of a request to its answer, waiting included
-    requests: int = 16  # being read, waiting and worked on together
-    workers: int = 1  # photos coloured at the same time; each already uses every core
-    models: int = 2  # kept in memory
+    timeout: float = 60.0  # seconds, from a request's first byte to its response, queueing included
+    requests: int = 16  # uploading, queued and running together
+    workers: int = 1  # photos colorized at a time; each already uses every core
+    max_models: int = 2  # kept in memory
 
 
 class RequestError(GanColorError):
-    """A request that is not answered with a picture: HTTP status, sentence, headers."""
+    """A refused request: HTTP status, message, headers."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)

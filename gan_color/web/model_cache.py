@@ -1,4 +1,4 @@
-"""The model files of a folder: found anew at every look, loaded when first asked for."""
+"""The model files of a folder: scanned on every request, loaded when first used."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gan_color.inference.backends import load_backend, provenance
 from gan_color.inference.pipeline import ChromaModel
 from gan_color.models import registry
 
-# A file that was replaced is another one: path, size, time of its last change.
+# Identifies a file's content, so that a replaced file is loaded again: path, size, mtime.
 Version = tuple[Path, int, int]
 
 
@@ -27,7 +27,7 @@ class ModelFile:
     architecture: str
 
     def describe(self) -> dict[str, Any]:
-        """What a visitor may know of it; the record of its training stays with the owner."""
+        """What the API publishes of it; the training record stays private."""
         return {
             "name": self.name,
             "architecture": self.architecture,
@@ -37,41 +37,41 @@ class ModelFile:
 
 
 class Loaded(NamedTuple):
-    """A model in memory, and the note that pictures it coloured carry."""
+    """A model in memory, and the provenance note for the images it colorized."""
 
     model: ChromaModel
     note: str
 
 
-class ModelLibrary:
-    """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`, and
-    after them `further` files.
+class ModelCache:
+    """Models by name: `FOLDER/NAME.safetensors`, or a run's `FOLDER/NAME/model.safetensors`,
+    followed by the files of `extra`.
 
-    At most `keep` of them are in memory; the one unused for longest goes first.
+    At most `max_models` are in memory; the least recently used one is dropped.
     """
 
-    def __init__(self, folder: Path, device: torch.device, keep: int) -> None:
-        self.folder, self.device, self.keep = folder, device, keep
-        self.further: tuple[Path, ...] = ()
+    def __init__(self, folder: Path, device: torch.device, max_models: int) -> None:
+        self.folder, self.device, self.max_models = folder, device, max_models
+        self.extra: tuple[Path, ...] = ()
         self._known: dict[Version, ModelFile | str] = {}
         self._loaded: OrderedDict[Version, Loaded] = OrderedDict()
         self._scanning, self._loading = Lock(), Lock()
 
     def _scan(self) -> list[ModelFile | str]:
-        """Every candidate: a model, or a sentence that says why it is none."""
+        """Every candidate: a model, or the reason why it is not usable."""
         found: dict[Version, ModelFile | str] = {}
         names: set[str] = set()
         with self._scanning:
             paths = sorted(self.folder.glob("*.safetensors"))
             paths += sorted(self.folder.glob("*/model.safetensors"))
-            for path in (*paths, *self.further):
-                in_a_run = path.parent.parent == self.folder and path not in self.further
+            for path in (*paths, *self.extra):
+                in_a_run = path.parent.parent == self.folder and path not in self.extra
                 name = path.parent.name if in_a_run else path.stem
                 name = f"{name}/model" if name in names else name
                 names.add(name)
                 try:
                     status = path.stat()
-                except OSError:  # it went away while we looked
+                except OSError:  # deleted during the scan
                     continue
                 version = (path, status.st_size, status.st_mtime_ns)
                 found[version] = self._known.get(version) or _examine(name, version)
@@ -83,14 +83,14 @@ class ModelLibrary:
         return {file.name: file for file in self._scan() if isinstance(file, ModelFile)}
 
     def unusable(self) -> list[str]:
-        """A sentence for each file that looks like a model and is none."""
+        """The reason for each file that is named like a model and is not usable."""
         return [reason for reason in self._scan() if isinstance(reason, str)]
 
     def find(self, name: str | None) -> ModelFile:
-        """The model of that name, or the first one; GanColorError names those there are."""
+        """The model of that name, or the first one; GanColorError lists the available ones."""
         files = self.files()
         if not files:
-            raise GanColorError("model: the server has none at the moment")
+            raise GanColorError("model: found none on the server, add a .safetensors file")
         if name is None:
             return next(iter(files.values()))
         if name not in files:
@@ -98,11 +98,11 @@ class ModelLibrary:
         return files[name]
 
     def load(self, file: ModelFile) -> Loaded:
-        """The model itself, from memory where it is there; one is loaded at a time."""
+        """The model, from memory if it is there; one is loaded at a time."""
         with self._loading:
             found = self._loaded.pop(file.version, None)
             if found is None:
-                while len(self._loaded) >= self.keep:
+                while len(self._loaded) >= self.max_models:
                     self._loaded.popitem(last=False)
                 path = file.version[0]
                 found = Loaded(load_backend(path, str(self.device)), provenance(path))

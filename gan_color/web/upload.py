@@ -1,17 +1,18 @@
-"""A form with one photo, read from the network into bounded memory: nothing is spooled to disk."""
+"""A form with one photo, read into bounded memory: nothing is spooled to disk."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from gan_color.web.limits import RequestError
-from gan_color.web.request_queue import VisitorLeftError
+from gan_color.web.request_queue import ClientDisconnected
 
-FORM_BYTES = 64 * 1024  # what the form itself may take beside the photo
+FORM_BYTES = 64 * 1024  # for the form around the photo
 MAX_FIELDS = 16
 DRAIN_SECONDS, DRAIN_TIMES = 10, 4
 
@@ -19,8 +20,8 @@ DRAIN_SECONDS, DRAIN_TIMES = 10, 4
 async def read_form(request: Request, upload_bytes: int) -> dict[str, str | bytes]:
     """The fields of a multipart form: text as str, the file as bytes.
 
-    Raises RequestError 400 (no form), 413 (too long) or 415 (another kind of body), and
-    VisitorLeftError.
+    Raises RequestError 400 (damaged form), 413 (too large) or 415 (not a form), and
+    ClientDisconnected.
     """
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
@@ -30,7 +31,7 @@ async def read_form(request: Request, upload_bytes: int) -> dict[str, str | byte
         )
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > upload_bytes + FORM_BYTES:
-        raise _too_long(int(stated), upload_bytes)
+        raise _too_large(int(stated), upload_bytes)
     parser = MultiPartParser(
         request.headers,
         _bounded(request, upload_bytes),
@@ -38,16 +39,17 @@ async def read_form(request: Request, upload_bytes: int) -> dict[str, str | byte
         max_fields=MAX_FIELDS,
         max_part_size=FORM_BYTES,
     )
-    # Starlette would move what exceeds a megabyte to a temporary file.
+    # Starlette writes parts above a megabyte to a temporary file.
     parser.spool_max_size = upload_bytes + 2 * FORM_BYTES
     try:
         form = await parser.parse()
-    except MultiPartException as error:
+    # Starlette before 1.9 lets its parser's own error through.
+    except (MultiPartException, FormParserError) as error:
         raise RequestError(
-            400, f"request: found a damaged form ({error.message}), expected multipart/form-data"
+            400, f"request: found a damaged form ({error}), expected multipart/form-data"
         ) from None
     except ClientDisconnect:
-        raise VisitorLeftError from None
+        raise ClientDisconnected from None
     fields: dict[str, str | bytes] = {}
     for name, value in form.multi_items():
         if name in fields:
@@ -56,16 +58,16 @@ async def read_form(request: Request, upload_bytes: int) -> dict[str, str | byte
     await form.close()
     photo = fields.get("file")
     if isinstance(photo, bytes) and len(photo) > upload_bytes:
-        raise _too_long(len(photo), upload_bytes)
+        raise _too_large(len(photo), upload_bytes)
     return fields
 
 
 async def drain(request: Request, upload_bytes: int) -> None:
-    """Read and forget the rest of a refused body, within reason: whoever is still sending when the
-    connection closes sees a reset instead of the answer.
+    """Read and discard the rest of a refused body, up to a limit: a client that is still sending
+    when the connection closes sees a reset instead of the response.
     """
     received = 0
-    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: it was read whole
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: already read
         async with asyncio.timeout(DRAIN_SECONDS):
             async for chunk in request.stream():
                 received += len(chunk)
@@ -78,11 +80,11 @@ async def _bounded(request: Request, upload_bytes: int) -> AsyncGenerator[bytes,
     async for chunk in request.stream():
         received += len(chunk)
         if received > upload_bytes + FORM_BYTES:
-            raise _too_long(received, upload_bytes)
+            raise _too_large(received, upload_bytes)
         yield chunk
 
 
-def _too_long(found: int, limit: int) -> RequestError:
+def _too_large(found: int, limit: int) -> RequestError:
     return RequestError(
         413, f"file: found {found / 1e6:.1f} MB or more, expected at most {limit / 1e6:g} MB"
     )

@@ -1,1 +1,1 @@
-"""Checks: a picture in, a verdict, its reason and score out."""
+"""Checks: an image in, a verdict with reason and score out."""

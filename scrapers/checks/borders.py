@@ -1,49 +1,49 @@
-"""Borders and letterboxes: flat bands along the edges, which are cropped."""
+"""Borders and letterboxes: flat bands along the edges, to be cropped."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A band's deviation from its own colour at most; what is left must be so much of each side.
-FLAT, LEFT = 6.0, 0.5
-FULL = 0.7  # share of the first line behind a band that must differ from it
+MAX_DEVIATION = 6.0  # of a band from its color
+MIN_KEPT = 0.5  # of each side, after cropping
+MIN_EDGE = 0.7  # share of the first line after a band that must differ from it
 
 
 def _band(lines: NDArray[np.int16]) -> int:
-    """How many of the first lines [N, M, 3] are one flat colour, and end all at once.
+    """How many of the first lines [N, M, 3] are one flat color that ends along its full length.
 
-    Where only a part of the next line differs, it is a thing before a plain ground: no band.
+    If only part of the next line differs, it is an object on a plain background: no band.
     """
-    if np.ptp(lines[0], axis=0).max() > 8 * FLAT:
+    if np.ptp(lines[0], axis=0).max() > 8 * MAX_DEVIATION:
         return 0
-    colour = np.median(lines[0], axis=0)
+    color = np.median(lines[0], axis=0)
     for i in range(len(lines) // 3):
-        away = np.abs(lines[i] - colour).max(axis=1)
-        if away.mean() > FLAT or (away > 3 * FLAT).mean() > 0.02:
-            # The line after: the edge itself may be blurred.
-            edge = np.abs(lines[min(i + 2, len(lines) - 1)] - colour).max(axis=1)
-            return i if (edge > 2 * FLAT).mean() >= FULL else 0
+        away = np.abs(lines[i] - color).max(axis=1)
+        if away.mean() > MAX_DEVIATION or (away > 3 * MAX_DEVIATION).mean() > 0.02:
+            # One line further: the edge itself may be blurred.
+            edge = np.abs(lines[min(i + 2, len(lines) - 1)] - color).max(axis=1)
+            return i if (edge > 2 * MAX_DEVIATION).mean() >= MIN_EDGE else 0
     return 0
 
 
-def box(rgb: NDArray[np.uint8], least: int) -> tuple[int, int, int, int] | None:
-    """(left, top, right, bottom) without flat bands of at least `least` pixels; None: none found.
+def box(rgb: NDArray[np.uint8], min_width: int) -> tuple[int, int, int, int] | None:
+    """The crop (left, top, right, bottom) without bands of `min_width` pixels or more, or None.
 
-    A single band is taken for sky or a wall: frames have two that face each other.
+    Frames have two opposite bands; a single one is more likely sky or a wall.
     """
-    if not least or min(rgb.shape[:2]) < 8 * least:
+    if not min_width or min(rgb.shape[:2]) < 8 * min_width:
         return None
     height, width = rgb.shape[:2]
     pixels = rgb.astype(np.int16)
     top, bottom = _band(pixels), _band(pixels[::-1])
     columns = pixels.transpose(1, 0, 2)
     left, right = _band(columns), _band(columns[::-1])
-    if min(top, bottom) < least:
+    if min(top, bottom) < min_width:
         top = bottom = 0
-    if min(left, right) < least:
+    if min(left, right) < min_width:
         left = right = 0
     if not (top or left):
         return None
     kept = (height - top - bottom) / height, (width - left - right) / width
-    if min(kept) < LEFT:
+    if min(kept) < MIN_KEPT:
         return None
     return left, top, width - right, height - bottom

@@ -1,8 +1,8 @@
-"""Near duplicates: pHash finds candidates in buckets, thumbnails decide.
+"""Near duplicates: pHash buckets find candidates, thumbnails decide.
 
 Multi-index hashing (Norouzi et al. 2012, https://arxiv.org/abs/1307.2982): 64 bits are four words
-of 16. Two hashes at most 7 bits apart have a word in which they differ by at most one bit, so that
-only the 17 buckets of that word are compared, not all pairs.
+of 16. Two hashes at most 7 bits apart differ by at most one bit in some word, so that only 17
+buckets per word are compared instead of all pairs.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from scrapers.checks.phash import phashes
 Hashes = NDArray[np.uint64]
 WORDS, BITS = 4, 16
 BLOCK = 4_000_000  # pairs compared at a time
-# Crops whose hashes are looked up beside the picture's own: of the centre, and of each corner.
+# Crops that are looked up besides the full image: of the center, and of each corner.
 CROPS = (0.95, 0.9, 0.85)
 CORNER = 0.93
 VARIANTS = 2 * (1 + len(CROPS) + 4)
@@ -24,10 +24,7 @@ THUMB = 64
 
 
 def variants(luma: NDArray[np.uint8]) -> list[int]:
-    """Hashes of a grey picture [H, W]: itself, its crops, and all of them mirrored.
-
-    The first is the picture's own.
-    """
+    """Hashes of a gray image [H, W], its crops, and their mirror images; its own comes first."""
     smooth = cv2.blur(luma, (3, 3)) if min(luma.shape) > 128 else luma
     small = np.asarray(cv2.resize(smooth, (128, 128), interpolation=cv2.INTER_LINEAR), np.uint8)
     cut = [round(64 * (1 - crop)) for crop in CROPS]
@@ -43,9 +40,9 @@ def _word(hashes: Hashes, number: int) -> NDArray[np.int64]:
 
 
 def near(hashes: Hashes, radius: int = 7, queries: Hashes | None = None) -> NDArray[np.int64]:
-    """Pairs [K, 2] at most `radius` (0 to 7) bits apart; complete, each once.
+    """All pairs [K, 2] at most `radius` (0 to 7) bits apart, each once, in bounded memory.
 
-    Without queries: i < j, both of `hashes`; with them (query, hash). Memory stays bounded.
+    Without queries: i < j within `hashes`; with them: (query, hash).
     """
     own = queries is None
     asked = hashes if queries is None else queries
@@ -58,7 +55,7 @@ def near(hashes: Hashes, radius: int = 7, queries: Hashes | None = None) -> NDAr
         sought = _word(asked, number)
         turn = np.argsort(sought, kind="stable")
         for mask in [0, *(1 << bit for bit in range(BITS))] if radius >= WORDS else [0]:
-            # Of two buckets that differ in this bit, one asks the other.
+            # Of two buckets that differ in this bit, only one queries the other.
             who = turn[(sought[turn] & mask) == 0] if own else turn
             bucket = sought[who] ^ mask
             for pairs in _compare(asked, who, ordered, starts[bucket], starts[bucket + 1], radius):
@@ -75,7 +72,7 @@ def _compare(
     end: NDArray[np.int64],
     radius: int,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """(asking, position) of the pairs near enough, block by block."""
+    """(query, position) of pairs within the radius, block by block."""
     counts = end - start
     sums = np.cumsum(counts)
     first = 0
@@ -92,15 +89,15 @@ def _compare(
 
 
 def thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What `match` compares: grey, 96 x 96, whatever the picture's shape."""
+    """The input of `match`: gray, 96 x 96, any aspect squeezed."""
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(luma, (96, 96), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def match(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """How well two thumbnails agree, -1 to 1: the best over mirroring and either being a crop.
+    """Similarity of two thumbnails, -1 to 1: the best over mirroring and cropping of either.
 
-    Normalised correlation of the finer structure; large areas of light alone never agree.
+    Normalized correlation of fine structure, so that smooth brightness alone never matches.
     """
     best = -1.0
     for mirrored in (other, np.ascontiguousarray(other[:, ::-1])):
@@ -111,7 +108,7 @@ def match(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def _correlate(inner: NDArray[np.uint8], outer: NDArray[np.uint8], crop: float) -> float:
-    """Correlation where `inner` is a crop of `outer`, wherever it lies in it."""
+    """Correlation with `inner` as a crop of `outer`, at the best position."""
     side = round(THUMB * crop)
     field = cv2.resize(outer, (THUMB, THUMB), interpolation=cv2.INTER_AREA).astype(np.float32)
     piece = cv2.resize(inner, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -1,6 +1,6 @@
-"""pHash: 64 bits of the low frequencies of a picture's luma (http://www.phash.org).
+"""pHash: 64 bits of the low frequencies of an image's luma (http://www.phash.org).
 
-32 x 32 luma, DCT, the 8 x 8 lowest frequencies against their median, the constant one included.
+32 x 32 luma, DCT, the 8 x 8 lowest frequencies (with DC) thresholded at their median.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ _MIRRORED = np.tile(np.array([1, -1], np.float32), LOW // 2)
 
 
 def phashes(views: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint64]:
-    """The hashes [2, V] of grey pictures [H, W] and of their mirror images.
+    """Hashes [2, V] of gray images [H, W] and of their mirror images.
 
-    Mirroring turns the sign of every frequency that is odd across.
+    Mirroring flips the sign of the odd horizontal frequencies.
     """
     low = np.empty((2, len(views), LOW, LOW), np.float32)
     for i, view in enumerate(views):
@@ -31,10 +31,10 @@ def phashes(views: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint64]:
 
 
 def phash(luma: NDArray[np.uint8]) -> int:
-    """The hash of a grey picture [H, W]."""
+    """The hash of a gray image [H, W]."""
     return int(phashes([luma])[0, 0])
 
 
 def to_text(value: int) -> str:
-    """16 hexadecimal digits, as the manifest holds it."""
+    """16 hexadecimal digits, as in the manifest."""
     return f"{value:016x}"

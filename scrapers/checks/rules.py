@@ -1,6 +1,6 @@
-"""The thresholds of `clean`: datasets/clean.yml overrides any of them."""
+"""Thresholds of `clean`; datasets/clean.yml overrides any of them."""
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from scrapers.options import Strict
 
@@ -8,19 +8,21 @@ from scrapers.options import Strict
 class Rules(Strict):
     """Chroma is Lab's C*, 0 to about 130; shares and correlations are 0 to 1."""
 
-    min_side: int = Field(64, ge=1, description="pixels of the shorter side")
+    min_side: PositiveInt = Field(64, description="pixels, short side")
     max_aspect: float = Field(4.0, gt=1)
-    max_pixels: int = Field(150_000_000, gt=0)
-    grey_chroma: float = Field(2.5, ge=0, description="grey below it (95th percentile, blurred)")
-    toned_fit: float = Field(0.4, ge=0, le=1, description="share of ab that lightness explains")
-    toned_left: float = Field(0.15, ge=0, description="what it leaves, in parts of the chroma")
-    toned_width: float = Field(0.036, ge=0, description="spread across ab's main axis, the same")
-    toned_curve: float = Field(0.08, ge=0, description="or so little left, at a fit of 0.85")
-    toned_chroma: float = Field(36.0, ge=0, description="no toning is stronger than this")
-    flat_share: float = Field(0.52, ge=0, le=1, description="pixels like their neighbours: drawn")
-    flat_colours: float = Field(0.6, ge=0, le=1, description="and share of the 8 commonest colours")
+    max_pixels: PositiveInt = 150_000_000
+    gray_chroma: NonNegativeFloat = Field(2.5, description="gray below (95th percentile, blurred)")
+    toned_fit: float = Field(0.4, ge=0, le=1, description="share of ab explained by lightness")
+    toned_left: NonNegativeFloat = Field(0.15, description="its residual, relative to chroma")
+    toned_width: NonNegativeFloat = Field(
+        0.036, description="spread across ab's main axis, relative"
+    )
+    toned_curve: NonNegativeFloat = Field(0.08, description="or this residual, at a fit of 0.85")
+    toned_chroma: NonNegativeFloat = Field(36.0, description="never toned above")
+    flat_share: float = Field(0.52, ge=0, le=1, description="pixels equal to their neighbors")
+    flat_colors: float = Field(0.6, ge=0, le=1, description="share of the 8 most common colors")
     saturated_share: float = Field(0.6, ge=0, le=1, description="pixels with C* above 90")
-    min_entropy: float = Field(2.0, ge=0, description="bits of the histogram of lightness")
-    border: int = Field(4, ge=0, description="pixels of flat border that are cropped; 0: never")
-    duplicate_distance: int = Field(7, ge=0, le=7, description="bits of pHash between candidates")
-    duplicate_match: float = Field(0.75, ge=0, le=1, description="correlation of their thumbnails")
+    min_entropy: NonNegativeFloat = Field(2.0, description="bits, of the lightness histogram")
+    border: NonNegativeInt = Field(4, description="pixels; crop wider flat borders; 0: never")
+    duplicate_distance: int = Field(7, ge=0, le=7, description="pHash bits between candidates")
+    duplicate_match: float = Field(0.75, ge=0, le=1, description="thumbnail correlation")

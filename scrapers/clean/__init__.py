@@ -1,1 +1,1 @@
-"""Find what is no photograph, gray, broken or double, and set it aside."""
+"""Find gray, drawn, broken and duplicate images, and quarantine them."""

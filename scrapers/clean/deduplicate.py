@@ -1,5 +1,6 @@
-"""Copies of one picture, found by their hashes and compared pixel by pixel."""
+"""Near duplicates: candidates by hash, confirmed by comparing thumbnails."""
 
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -7,15 +8,34 @@ import numpy as np
 
 from scrapers.checks import duplicates
 from scrapers.checks.color import SIDE, shrink
-from scrapers.checks.inspect_image import Examined
+from scrapers.checks.inspect_image import Inspection
 from scrapers.checks.rules import Rules
-from scrapers.clean.scan import _rank
 from scrapers.errors import KEEP
-from scrapers.images import decode, identify, to_rgb
+from scrapers.images import read_rgb
+
+# A lossless copy is larger than the JPEG it was made from, and no better.
+_LOSSY = ("JPEG", "MPO", "WEBP")
 
 
-def find_duplicates(folder: Path, kept: list[Examined], rules: Rules) -> None:
-    """Mark every picture that copies a better one: `duplicate-of:FILE`. Splits do not matter."""
+def _rank(found: Inspection) -> tuple[int, bool, int, int, str]:
+    """Sort key, best first: more pixels, lossy format, more bytes, shorter name."""
+    pixels = found.width * found.height
+    if found.box:
+        left, top, right, bottom = found.box
+        pixels = round(pixels * (right - left) * (bottom - top))
+    lossless = found.format not in _LOSSY
+    # Sizes within about 5% tie: a cropped framed copy is no better than the original.
+    return (
+        -round(20 * math.log(max(1, pixels))),
+        lossless,
+        -found.bytes,
+        len(found.file),
+        found.file,
+    )
+
+
+def find_duplicates(folder: Path, kept: list[Inspection], rules: Rules) -> None:
+    """Mark every copy of a better image as `duplicate-of:FILE`, across splits."""
     ranked = sorted(kept, key=_rank)
     own = np.array([found.hashes[0] for found in ranked], np.uint64)
     candidates: set[tuple[int, int]] = set()
@@ -39,7 +59,7 @@ def find_duplicates(folder: Path, kept: list[Examined], rules: Rules) -> None:
     @lru_cache(maxsize=4096)
     def thumbnail(i: int) -> np.ndarray:
         found = ranked[i]
-        rgb = shrink(to_rgb(decode(identify(folder / found.file, rules.max_pixels), SIDE)))
+        rgb = shrink(read_rgb(folder / found.file, SIDE, rules.max_pixels))
         if found.box:
             height, width = rgb.shape[:2]
             left, top, right, bottom = found.box
@@ -47,7 +67,7 @@ def find_duplicates(folder: Path, kept: list[Examined], rules: Rules) -> None:
             rgb = rgb[:, round(left * width) : round(right * width)]
         return duplicates.thumbnail(rgb)
 
-    # The better first: whoever copies a copy is compared with what is kept, never chained.
+    # Best first, so that copies are only compared with kept images, never chained.
     for better, worse in sorted(candidates):
         if ranked[better].verdict != KEEP or ranked[worse].verdict != KEEP:
             continue
@@ -56,5 +76,5 @@ def find_duplicates(folder: Path, kept: list[Examined], rules: Rules) -> None:
         if score >= rules.duplicate_match:
             found = ranked[worse]
             found.verdict = f"duplicate-of:{ranked[better].file}"
-            found.reason = "same bytes" if same else f"thumbnails agree by {score:.2f}"
+            found.reason = "same bytes" if same else f"thumbnail correlation {score:.2f}"
             found.score = score

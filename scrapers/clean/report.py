@@ -1,119 +1,109 @@
-"""report.html: counts, contact sheets per verdict with scores, licences, sizes, colours.
+"""report.html: counts, licenses, sizes, chroma, and sample images of every verdict.
 
-One file that fetches nothing. The eye must be able to overrule: every verdict shows pictures.
+A self-contained page for reviewing and overriding verdicts.
 """
 
 import base64
-import html
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import jinja2
 import numpy as np
 
 from scrapers.checks.color import shrink
-from scrapers.checks.inspect_image import Examined
-from scrapers.errors import BadPictureError
+from scrapers.checks.inspect_image import Inspection
+from scrapers.errors import KEEP, BadImageError
 from scrapers.files import write_text
-from scrapers.images import decode, identify, to_rgb
+from scrapers.images import read_rgb
 from scrapers.manifest import Row
 
-SHEET = 48  # pictures of one verdict at most: the surest and the least sure
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem;
-       color: #1c1c1c; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .2rem .8rem;
-        text-align: left; border-bottom: 1px solid #ddd; } td.n { text-align: right; }
-.bar { background: #4a7fb5; height: .8rem; display: inline-block; }
-.sheet { display: flex; flex-wrap: wrap; gap: .6rem; } figure { margin: 0; width: 128px; }
-figure img { max-width: 128px; max-height: 128px; } figcaption { font-size: 11px; color: #555;
-             overflow-wrap: anywhere; line-height: 1.3; }
-@media (prefers-color-scheme: dark) { body { color: #e8e8e8; background: #161616; }
-  figcaption { color: #aaa; } td, th { border-color: #444; } }
-"""
+SAMPLES = 48  # images per verdict at most: those with the lowest and highest scores
+SIDES = (0, 128, 256, 384, 512, 768, 1024, 2048, 4096)
+CHROMA = (0, 5, 10, 15, 20, 30, 40, 60, 140)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
-def write(folder: Path, rows: list[Row], examined: list[Examined]) -> None:
-    """Write the report of a folder whose files still lie where the rows say."""
-    verdicts = Counter(row.verdict.partition(":")[0] for row in rows)
-    parts = [f"<h1>{html.escape(folder.resolve().name)}</h1><p>{len(rows):,} pictures.</p>"]
-    parts.append(_table("verdict", verdicts.most_common()))
-    licences = Counter(f"{r.licence or 'unstated'} {r.licence_url}".strip() for r in rows)
-    parts += ["<h2>Licences</h2>", _table("licence", licences.most_common())]
-    kept = [found for found in examined if found.verdict == "keep"]
-    parts += ["<h2>Shorter side of what is kept, pixels</h2>"]
-    sides = [min(found.width, found.height) for found in kept]
-    parts.append(_histogram(sides, [0, 128, 256, 384, 512, 768, 1024, 2048, 4096]))
-    parts += ["<h2>Mean chroma of what is kept (Lab C*)</h2>"]
-    parts.append(_histogram([found.chroma for found in kept], [0, 5, 10, 15, 20, 30, 40, 60, 140]))
-    for verdict, count in sorted(verdicts.items(), key=lambda pair: pair[0] == "keep"):
-        chosen = _ends([row for row in rows if row.verdict.partition(":")[0] == verdict])
-        parts.append(f"<h2>{html.escape(verdict)}: {count:,}</h2>")
-        if len(chosen) < count:
-            parts.append(f"<p>{len(chosen)} of them: lowest and highest scores.</p>")
-        parts.append(f'<div class="sheet">{"".join(_figure(folder, row) for row in chosen)}</div>')
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>Report</title><style>{STYLE}</style>{''.join(parts)}</html>"
+def write(folder: Path, rows: list[Row], examined: list[Inspection]) -> None:
+    """Write the report of a folder, before any file moves."""
+    by_verdict = _by_verdict(rows)
+    kept = [found for found in examined if found.verdict == KEEP]
+    page = _TEMPLATES.get_template("report.html").render(
+        name=folder.resolve().name,
+        total=len(rows),
+        tables={
+            "verdict": Counter({name: len(group) for name, group in by_verdict.items()}),
+            "license": Counter(f"{r.license or 'unstated'} {r.license_url}".strip() for r in rows),
+        },
+        histograms={
+            "Short side of kept images, pixels": _histogram(
+                [min(found.width, found.height) for found in kept], SIDES
+            ),
+            "Mean chroma of kept images (Lab C*)": _histogram(
+                [found.chroma for found in kept], CHROMA
+            ),
+        },
+        groups=[
+            (name, len(group), [(row, _thumbnail(folder, row)) for row in _samples(group)])
+            for name, group in sorted(by_verdict.items(), key=lambda pair: pair[0] == KEEP)
+        ],
     )
     write_text(folder / "report.html", page)
 
 
-def _table(name: str, rows: Iterable[tuple[str, int]]) -> str:
-    lines = "".join(
-        f'<tr><td>{html.escape(label)}</td><td class="n">{count:,}</td></tr>'
-        for label, count in rows
-    )
-    return f"<table><tr><th>{name}</th><th>pictures</th></tr>{lines}</table>"
+def _by_verdict(rows: list[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.verdict.partition(":")[0], []).append(row)
+    return groups
 
 
-def _histogram(values: list[float] | list[int], edges: list[int]) -> str:
+def _histogram(values: list[float] | list[int], edges: Sequence[int]) -> list[tuple[str, int]]:
     counts, _ = np.histogram(values, edges)
-    most = max(1, int(counts.max(initial=0)))
-    lines = "".join(
-        f'<tr><td>{low} to {high}</td><td class="n">{count:,}</td>'
-        f'<td><span class="bar" style="width:{300 * count / most:.0f}px"></span></td></tr>'
-        for low, high, count in zip(edges, edges[1:], counts.tolist(), strict=False)
-    )
-    return f"<table>{lines}</table>"
+    names = [f"{low} to {high}" for low, high in pairwise(edges)]
+    return list(zip(names, counts.tolist(), strict=True))
 
 
-def _ends(rows: list[Row]) -> list[Row]:
+def _samples(rows: list[Row]) -> list[Row]:
     ranked = sorted(rows, key=lambda row: row.score)
-    return ranked if len(ranked) <= SHEET else ranked[: SHEET // 2] + ranked[-SHEET // 2 :]
+    half = SAMPLES // 2
+    return ranked if len(ranked) <= SAMPLES else ranked[:half] + ranked[-half:]
+
+
+def _thumbnail(folder: Path, row: Row) -> str:
+    """A JPEG in base64; "" for a file that cannot be decoded."""
+    try:
+        small = shrink(read_rgb(folder / row.file, 128), 128)
+    except (BadImageError, OSError):
+        return ""
+    return base64.b64encode(_jpeg(small, 70)).decode()
+
+
+def _jpeg(rgb: np.ndarray, quality: int) -> bytes:
+    return cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def sheet(folder: Path, rows: list[Row], side: int = 96) -> bytes:
-    """A contact sheet as JPEG: one line per verdict, its first pictures."""
+    """A contact sheet as JPEG: one row per verdict, its first images."""
     lines = []
-    for verdict in sorted({row.verdict.partition(":")[0] for row in rows}):
+    for verdict, group in sorted(_by_verdict(rows).items()):
         line = np.full((side + 24, 5 * (side + 8), 3), 255, np.uint8)
-        place = (4, 16)
-        cv2.putText(line, verdict, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
-        same = [row for row in rows if row.verdict.partition(":")[0] == verdict]
-        for i, row in enumerate(same[:5]):
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(line, verdict, (4, 16), font, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        for i, row in enumerate(group[:5]):
             try:
-                rgb = shrink(to_rgb(decode(identify(folder / row.file), side)), side)
-            except (BadPictureError, OSError):
+                rgb = shrink(read_rgb(folder / row.file, side), side)[:side, :side]
+            except (BadImageError, OSError):
                 continue
-            rgb = rgb[:side, :side]
             left = i * (side + 8)
             line[22 : 22 + rgb.shape[0], left : left + rgb.shape[1]] = rgb
         lines.append(line)
-    data = cv2.imencode(".jpg", np.vstack(lines)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    return data.tobytes()
-
-
-def _figure(folder: Path, row: Row) -> str:
-    caption = html.escape(f"{row.file} · {row.verdict} · {row.reason} ({row.score:g})")
-    try:
-        small = shrink(to_rgb(decode(identify(folder / row.file), 128)), 128)
-    except (BadPictureError, OSError):
-        return f"<figure><figcaption>{caption}</figcaption></figure>"
-    data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])[1].tobytes()
-    encoded = base64.b64encode(data).decode()
-    return (
-        f'<figure><img src="data:image/jpeg;base64,{encoded}" alt="">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    return _jpeg(np.vstack(lines), 85)

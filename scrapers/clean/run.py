@@ -1,6 +1,6 @@
-"""Clean a folder: examine every picture, find duplicates, move what is refused to quarantine.
+"""Clean a folder: check every image, find duplicates, quarantine rejects.
 
-Nothing is deleted: `scrapers.clean.quarantine` brings all of it back.
+Nothing is deleted: `scrapers.clean.quarantine` restores everything.
 """
 
 from collections import Counter
@@ -8,27 +8,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scrapers import manifest
-from scrapers.checks.inspect_image import Examined
+from scrapers.checks.inspect_image import Inspection
 from scrapers.checks.phash import to_text
 from scrapers.checks.rules import Rules
 from scrapers.clean import quarantine, report
 from scrapers.clean.deduplicate import find_duplicates
 from scrapers.clean.quarantine import BY_HAND, QUARANTINE
-from scrapers.clean.scan import examine_all
+from scrapers.clean.scan import scan
 from scrapers.errors import KEEP, ScraperError
-from scrapers.files import only_one
+from scrapers.files import folder_lock
 from scrapers.manifest import Row
-from scrapers.sources.folder import pictures
+from scrapers.sources.folder import walk
 
-# Files of a dataset's folder that are no pictures of it.
+# Files of ours in a dataset folder.
 OWN = (manifest.JSONL, manifest.PARQUET, manifest.ATTRIBUTION, "report.html")
 
 
 def files(folder: Path) -> list[str]:
-    """Every file of a dataset, or of a plain folder, below it; quarantine and reports left out."""
+    """All files of a dataset or plain folder, without quarantine and our own files."""
     if not folder.is_dir():
-        raise ScraperError(f"found no folder {str(folder)!r}, expected one with pictures")
-    names = [path.relative_to(folder).as_posix() for path in pictures(folder)]
+        raise ScraperError(f"found no folder {str(folder)!r}, expected a folder of images")
+    names = [path.relative_to(folder).as_posix() for path in walk(folder)]
     return [n for n in names if n not in OWN and not n.startswith(f"{QUARANTINE}/")]
 
 
@@ -37,23 +37,30 @@ def clean(
     rules: Rules | None = None,
     dry_run: bool = False,
     workers: int | None = None,
-    watch: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
     write_report: bool = True,
 ) -> Counter[str]:
-    """Judge every picture of a folder, write the manifest and the report; verdicts counted.
+    """Check every image of a folder, write manifest and report; returns counts by verdict.
 
-    A plain folder gets its manifest here. `dry_run` moves and rewrites nothing.
-    Raises ScraperError for a folder without pictures.
+    Args:
+        folder: a dataset, or a plain folder, which gets its manifest here.
+        rules: thresholds; default: datasets/clean.yml's.
+        dry_run: move and rewrite nothing.
+        workers: worker processes; default: one per core.
+        on_progress: called with the number of newly checked files.
+        write_report: write report.html.
+
+    Raises ScraperError for a folder without images.
     """
     rules = rules or Rules()
     if not folder.is_dir():
-        raise ScraperError(f"found no folder {str(folder)!r}, expected one with pictures")
-    with only_one(folder):
-        earlier = quarantine.after_a_kill(folder, manifest.read(folder))
+        raise ScraperError(f"found no folder {str(folder)!r}, expected a folder of images")
+    with folder_lock(folder):
+        earlier = quarantine.recover(folder, manifest.read(folder))
         names = files(folder)
         if not names and not earlier:
-            raise ScraperError(f"found no files in {str(folder)!r}, expected pictures")
-        examined = examine_all(folder, names, rules, workers, watch)
+            raise ScraperError(f"found no files in {str(folder)!r}, expected images")
+        examined = scan(folder, names, rules, workers, on_progress)
         by_hand = {row.file for row in earlier if row.reason == BY_HAND}
         for found in examined:
             if found.file in by_hand:
@@ -68,12 +75,12 @@ def clean(
         return Counter(row.verdict.partition(":")[0] for row in rows)
 
 
-def _comparable(examined: list[Examined]) -> list[Examined]:
-    """What may be a duplicate: what was kept, but not by hand."""
+def _comparable(examined: list[Inspection]) -> list[Inspection]:
+    """Duplicate candidates: kept images, except those kept by hand."""
     return [f for f in examined if f.verdict == KEEP and f.reason != BY_HAND]
 
 
-def _rows(examined: list[Examined], earlier: list[Row]) -> list[Row]:
+def _rows(examined: list[Inspection], earlier: list[Row]) -> list[Row]:
     known = {row.file: row for row in earlier}
     rows = []
     for found in examined:
@@ -83,5 +90,5 @@ def _rows(examined: list[Examined], earlier: list[Row]) -> list[Row]:
         row.width, row.height = found.width, found.height
         row.phash = to_text(found.hashes[0]) if found.hashes else row.phash
         rows.append(row)
-    # What an earlier run quarantined keeps its row.
+    # Rows of images that earlier runs quarantined.
     return rows + [row for row in known.values() if row.file.startswith(f"{QUARANTINE}/")]

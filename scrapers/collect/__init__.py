@@ -1,1 +1,1 @@
-"""From a recipe to a folder of pictures with a manifest."""
+"""From a recipe to a folder of images with a manifest."""

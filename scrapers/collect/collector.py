@@ -1,4 +1,4 @@
-"""The run: search, gate, fetch, store. Kill it at any moment; the same command goes on."""
+"""The run: search, filter, download, store. Killed at any time, the same command resumes."""
 
 import shutil
 import threading
@@ -9,25 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scrapers.collect.filters import refusal
-from scrapers.collect.host_queue import Scheduler, Task
+from scrapers.collect.filters import rejection_reason
+from scrapers.collect.host_queue import HostQueue, Task
 from scrapers.collect.store import STATE, Store
 from scrapers.errors import ScraperError, SourceError
-from scrapers.fetch.client import Client, Downloaded, Started
-from scrapers.files import only_one
+from scrapers.fetch.client import Client, Downloaded, PartialDownload
+from scrapers.files import folder_lock
 from scrapers.item import Item
 from scrapers.recipe import Recipe, check_contact
-from scrapers.sources import items, label
+from scrapers.sources import items, source_names
 
 
 @dataclass
 class Summary:
-    """What a run did, per source."""
+    """Counts of a run, per source."""
 
     found: Counter[str] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
-    already: Counter[str] = field(default_factory=Counter)
-    refused: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    skipped: Counter[str] = field(default_factory=Counter)
+    rejected: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     failed: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     errors: dict[str, str] = field(default_factory=dict)
     received: int = 0
@@ -42,20 +42,20 @@ class Collector:
         recipe: Recipe,
         folder: Path,
         allowed_addresses: Collection[str] = (),
-        watch: Any = None,
+        on_progress: Any = None,
     ) -> None:
         check_contact(recipe.contact)
-        self.recipe, self.watch = recipe, watch
+        self.recipe, self.on_progress = recipe, on_progress
         self.store = Store(recipe, folder)
         self.client = Client(
-            recipe.contact, recipe.limits, folder / STATE / "replies", allowed_addresses
+            recipe.contact, recipe.limits, folder / STATE / "responses", allowed_addresses
         )
-        self.names = label(recipe)
+        self.names = source_names(recipe)
         self.summary = Summary()
         self._lock = threading.Lock()
         limits = {name: s.limit for name, s in zip(self.names, recipe.sources, strict=True)}
-        self.scheduler = Scheduler(self.client.access.hosts, recipe.limit, limits)
-        self.scheduler.stored.update(self.store.sources)
+        self.queue = HostQueue(self.client.access.rate_limits, recipe.limit, limits)
+        self.queue.stored.update(self.store.sources)
         self._seen: set[str] = set()
 
     # ---- search
@@ -68,10 +68,10 @@ class Collector:
                     break
         except (SourceError, ScraperError) as error:
             self.summary.errors[name] = str(error)
-        except Exception as error:  # a source's bug, or a reply of an unknown shape: others go on
+        except Exception as error:  # a bug or an unknown reply shape: other sources continue
             self.summary.errors[name] = f"unexpected {type(error).__name__}: {error}"
         finally:
-            self.scheduler.finished(name)
+            self.queue.finished(name)
 
     def _offer(self, name: str, item: Item) -> bool:
         store = self.store
@@ -81,57 +81,60 @@ class Collector:
             self._seen.add(item.id)
             self.summary.found[name] += 1
             if item.id in store.known:
-                self.summary.already[name] += 1
+                self.summary.skipped[name] += 1
                 return True
-            reason = refusal(item, self.recipe) or store.closed.get(item.id, "")
+            reason = rejection_reason(item, self.recipe) or store.rejected.get(item.id, "")
             if item.url and not reason and store.urls.setdefault(item.url, item.id) != item.id:
-                reason = "same address as another"
+                reason = "duplicate URL"
             if reason:
-                self.summary.refused[name][reason] += 1
+                self.summary.rejected[name][reason] += 1
                 return True
-        return self.scheduler.put(item)
+        return self.queue.put(item)
 
     # ---- fetch and store
 
     def _work(self) -> None:
-        while task := self.scheduler.take():
-            stored = again = False
+        while task := self.queue.take():
+            stored = retry = False
             received = 0
             try:
-                stored, again, received = self._fetch(task)
-            except OSError as error:  # the disk: nothing else will work either
+                stored, retry, received = self._fetch(task)
+            except OSError as error:  # a disk error would hit every other item too
                 self.summary.errors["disk"] = str(error)
-                self.scheduler.stop()
+                self.queue.stop()
             except Exception as error:
                 self._fail(task, f"unexpected {type(error).__name__}")
             finally:
-                self.scheduler.done(task, stored, again, received)
-                if self.watch:
-                    self.watch(task.item.source)
+                self.queue.done(task, stored, retry, received)
+                if self.on_progress:
+                    self.on_progress(task.item.source)
 
     def _fetch(self, task: Task) -> tuple[bool, bool, int]:
-        """(stored, to be tried again, bytes received)."""
-        item, store, hosts = task.item, self.store, self.client.access.hosts
+        """(stored, to be retried, bytes received)."""
+        item, store, limits = task.item, self.store, self.client.access.rate_limits
         part = store.parts / item.id
         if item.path is not None:
             shutil.copyfile(item.path, part)
             return self._store(task, part, part.stat().st_size), False, 0
-        if hosts.given_up(item.url):
-            self._fail(task, "host given up")
+        if limits.is_open(item.url):
+            self._fail(task, "host skipped after repeated failures")
             return False, False, 0
         task.attempts += 1
         result = self.client.download(
-            item.url, part, store.started.get(item.id), lambda head: store.note(item, head)
+            item.url,
+            part,
+            store.partial.get(item.id),
+            lambda start: store.record_start(item, start),
         )
         if isinstance(result, Downloaded):
-            hosts.report(item.url, failed=False)
-            if item.id not in store.started or not store.started[item.id].length:
-                store.note(item, Started(result.etag, result.length))
+            limits.report(item.url, failed=False)
+            if item.id not in store.partial or not store.partial[item.id].length:
+                store.record_start(item, PartialDownload(result.etag, result.length))
             return self._store(task, part, result.received), False, result.received
         if not result.retry:
-            self._refuse(task, result.reason, result.detail)
+            self._reject(task, result.reason, result.detail)
             return False, False, 0
-        hosts.report(item.url, failed=True)
+        limits.report(item.url, failed=True)
         wait = result.after
         if wait is None:
             wait = self.client.access.backoff(task.attempts - 1)
@@ -139,21 +142,21 @@ class Collector:
             self._fail(task, result.reason)
             return False, False, 0
         if result.reason not in ("truncated", "range"):
-            hosts.hold(item.url, wait)
+            limits.pause(item.url, wait)
         return False, True, 0
 
-    def _refuse(self, task: Task, reason: str, detail: str) -> None:
-        self.store.refuse(task.item, reason, detail)
+    def _reject(self, task: Task, reason: str, detail: str) -> None:
+        self.store.reject(task.item, reason, detail)
         with self._lock:
-            self.summary.refused[task.item.source][reason] += 1
+            self.summary.rejected[task.item.source][reason] += 1
 
     def _fail(self, task: Task, reason: str) -> None:
         with self._lock:
             self.summary.failed[task.item.source][reason] += 1
 
     def _store(self, task: Task, part: Path, received: int) -> bool:
-        if refused := self.store.keep(task.item, part):
-            self._refuse(task, refused.reason, refused.detail)
+        if error := self.store.add(task.item, part):
+            self._reject(task, error.reason, error.detail)
             return False
         with self._lock:
             self.summary.stored[task.item.source] += 1
@@ -161,24 +164,24 @@ class Collector:
         return True
 
     def run(self) -> Summary:
-        """Until every source is exhausted or the limits are reached."""
+        """Run until every source is exhausted or the limits are reached."""
         began = time.monotonic()
-        searching = [
+        searches = [
             threading.Thread(target=self._search, args=(i,), daemon=True)
             for i in range(len(self.names))
         ]
-        working = [
+        workers = [
             threading.Thread(target=self._work, daemon=True)
             for _ in range(self.recipe.limits.workers)
         ]
         try:
-            for thread in searching + working:
+            for thread in searches + workers:
                 thread.start()
-            for thread in working:
+            for thread in workers:
                 thread.join()
         finally:
-            self.scheduler.stop()
-            for thread in working:
+            self.queue.stop()
+            for thread in workers:
                 thread.join()
             self.store.close()
         self.summary.seconds = time.monotonic() - began
@@ -186,12 +189,17 @@ class Collector:
 
 
 def collect(
-    recipe: Recipe, folder: Path, allowed_addresses: Collection[str] = (), watch: Any = None
+    recipe: Recipe, folder: Path, allowed_addresses: Collection[str] = (), on_progress: Any = None
 ) -> Summary:
-    """Run a recipe into a folder, or go on where an earlier run ended.
+    """Run a recipe into a folder, or resume an earlier run.
 
-    `allowed_addresses` are private addresses that may be connected to: for tests alone.
-    `watch(source)` is called after every item. Raises ScraperError for the user's mistakes.
+    Args:
+        recipe: what to collect.
+        folder: the dataset folder.
+        allowed_addresses: private addresses that may be connected to (for tests).
+        on_progress: called with the source's name after every item.
+
+    Raises ScraperError for user errors.
     """
-    with only_one(folder):
-        return Collector(recipe, folder, allowed_addresses, watch).run()
+    with folder_lock(folder):
+        return Collector(recipe, folder, allowed_addresses, on_progress).run()

@@ -1,48 +1,51 @@
-"""Which item is fetched next: hosts take turns, each at its own pace, none holds up the others."""
+"""What to download next: hosts take turns, so that a slow one never delays the others."""
 
 import math
 import threading
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 
-from scrapers.fetch.rate_limits import Hosts, origin
+from scrapers.fetch.rate_limits import RateLimits, origin
 from scrapers.item import Item
 
-# Items of one source that wait at most; its search pauses beyond.
-WAITING = 256
+# Queued items per source; its search blocks beyond that.
+MAX_QUEUED = 256
 
 
 @dataclass
 class Task:
-    """An item on its way, and how often it was tried."""
+    """An item to download, and how often it was tried."""
 
     item: Item
     attempts: int = 0
 
     @property
-    def place(self) -> str:
+    def host(self) -> str:
+        """Its origin; "" for a local file."""
         return origin(self.item.url) if self.item.path is None else ""
 
 
-class Scheduler:
-    """Shared by the threads that search and those that fetch."""
+class HostQueue:
+    """Shared by search threads (`put`) and download threads (`take`, `done`)."""
 
-    def __init__(self, hosts: Hosts, limit: int | None, limits: dict[str, int | None]) -> None:
-        self._hosts, self._limit, self._limits = hosts, limit, limits
+    def __init__(
+        self, rate_limits: RateLimits, limit: int | None, limits: dict[str, int | None]
+    ) -> None:
+        self._rate_limits, self._limit, self._limits = rate_limits, limit, limits
         self._queues: OrderedDict[str, deque[Task]] = OrderedDict()
         self._condition = threading.Condition()
-        self._waiting: Counter[str] = Counter()
+        self._queued: Counter[str] = Counter()
         self._active: Counter[str] = Counter()
         self.stored: Counter[str] = Counter()
         self._searching = set(limits)
         self._stopped = False
 
-    # ---- for those who search
+    # ---- called by search threads
 
     def put(self, item: Item) -> bool:
-        """Queue an item, waiting for room; False: no more are wanted from this source."""
+        """Queue an item, blocking while full; False once the source reached its limit."""
         with self._condition:
-            while self._waiting[item.source] >= WAITING and not self._full(item.source):
+            while self._queued[item.source] >= MAX_QUEUED and not self._full(item.source):
                 self._condition.wait(1.0)
             if self._full(item.source):
                 return False
@@ -50,41 +53,41 @@ class Scheduler:
             return True
 
     def finished(self, source: str) -> None:
-        """A source found all it can."""
+        """Mark a source's search as finished."""
         with self._condition:
             self._searching.discard(source)
             self._condition.notify_all()
 
     def stop(self) -> None:
-        """Hand out nothing more."""
+        """Make `take` return None from now on."""
         with self._condition:
             self._stopped = True
             self._condition.notify_all()
 
-    # ---- for those who fetch
+    # ---- called by download threads
 
     def take(self) -> Task | None:
-        """The next task, with its host's slot held; None when all is done."""
+        """The next task, with its host's slot acquired; None when all is done."""
         with self._condition:
             while not self._stopped:
                 wait = math.inf
-                for place in list(self._queues):
-                    queue = self._queues[place]
+                for host in list(self._queues):
+                    queue = self._queues[host]
                     task = queue[0]
                     source = task.item.source
                     if self._full(source):
-                        self._remove(place)
+                        self._remove(host)
                         continue
                     if self._reserved(source):
-                        continue  # enough are on their way; one may still fail
-                    again = self._hosts.try_acquire(task.item.url) if place else 0.0
-                    if again == 0.0:
-                        self._remove(place)
+                        continue  # enough in flight, but one may fail
+                    delay = self._rate_limits.try_acquire(task.item.url) if host else 0.0
+                    if delay == 0.0:
+                        self._remove(host)
                         self._active[source] += 1
-                        if place in self._queues:
-                            self._queues.move_to_end(place)
+                        if host in self._queues:
+                            self._queues.move_to_end(host)
                         return task
-                    wait = min(wait, again)
+                    wait = min(wait, delay)
                 idle = not self._queues and not self._active.total()
                 if idle and all(self._full(source) for source in self._searching):
                     self._condition.notify_all()
@@ -92,29 +95,29 @@ class Scheduler:
                 self._condition.wait(min(wait, 0.5))
             return None
 
-    def done(self, task: Task, stored: bool, again: bool = False, received: int = 0) -> None:
-        """Give the slot back; `again` queues the task once more."""
-        if task.place:
-            self._hosts.release(task.item.url, received)
+    def done(self, task: Task, stored: bool, retry: bool = False, received: int = 0) -> None:
+        """Release the slot; `retry` queues the task again."""
+        if task.host:
+            self._rate_limits.release(task.item.url, received)
         with self._condition:
             self._active[task.item.source] -= 1
             self.stored[task.item.source] += stored
-            if again:
+            if retry:
                 self._add(task)
             self._condition.notify_all()
 
     # ---- with the lock held
 
     def _add(self, task: Task) -> None:
-        self._queues.setdefault(task.place, deque()).append(task)
-        self._waiting[task.item.source] += 1
+        self._queues.setdefault(task.host, deque()).append(task)
+        self._queued[task.item.source] += 1
         self._condition.notify()
 
-    def _remove(self, place: str) -> None:
-        task = self._queues[place].popleft()
-        self._waiting[task.item.source] -= 1
-        if not self._queues[place]:
-            del self._queues[place]
+    def _remove(self, host: str) -> None:
+        task = self._queues[host].popleft()
+        self._queued[task.item.source] -= 1
+        if not self._queues[host]:
+            del self._queues[host]
         self._condition.notify_all()
 
     def _full(self, source: str) -> bool:
@@ -126,7 +129,7 @@ class Scheduler:
         )
 
     def _reserved(self, source: str) -> bool:
-        own, all_ = self._limits.get(source), self._limit
+        own, total = self._limits.get(source), self._limit
         return (own is not None and self.stored[source] + self._active[source] >= own) or (
-            all_ is not None and self.stored.total() + self._active.total() >= all_
+            total is not None and self.stored.total() + self._active.total() >= total
         )

@@ -1,11 +1,10 @@
-"""What a run keeps on the disk: kill it at any moment, and the same command goes on.
+"""The dataset folder during a run: killed at any time, the same command resumes.
 
-Three files make that true. `.collect/journal.jsonl` notes the head of every answer before its body
-(so that a part goes on where it ended), `.collect/parts/` holds bodies, and a picture counts as
-stored once its row is in `manifest.jsonl`: it is moved to `images/` just before.
+`.collect/journal.jsonl` records response headers before the body arrives (so that a partial
+download resumes), `.collect/parts/` holds bodies, and an image counts as stored once its row is in
+`manifest.jsonl`; it moves to `images/` just before.
 """
 
-import hashlib
 import threading
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,10 +14,10 @@ import numpy as np
 
 from scrapers import manifest
 from scrapers.checks.phash import phash, to_text
-from scrapers.errors import BadPictureError, ScraperError
-from scrapers.fetch.access import Refused
-from scrapers.fetch.client import Started
-from scrapers.files import Journal, read_jsonl
+from scrapers.errors import BadImageError, ScraperError
+from scrapers.fetch.access import FetchError
+from scrapers.fetch.client import PartialDownload
+from scrapers.files import Journal, sha256
 from scrapers.images import FORMATS, decode, identify
 from scrapers.item import Item
 from scrapers.recipe import Recipe
@@ -27,9 +26,9 @@ STATE = ".collect"
 
 
 class Store:
-    """A dataset's folder, as a run fills it; used by many threads.
+    """A dataset folder that a run fills; thread-safe.
 
-    Raises ScraperError where it holds pictures under a licence that the recipe does not list.
+    Raises ScraperError if it holds images under a license that the recipe does not list.
     """
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
@@ -40,63 +39,65 @@ class Store:
         self._lock = threading.Lock()
         self._manifest = Journal(self.folder / manifest.JSONL)
         rows = manifest.read(self.folder)
-        bad = sorted({row.licence for row in rows} - set(self.recipe.licences))
+        bad = sorted({row.license for row in rows} - set(self.recipe.licenses))
         if bad:
             raise ScraperError(
-                f"{self.folder} holds pictures under {', '.join(map(repr, bad))}, which the "
-                "recipe's licences do not list: collect into another folder"
+                f"{self.folder} holds images under {', '.join(map(repr, bad))}, which the "
+                "recipe's licenses do not list: collect into another folder"
             )
         self.sources = Counter(row.source for row in rows)
         self._digests = {row.sha256: row.file for row in rows}
         self.known = {row.id for row in rows}
         self.urls = {row.url: row.id for row in rows if row.url}
-        self.started: dict[str, Started] = {}
-        self.closed: dict[str, str] = {}
+        self.partial: dict[str, PartialDownload] = {}
+        self.rejected: dict[str, str] = {}
         path = self.folder / STATE / "journal.jsonl"
         self._journal = Journal(path)
-        for row in read_jsonl(path):
+        for row in manifest.read_rows(path):
             if "start" in row:
-                self.started[row["start"]] = Started(row["etag"], row["length"])
-            elif "refused" in row:
-                self.closed[row["refused"]] = row["reason"]
+                self.partial[row["start"]] = PartialDownload(row["etag"], row["length"])
+            elif "rejected" in row:
+                self.rejected[row["rejected"]] = row["reason"]
         for orphan in self.images.iterdir():
-            # Moved here, but killed before its row was written: it is a whole part again.
+            # Killed before its row was written: back to a complete part.
             if orphan.is_file() and orphan.stem not in self.known:
                 orphan.rename(self.parts / orphan.stem)
 
-    def note(self, item: Item, head: Started) -> None:
-        """Remember what an answer's head said, before its body comes."""
+    def record_start(self, item: Item, download: PartialDownload) -> None:
+        """Record response headers before the body arrives."""
         with self._lock:
-            self.started[item.id] = head
-            self._journal.append({"start": item.id, "etag": head.etag, "length": head.length})
+            self.partial[item.id] = download
+            self._journal.append(
+                {"start": item.id, "etag": download.etag, "length": download.length}
+            )
 
-    def refuse(self, item: Item, reason: str, detail: str) -> None:
-        """Remember that an item is not to be asked for again."""
+    def reject(self, item: Item, reason: str, detail: str) -> None:
+        """Record that an item is never to be requested again."""
         (self.parts / item.id).unlink(missing_ok=True)
         with self._lock:
             self._journal.append(
-                {"refused": item.id, "url": item.url, "reason": reason, "detail": detail}
+                {"rejected": item.id, "url": item.url, "reason": reason, "detail": detail}
             )
 
-    def keep(self, item: Item, part: Path) -> Refused | None:
-        """Check a whole part and make it a picture of the dataset; or say why it is none."""
+    def add(self, item: Item, part: Path) -> FetchError | None:
+        """Check a complete part and add it to the dataset, or return why not."""
         try:
-            picture = identify(part, self.recipe.limits.max_pixels, named=True)
-            size, kind = picture.size, str(picture.format)
+            image = identify(part, self.recipe.limits.max_pixels, named=True)
+            size, kind = image.size, str(image.format)
             if min(size) < self.recipe.min_side:
-                raise BadPictureError("too small", f"{size[0]} x {size[1]} pixels")
-            picture = decode(picture, at_least=32)
-        except BadPictureError as error:
-            reason = "not a picture" if error.verdict.name == "corrupt" else error.verdict.name
-            return Refused(reason, error.verdict.reason)
-        luma = np.asarray(picture if picture.mode == "L" else picture.convert("L"))
+                raise BadImageError("too small", f"{size[0]} x {size[1]} pixels")
+            image = decode(image, at_least=32)
+        except BadImageError as error:
+            reason = "not an image" if error.verdict.name == "corrupt" else error.verdict.name
+            return FetchError(reason, error.verdict.reason)
+        luma = np.asarray(image if image.mode == "L" else image.convert("L"))
         data = part.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256(data)
         name = f"images/{item.id}{FORMATS[kind]}"
         with self._lock:
-            twin = self._digests.setdefault(digest, name)
-        if twin != name:
-            return Refused("same bytes as another", twin)
+            first = self._digests.setdefault(digest, name)
+        if first != name:
+            return FetchError("duplicate bytes", first)
         row = _row(item, name, digest, size, len(data), to_text(phash(luma)))
         part.rename(self.folder / name)
         with self._lock:
@@ -105,7 +106,7 @@ class Store:
         return None
 
     def close(self) -> None:
-        """Let the journals go, and write what follows from the manifest."""
+        """Close the journals and write the files derived from the manifest."""
         self._manifest.close()
         self._journal.close()
         manifest.write_derived(self.folder, manifest.read(self.folder))
@@ -114,7 +115,7 @@ class Store:
 def _row(
     item: Item, name: str, digest: str, size: tuple[int, int], length: int, hashed: str
 ) -> manifest.Row:
-    assert item.licence
+    assert item.license
     return manifest.Row(
         id=item.id,
         file=name,
@@ -124,9 +125,9 @@ def _row(
         title=item.title,
         author=item.author,
         author_url=item.author_url,
-        licence=item.licence.id,
-        licence_version=item.licence.version,
-        licence_url=item.licence.url,
+        license=item.license.id,
+        license_version=item.license.version,
+        license_url=item.license.url,
         attribution=item.attribution,
         sha256=digest,
         phash=hashed,

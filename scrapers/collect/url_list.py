@@ -1,4 +1,4 @@
-"""Searching without fetching: a preview, and lists of addresses for img2dataset.
+"""Search without downloading: a preview, and URL lists for img2dataset.
 
 img2dataset (https://github.com/rom1504/img2dataset) spreads downloads over Spark or Ray.
 """
@@ -11,15 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scrapers.collect.filters import refusal
+from scrapers.collect.filters import rejection_reason
 from scrapers.errors import ScraperError, SourceError
 from scrapers.fetch.client import Client
 from scrapers.fetch.robots import BLOCKING, TOKEN
+from scrapers.files import atomic
 from scrapers.item import Item
 from scrapers.recipe import Recipe, check_contact
-from scrapers.sources import items, label
+from scrapers.sources import items, source_names
 
-# img2dataset's own output names (key, status, sha256, width, height, ...) must not come twice.
+# None of img2dataset's own output columns (key, status, sha256, width, height, ...).
 COLUMNS = (
     "url",
     "caption",
@@ -28,20 +29,20 @@ COLUMNS = (
     "page",
     "author",
     "author_url",
-    "licence",
-    "licence_url",
+    "license",
+    "license_url",
     "attribution",
     "terms",
 )
 
 
-class Listing:
-    """What a recipe's sources offer, gated, counted, never fetched."""
+class FilteredSearch:
+    """The items of a recipe's sources that pass the filters, counted; nothing is downloaded."""
 
     def __init__(self, recipe: Recipe, limit: int | None, allowed: Collection[str]) -> None:
         self.recipe, self.limit, self.allowed = recipe, limit, allowed
         self.found: Counter[str] = Counter()
-        self.refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.rejected: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.errors: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Item]:
@@ -49,20 +50,20 @@ class Listing:
         with tempfile.TemporaryDirectory() as folder:
             client = Client(self.recipe.contact, self.recipe.limits, Path(folder), self.allowed)
             seen: set[str] = set()
-            for number, name in enumerate(label(self.recipe)):
+            for number, name in enumerate(source_names(self.recipe)):
                 try:
-                    yield from self._one(client, name, number, seen)
+                    yield from self._search(client, name, number, seen)
                 except (SourceError, ScraperError) as error:
                     self.errors[name] = str(error)
 
-    def _one(self, client: Client, name: str, number: int, seen: set[str]) -> Iterator[Item]:
+    def _search(self, client: Client, name: str, number: int, seen: set[str]) -> Iterator[Item]:
         limit = self.recipe.sources[number].limit
         for item in items(self.recipe, client, name, number):
             if item.id in seen:
                 continue
             seen.add(item.id)
-            if reason := refusal(item, self.recipe):
-                self.refused[name][reason] += 1
+            if reason := rejection_reason(item, self.recipe):
+                self.rejected[name][reason] += 1
                 continue
             self.found[name] += 1
             yield item
@@ -75,26 +76,25 @@ class Listing:
 def preview(
     recipe: Recipe, limit: int, allowed: Collection[str] = ()
 ) -> tuple[Counter[str], dict[str, Counter[str]], dict[str, str]]:
-    """(found, refused by reason, errors) per source for at most `limit` pictures."""
-    listing = Listing(recipe, limit, allowed)
-    for _ in listing:
+    """(found, rejected by reason, errors) per source for at most `limit` images."""
+    search = FilteredSearch(recipe, limit, allowed)
+    for _ in search:
         pass
-    return listing.found, listing.refused, listing.errors
+    return search.found, search.rejected, search.errors
 
 
 def write_urls(
     recipe: Recipe, output: Path, allowed: Collection[str] = ()
 ) -> tuple[int, dict[str, str]]:
-    """Write COLUMNS as parquet, whole or not at all; (rows, errors per source)."""
+    """Write COLUMNS as parquet, atomically; (rows, errors per source)."""
     if output.suffix != ".parquet":
-        raise ScraperError(f"-o: found {output.name!r}, expected a name that ends in .parquet")
-    listing = Listing(recipe, recipe.limit, allowed)
+        raise ScraperError(f"-o: found {output.name!r}, expected a .parquet file")
+    search = FilteredSearch(recipe, recipe.limit, allowed)
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.part")
     count, rows = 0, []
-    with pq.ParquetWriter(temporary, schema) as writer:
-        for item in listing:
+    with atomic(output) as partial, pq.ParquetWriter(partial, schema) as writer:
+        for item in search:
             if not item.url:
                 continue  # a local file
             rows.append(_row(item))
@@ -104,12 +104,11 @@ def write_urls(
                 rows = []
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    temporary.replace(output)
-    return count, listing.errors
+    return count, search.errors
 
 
 def _row(item: Item) -> dict[str, str]:
-    assert item.licence
+    assert item.license
     return {
         "url": item.url,
         "caption": item.title,
@@ -118,15 +117,15 @@ def _row(item: Item) -> dict[str, str]:
         "page": item.page,
         "author": item.author,
         "author_url": item.author_url,
-        "licence": item.licence.id,
-        "licence_url": item.licence.url,
+        "license": item.license.id,
+        "license_url": item.license.url,
         "attribution": item.attribution,
         "terms": item.terms,
     }
 
 
 def command(output: Path) -> str:
-    """img2dataset's command for a list: as polite as it can be, every column kept."""
+    """The img2dataset command for a URL list: as polite as it gets, keeping every column."""
     kept = ",".join(f'"{name}"' for name in COLUMNS if name not in ("url", "caption"))
     blocked = ",".join(f'"{name}"' for name in sorted(BLOCKING))
     return (

@@ -1,1 +1,1 @@
-"""Splits, resized copies, tars and parquet of a dataset."""
+"""Splits, resized copies and WebDataset tars of a dataset."""

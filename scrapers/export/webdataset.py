@@ -10,17 +10,17 @@ from pathlib import Path
 from scrapers import manifest
 from scrapers.errors import ScraperError
 from scrapers.export.split import kept
-from scrapers.files import only_one, write_text
+from scrapers.files import atomic, folder_lock, write_text
 from scrapers.manifest import Row
 
 
 def pack(folder: Path, output: Path, per_shard: int = 1000) -> int:
-    """Write `<split>-00000.tar` and so on with so many pictures each; how many tars.
+    """Write `<split>-00000.tar` ... with `per_shard` images each; returns the number of tars.
 
-    The same dataset gives the same bytes. Each tar is there whole or not at all.
+    Deterministic bytes; each tar is written atomically.
     """
     if output.resolve() == folder.resolve():
-        raise ScraperError("-o: expected another folder than the dataset's own")
+        raise ScraperError("-o: expected a folder other than the dataset's")
     rows = kept(manifest.read(folder))
     if not rows:
         raise ScraperError(f"{folder} has no manifest: run `collect` or `clean` first")
@@ -28,7 +28,7 @@ def pack(folder: Path, output: Path, per_shard: int = 1000) -> int:
     for row in sorted(rows, key=lambda row: row.sha256):
         by_split[row.split or "train"].append(row)
     count = 0
-    with only_one(output):
+    with folder_lock(output):
         for split, members in by_split.items():
             for number, start in enumerate(range(0, len(members), per_shard)):
                 target = output / f"{split}-{number:05d}.tar"
@@ -39,10 +39,9 @@ def pack(folder: Path, output: Path, per_shard: int = 1000) -> int:
 
 
 def _write(folder: Path, rows: list[Row], target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
+    with atomic(target) as partial, tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
         for row in rows:
-            # A dot ends a key, so that none may stand in it.
+            # WebDataset keys end at the first dot.
             key = re.sub(r"[^A-Za-z0-9_-]", "_", Path(row.file).stem) + f"_{row.sha256[:8]}"
             try:
                 data = (folder / row.file).read_bytes()
@@ -53,4 +52,3 @@ def _write(folder: Path, rows: list[Row], target: Path) -> None:
                 member = tarfile.TarInfo(key + suffix)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
-    part.replace(target)

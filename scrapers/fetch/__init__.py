@@ -1,1 +1,1 @@
-"""Requests that obey what hosts and sites say."""
+"""Polite HTTP: rate limits, robots.txt, opt-outs, no private addresses."""

@@ -1,7 +1,7 @@
-"""Who may be asked, and how: requests that follow redirects and obey what sites say.
+"""One polite request: rate limits, robots.txt, opt-outs, checked redirects.
 
-Every request says who asks, keeps the host's rate, obeys robots.txt and opt-outs, never leaves the
-open internet, and never turns TLS verification off.
+Every request identifies us, obeys the host's rate limit, robots.txt and opt-outs, only connects to
+public addresses, and always verifies TLS.
 """
 
 import email.utils
@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from scrapers.fetch.rate_limits import Hosts, origin
+from scrapers.fetch.rate_limits import RateLimits, origin
 from scrapers.fetch.robots import ROBOTS_BYTES, TOKEN, Reservations, Robots, blocked_by_tags
 from scrapers.fetch.ssrf_guard import GuardedAdapter, PrivateAddressError
 from scrapers.recipe import Limits
@@ -29,8 +29,11 @@ _NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
 
 
 @dataclass(frozen=True)
-class Refused:
-    """Why an address gave nothing. `retry`: it may give it later; `after`: not before, seconds."""
+class FetchError:
+    """Why a fetch failed; a value, not an exception, so that callers count it.
+
+    `retry`: it may succeed later, but not before `after` seconds.
+    """
 
     reason: str
     detail: str = ""
@@ -39,12 +42,12 @@ class Refused:
 
 
 def user_agent(contact: str) -> str:
-    """Who asks: a name, a version, a contact."""
+    """Name, version and contact."""
     return f"{TOKEN}/1.0 ({contact}) requests/{version('requests')}"
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for: a number or a date."""
+    """Seconds of a Retry-After header, given as a number or a date."""
     if not value:
         return None
     try:
@@ -58,38 +61,38 @@ def retry_after(value: str | None) -> float | None:
     return max(0.0, moment.timestamp() - time.time())
 
 
-def failure(response: requests.Response) -> Refused | None:
-    """What an answer's status says against it."""
+def status_error(response: requests.Response) -> FetchError | None:
+    """The error of a response's status, or None."""
     code = response.status_code
     if code in (200, 206):
         return None
     after = retry_after(response.headers.get("Retry-After"))
-    return Refused(f"http-{code}", retry=code in TRANSIENT, after=after)
+    return FetchError(f"http-{code}", retry=code in TRANSIENT, after=after)
 
 
 class Access:
-    """One per run; used by many threads."""
+    """One per run; thread-safe."""
 
     def __init__(self, contact: str, limits: Limits, allowed_addresses: Collection[str]) -> None:
         self.limits = limits
-        self.hosts = Hosts(limits.rate, limits.concurrency)
+        self.rate_limits = RateLimits(limits.rate, limits.concurrency)
         self._agent = user_agent(contact)
         self._allowed = frozenset(allowed_addresses)
         self._local = threading.local()
-        self._rules: dict[str, tuple[Robots, Reservations]] = {}
-        self._rules_locks: dict[str, threading.Lock] = {}
+        self._site_rules: dict[str, tuple[Robots, Reservations]] = {}
+        self._site_locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def backoff(self, attempt: int) -> float:
-        """Seconds before the next attempt: doubling, capped at a minute, with jitter."""
+        """Seconds before the next attempt: exponential, capped at a minute, with jitter."""
         return min(60.0, self.limits.backoff * 2.0**attempt) * random.uniform(0.5, 1.0)
 
     def session(self) -> requests.Session:
-        """This thread's own; no cookies."""
+        """This thread's session, without cookies."""
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.trust_env = False  # no netrc, no proxy behind which addresses go unchecked
+            session.trust_env = False  # no netrc, and no proxy: it would bypass the address check
             session.headers["User-Agent"] = self._agent
             session.cookies.set_policy(_NO_COOKIES)
             adapter = GuardedAdapter(self._allowed, pool_connections=8, pool_maxsize=4)
@@ -98,13 +101,13 @@ class Access:
             self._local.session = session
         return session
 
-    def _once(self, url: str, headers: dict[str, str]) -> requests.Response | Refused:
-        """One request, no redirect followed."""
+    def _get(self, url: str, headers: dict[str, str]) -> requests.Response | FetchError:
+        """One GET, without following redirects."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            return Refused("bad-address", url[:200])
+            return FetchError("bad-address", url[:200])
         if parts.username or parts.password:
-            return Refused("bad-address", "an address with a password in it")
+            return FetchError("bad-address", "URL with credentials")
         try:
             return self.session().get(
                 url,
@@ -114,102 +117,105 @@ class Access:
                 timeout=(self.limits.timeout, self.limits.timeout),
             )
         except requests.exceptions.SSLError as error:
-            return Refused("tls", str(error)[:200])
+            return FetchError("tls", str(error)[:200])
         except requests.exceptions.Timeout:
-            return Refused("timeout", "no answer", retry=True)
+            return FetchError("timeout", "no response", retry=True)
         except requests.exceptions.ConnectionError as error:
             cause = getattr(error.args[0], "reason", None) if error.args else None
             if isinstance(cause, PrivateAddressError) or "private address" in str(error):
-                return Refused("private-address", parts.hostname)
-            return Refused("connection", type(cause or error).__name__, retry=True)
+                return FetchError("private-address", parts.hostname)
+            return FetchError("connection", type(cause or error).__name__, retry=True)
         except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
-            return Refused("bad-address", str(error)[:200])
+            return FetchError("bad-address", str(error)[:200])
 
     @contextmanager
     def open(
-        self, url: str, headers: dict[str, str], held: str | None, gated: bool
-    ) -> Iterator[tuple[requests.Response | Refused, str]]:
-        """Follow redirects, each checked anew; yields (answer, its address).
+        self, url: str, headers: dict[str, str], held: str | None, check_robots: bool
+    ) -> Iterator[tuple[requests.Response | FetchError, str]]:
+        """Follow redirects, checking each; yields (response or error, its URL).
 
-        `held`: an address whose host's slot the caller holds; "": no slots are asked for.
-        `gated`: robots.txt counts.
+        Args:
+            url: what to request.
+            headers: extra request headers.
+            held: a URL whose host slot the caller holds; "": use no slots.
+            check_robots: obey robots.txt.
         """
         for _ in range(REDIRECTS + 1):
-            if gated and (refused := self.forbidden(url)):
-                yield refused, url
+            if check_robots and (error := self.robots_error(url)):
+                yield error, url
                 return
-            free = held == "" or (held and self.hosts.together(held, url))
+            free = held == "" or (held and self.rate_limits.same_group(held, url))
             with nullcontext(True) if free else self._wait(url, held) as acquired:
                 if not acquired:
-                    yield Refused("busy", origin(url), retry=True), url
+                    yield FetchError("busy", origin(url), retry=True), url
                     return
-                answer = self._once(url, headers)
-                if isinstance(answer, Refused):
-                    yield answer, url
+                response = self._get(url, headers)
+                if isinstance(response, FetchError):
+                    yield response, url
                     return
-                with answer:
-                    location = answer.headers.get("Location")
-                    if not (answer.is_redirect and location):
-                        yield answer, url
+                with response:
+                    location = response.headers.get("Location")
+                    if not (response.is_redirect and location):
+                        yield response, url
                         return
             target = urljoin(url, location)
-            if "photo_unavailable" in target:  # how Flickr says that a photo is gone
-                yield Refused("gone", target[:200]), url
+            if "photo_unavailable" in target:  # Flickr's redirect for deleted photos
+                yield FetchError("gone", target[:200]), url
                 return
             if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-                yield Refused("downgrade", target[:200]), url
+                yield FetchError("downgrade", target[:200]), url
                 return
             url = target
-        yield Refused("redirects", f"more than {REDIRECTS}"), url
+        yield FetchError("redirects", f"more than {REDIRECTS}"), url
 
     def _wait(self, url: str, held: str | None) -> AbstractContextManager[bool]:
-        # Whoever holds one slot waits for another only so long: two might wait for each other.
-        return self.hosts.slot(url, self.limits.timeout if held else None)
+        # With a timeout if a slot is already held: two holders could wait for each other.
+        return self.rate_limits.slot(url, self.limits.timeout if held else None)
 
-    def rules(self, url: str) -> tuple[Robots, Reservations]:
-        """robots.txt and TDM reservations of an address's origin; asked for once."""
-        place = origin(url)
+    def site_rules(self, url: str) -> tuple[Robots, Reservations]:
+        """robots.txt and TDM reservations of a URL's origin; fetched once."""
+        site = origin(url)
         with self._lock:
-            lock = self._rules_locks.setdefault(place, threading.Lock())
+            lock = self._site_locks.setdefault(site, threading.Lock())
         with lock:
-            if place not in self._rules:
-                robots = Robots(self._small(f"{place}/robots.txt", ROBOTS_BYTES))
-                tdm = self._small(f"{place}/.well-known/tdmrep.json", 1 << 20)
-                self.hosts.crawl_delay(url, robots.delay)
-                self._rules[place] = robots, Reservations(tdm or "")
-            return self._rules[place]
+            if site not in self._site_rules:
+                robots = Robots(self._fetch_text(f"{site}/robots.txt", ROBOTS_BYTES))
+                tdm = self._fetch_text(f"{site}/.well-known/tdmrep.json", 1 << 20)
+                self.rate_limits.set_crawl_delay(url, robots.delay)
+                self._site_rules[site] = robots, Reservations(tdm or "")
+            return self._site_rules[site]
 
-    def _small(self, url: str, most: int) -> str | None:
-        """A small text, "" where the host has none (4xx), None where it cannot be reached."""
+    def _fetch_text(self, url: str, max_bytes: int) -> str | None:
+        """A small text file; "" if missing (4xx), None if unreachable."""
         for attempt in range(2):
-            with self.open(url, {}, held="", gated=False) as (answer, _):
-                if isinstance(answer, requests.Response):
-                    if answer.status_code in (200, 206):
+            with self.open(url, {}, held="", check_robots=False) as (response, _):
+                if isinstance(response, requests.Response):
+                    if response.status_code in (200, 206):
                         try:
-                            data = answer.raw.read(most, decode_content=True)
+                            data = response.raw.read(max_bytes, decode_content=True)
                         except (HTTPError, OSError):
                             return None
                         return bytes(data).decode("utf-8", "replace")
-                    if 400 <= answer.status_code < 500 and answer.status_code != 429:
+                    if 400 <= response.status_code < 500 and response.status_code != 429:
                         return ""
             if attempt == 0:
                 time.sleep(self.backoff(0))
         return None
 
-    def forbidden(self, url: str) -> Refused | None:
-        """Why robots.txt keeps an address from us, or None."""
+    def robots_error(self, url: str) -> FetchError | None:
+        """Why robots.txt disallows a URL, or None."""
         if urlsplit(url).scheme not in ("http", "https"):
-            return Refused("bad-address", url[:200])
-        robots, _ = self.rules(url)
+            return FetchError("bad-address", url[:200])
+        robots, _ = self.site_rules(url)
         if not robots.reachable:
-            return Refused("robots-unreachable", origin(url), retry=True)
-        return None if robots.allows(url) else Refused("robots", "robots.txt disallows it")
+            return FetchError("robots-unreachable", origin(url), retry=True)
+        return None if robots.allows(url) else FetchError("robots", "robots.txt disallows it")
 
-    def opted_out(self, response: requests.Response, url: str) -> Refused | None:
-        """Why an answer's own headers, or its site's reservations, keep it from us, or None."""
+    def opt_out_error(self, response: requests.Response, url: str) -> FetchError | None:
+        """Why the response headers, or the site's reservations, opt out, or None."""
         if tag := blocked_by_tags(response.raw.headers.getlist("X-Robots-Tag")):
-            return Refused("opt-out", f"X-Robots-Tag: {tag}")
-        _, reservations = self.rules(url)
+            return FetchError("opt-out", f"X-Robots-Tag: {tag}")
+        _, reservations = self.site_rules(url)
         if reservations.reserved(url, response.headers.get("tdm-reservation")):
-            return Refused("opt-out", "text and data mining is reserved")
+            return FetchError("opt-out", "text and data mining is reserved")
         return None

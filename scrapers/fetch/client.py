@@ -1,7 +1,6 @@
-"""A polite HTTP client. What goes wrong is a value (`Refused`) that callers count.
+"""An HTTP client for pages, JSON APIs and resumable downloads.
 
-It reads pages, asks APIs, and fetches files, resuming what broke off. How it behaves towards sites
-is `Access`.
+Failures are values (`FetchError`) that callers count; politeness is `Access`'s job.
 """
 
 import json
@@ -17,21 +16,21 @@ from bs4 import BeautifulSoup
 from urllib3.exceptions import HTTPError
 
 from scrapers.errors import SourceError
-from scrapers.fetch.access import Access, Refused, failure, retry_after
-from scrapers.fetch.response_cache import Replies
+from scrapers.fetch.access import Access, FetchError, retry_after, status_error
+from scrapers.fetch.response_cache import ResponseCache
 from scrapers.fetch.robots import blocked_by_tags, meta_tags
 from scrapers.recipe import Limits
 
 PAGE_BYTES = 10_000_000
 CHUNK = 1 << 16
 HTML = {"Accept": "text/html"}
-# Below this many bytes per second, after ten seconds, a download is a drip.
-SLOWEST = 1000
+# Minimum bytes per second, checked after ten seconds.
+MIN_SPEED = 1000
 
 
 @dataclass(frozen=True)
 class Downloaded:
-    """A file whole on the disk, where it came from in the end, and how many bytes came now."""
+    """A complete file: its final URL, and how many bytes this attempt received."""
 
     url: str
     received: int
@@ -40,57 +39,59 @@ class Downloaded:
 
 
 @dataclass(frozen=True)
-class Started:
-    """What an answer's head said, noted so that a killed download can go on."""
+class PartialDownload:
+    """Response headers of an unfinished download, recorded so that it can resume."""
 
     etag: str
     length: int
 
 
 class Client:
-    """One per run; used by many threads."""
+    """One per run; thread-safe."""
 
     def __init__(
         self,
         contact: str,
         limits: Limits,
-        replies: Path | None = None,
+        cache: Path | None = None,
         allowed_addresses: Collection[str] = (),
     ) -> None:
         self.limits = limits
         self.access = Access(contact, limits, allowed_addresses)
-        self.replies = Replies(replies)
+        self.cache = ResponseCache(cache)
 
-    def page(self, url: str) -> BeautifulSoup | Refused:
-        """A web page that lets itself be read by robots; opt-outs in its meta tags included."""
-        refused = Refused("connection")
+    def page(self, url: str) -> BeautifulSoup | FetchError:
+        """Fetch a web page, obeying robots.txt and its meta opt-outs."""
+        error = FetchError("connection")
         for attempt in range(self.limits.attempts):
-            with self.access.open(url, HTML, held=None, gated=True) as (answer, at):
-                if isinstance(answer, Refused):
-                    refused = answer
-                elif (status := failure(answer)) or (status := self.access.opted_out(answer, at)):
-                    refused = status
+            with self.access.open(url, HTML, held=None, check_robots=True) as (response, at):
+                if isinstance(response, FetchError):
+                    error = response
+                elif (found := status_error(response)) or (
+                    found := self.access.opt_out_error(response, at)
+                ):
+                    error = found
                 else:
-                    data = answer.raw.read(PAGE_BYTES, decode_content=True)
+                    data = response.raw.read(PAGE_BYTES, decode_content=True)
                     soup = BeautifulSoup(data, "html.parser")
                     lines, reservation = meta_tags(soup)
                     if tag := blocked_by_tags(lines):
-                        return Refused("opt-out", f"meta robots: {tag}")
-                    if self.access.rules(at)[1].reserved(
-                        at, answer.headers.get("tdm-reservation"), reservation
+                        return FetchError("opt-out", f"meta robots: {tag}")
+                    if self.access.site_rules(at)[1].reserved(
+                        at, response.headers.get("tdm-reservation"), reservation
                     ):
-                        return Refused("opt-out", "text and data mining is reserved")
+                        return FetchError("opt-out", "text and data mining is reserved")
                     return soup
-            if not refused.retry or not self._pause(url, attempt, refused.after):
+            if not error.retry or not self._pause(url, attempt, error.after):
                 break
-        return refused
+        return error
 
     def _pause(self, url: str, attempt: int, after: float | None) -> bool:
-        """Wait before another attempt; False where the host asks for too long a wait."""
+        """Pause the host before the next attempt; False to give up instead."""
         wait = self.access.backoff(attempt) if after is None else after
         if wait > self.limits.longest_wait or attempt + 1 >= self.limits.attempts:
             return False
-        self.access.hosts.hold(url, wait)
+        self.access.rate_limits.pause(url, wait)
         return True
 
     def json(
@@ -101,28 +102,37 @@ class Client:
         retry: Any = None,
         secret: tuple[str, ...] = (),
     ) -> Any:
-        """The JSON of an API, kept on the disk for a day, so that a resumed search asks nothing.
+        """GET JSON from an API, cached on disk for a day so that a resumed search is free.
 
-        `retry(reply)` says which replies mean "later" (True, or seconds). Names in `secret` (keys)
-        are left out of what is kept. Raises SourceError.
+        Args:
+            url: the endpoint.
+            parameters: its query.
+            headers: extra request headers.
+            retry: `retry(reply)` is True, or seconds, for a reply that means "try later".
+            secret: names of parameters (API keys) that are never written to the cache.
+
+        Raises SourceError.
         """
         prepared = requests.Request("GET", url, params=parameters).prepare().url
         public = {name: value for name, value in parameters.items() if name not in secret}
         kept = requests.Request("GET", url, params=public).prepare().url
         assert prepared is not None
         assert kept is not None
-        if (known := self.replies.get(kept)) is not None:
+        if (known := self.cache.get(kept)) is not None:
             return known
         problem = ""
         for attempt in range(self.limits.attempts):
             after: float | None = None
-            with self.access.open(prepared, headers or {}, held=None, gated=False) as (answer, _):
-                if isinstance(answer, Refused):
-                    problem, again = f"{answer.reason} {answer.detail}".strip(), answer.retry
+            with self.access.open(prepared, headers or {}, held=None, check_robots=False) as (
+                response,
+                _,
+            ):
+                if isinstance(response, FetchError):
+                    problem, again = f"{response.reason} {response.detail}".strip(), response.retry
                 else:
-                    after = retry_after(answer.headers.get("Retry-After"))
-                    text = answer.raw.read(PAGE_BYTES, decode_content=True)
-                    status = failure(answer)
+                    after = retry_after(response.headers.get("Retry-After"))
+                    text = response.raw.read(PAGE_BYTES, decode_content=True)
+                    status = status_error(response)
                     try:
                         reply = json.loads(text)
                     except ValueError:
@@ -131,28 +141,31 @@ class Client:
                     if status is None and reply is not None:
                         wait = retry(reply) if retry else False
                         if not wait:
-                            self.replies.put(kept, reply)
+                            self.cache.put(kept, reply)
                             return reply
                         after = after if wait is True else float(wait)
                         again = True
                     summary = bytes(text[:200]).decode("utf-8", "replace")
-                    problem = f"HTTP {answer.status_code}: {' '.join(summary.split())}"
+                    problem = f"HTTP {response.status_code}: {' '.join(summary.split())}"
             if not again or not self._pause(url, attempt, after):
                 break
         host = urlsplit(url).hostname
-        raise SourceError(f"{host} answered {problem}")
+        raise SourceError(f"{host}: {problem}")
 
     def download(
         self,
         url: str,
         part: Path,
-        known: Started | None = None,
+        known: PartialDownload | None = None,
         on_start: Any = None,
-    ) -> Downloaded | Refused:
-        """One attempt to fetch a file into `part`; the caller holds its host's slot.
+    ) -> Downloaded | FetchError:
+        """One attempt to download a file; the caller holds its host's slot.
 
-        `known` is what an earlier attempt noted by `on_start(Started)`: a part file goes on where
-        it ended, if the file is still the same one. A broken body leaves its part behind.
+        Args:
+            url: what to download.
+            part: where to; kept if the body breaks off, so that the next attempt resumes.
+            known: what an earlier attempt passed to `on_start`; resumes if the file is unchanged.
+            on_start: called with a PartialDownload once the headers arrived.
         """
         have = part.stat().st_size if part.exists() else 0
         if known and have and known.length == have:
@@ -160,62 +173,63 @@ class Client:
         asked = {"Accept-Encoding": "identity"}
         if have and known and known.etag:
             asked |= {"Range": f"bytes={have}-", "If-Range": known.etag}
-        with self.access.open(url, asked, held=url, gated=True) as (answer, at):
-            if isinstance(answer, Refused):
-                return answer
-            if answer.status_code == 416:
+        with self.access.open(url, asked, held=url, check_robots=True) as (response, at):
+            if isinstance(response, FetchError):
+                return response
+            if response.status_code == 416:
                 part.unlink(missing_ok=True)
-                return Refused("range", "the part kept does not fit any more", retry=True)
-            refused = failure(answer) or self.access.opted_out(answer, at)
-            if refused:
-                return refused
-            return self._receive(answer, at, part, have, on_start)
+                return FetchError("range", "partial file no longer matches", retry=True)
+            if error := status_error(response) or self.access.opt_out_error(response, at):
+                return error
+            return self._receive(response, at, part, have, on_start)
 
     def _receive(
-        self, answer: requests.Response, url: str, part: Path, have: int, on_start: Any
-    ) -> Downloaded | Refused:
+        self, response: requests.Response, url: str, part: Path, have: int, on_start: Any
+    ) -> Downloaded | FetchError:
         start = 0
-        if answer.status_code == 206:
-            given = answer.headers.get("Content-Range", "")
+        if response.status_code == 206:
+            given = response.headers.get("Content-Range", "")
             if not given.startswith(f"bytes {have}-"):
                 part.unlink(missing_ok=True)
-                return Refused("range", f"asked from {have}, got {given[:60]!r}", retry=True)
+                return FetchError("range", f"requested from {have}, got {given[:60]!r}", retry=True)
             start = have
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            return Refused("encoding", answer.headers["Content-Encoding"])
-        stated = answer.headers.get("Content-Length", "")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            return FetchError("encoding", response.headers["Content-Encoding"])
+        stated = response.headers.get("Content-Length", "")
         length = start + int(stated) if stated.isdecimal() else 0
-        most = self.limits.max_bytes
-        if length > most:
-            return Refused("too-many-bytes", f"{length:,}, at most {most:,}")
-        tag = answer.headers.get("ETag", "")
-        # If-Range takes strong validators alone (RFC 9110, section 13.1.5).
-        etag = answer.headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
+        max_bytes = self.limits.max_bytes
+        if length > max_bytes:
+            return FetchError("too-many-bytes", f"{length:,}, at most {max_bytes:,}")
+        tag = response.headers.get("ETag", "")
+        # If-Range only takes strong validators (RFC 9110, section 13.1.5).
+        etag = response.headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
         if on_start:
-            on_start(Started(etag, length))
+            on_start(PartialDownload(etag, length))
         received, total = 0, start
         began = time.monotonic()
         try:
             with part.open("ab" if start else "wb") as file:
-                while chunk := answer.raw.read1(CHUNK, decode_content=False):
+                while chunk := response.raw.read1(CHUNK, decode_content=False):
                     file.write(chunk)
                     received += len(chunk)
                     total += len(chunk)
-                    if total > most:
+                    if total > max_bytes:
                         break
                     passed = time.monotonic() - began
                     if passed > self.limits.deadline or (
-                        passed > 10 and received < SLOWEST * passed
+                        passed > 10 and received < MIN_SPEED * passed
                     ):
-                        return Refused("slow", f"{received:,} bytes in {passed:.0f} s", retry=True)
+                        return FetchError(
+                            "slow", f"{received:,} bytes in {passed:.0f} s", retry=True
+                        )
         except TimeoutError:
-            return Refused("timeout", f"after {total:,} bytes", retry=True)
+            return FetchError("timeout", f"after {total:,} bytes", retry=True)
         except (HTTPError, OSError) as error:
             reason = "timeout" if "timed out" in str(error) else "truncated"
-            return Refused(reason, f"{total:,} of {length or '?'} bytes", retry=True)
-        if total > most:
+            return FetchError(reason, f"{total:,} of {length or '?'} bytes", retry=True)
+        if total > max_bytes:
             part.unlink(missing_ok=True)
-            return Refused("too-many-bytes", f"more than {most:,}")
+            return FetchError("too-many-bytes", f"more than {max_bytes:,}")
         if length and total < length:
-            return Refused("truncated", f"{total:,} of {length:,} bytes", retry=True)
+            return FetchError("truncated", f"{total:,} of {length:,} bytes", retry=True)
         return Downloaded(url, received, etag, total)

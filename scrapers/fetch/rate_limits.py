@@ -1,4 +1,4 @@
-"""How often, and how many at a time, a host may be asked; known hosts have rules of their own."""
+"""Request rate and concurrency per host; known hosts have policies of their own."""
 
 import threading
 import time
@@ -9,29 +9,29 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
-class Manners:
-    """What one host, or a group of hosts, is asked at most."""
+class HostPolicy:
+    """Limits of one host, or of a group of hosts that share them."""
 
     group: str
     rate: float  # requests per second
     concurrency: int
-    bits: float = 0.0  # per second; 0: no bound
+    bits: float = 0.0  # per second; 0: unlimited
 
 
-_WIKIMEDIA = Manners("wikimedia media", 2.0, 2, 25e6)  # its robot policy: 2 at a time, 25 Mbit/s
-_FLICKR = Manners("flickr media", 1.0, 1)  # 429 after some dozens of files when hurried
+_WIKIMEDIA = HostPolicy("wikimedia media", 2.0, 2, 25e6)  # robot policy: 2 connections, 25 Mbit/s
+_FLICKR = HostPolicy("flickr media", 1.0, 1)  # 429 after a few dozen files at a higher rate
 KNOWN = {
     "upload.wikimedia.org": _WIKIMEDIA,
     "thumb.wikimedia.org": _WIKIMEDIA,
-    "commons.wikimedia.org": Manners("commons", 2.0, 1),  # its API asks for serial requests
-    "api.openverse.org": Manners("openverse", 0.3, 1),  # 20 a minute without a key
-    "api.flickr.com": Manners("flickr", 1.0, 1),  # 3,600 an hour and key
+    "commons.wikimedia.org": HostPolicy("commons", 2.0, 1),  # its API asks for serial requests
+    "api.openverse.org": HostPolicy("openverse", 0.3, 1),  # 20 per minute without a key
+    "api.flickr.com": HostPolicy("flickr", 1.0, 1),  # 3,600 per hour and key
     "live.staticflickr.com": _FLICKR,
-    "pixabay.com": Manners("pixabay", 1.5, 1),  # 100 in 60 seconds
-    "cdn.pixabay.com": Manners("pixabay media", 1.0, 1),
+    "pixabay.com": HostPolicy("pixabay", 1.5, 1),  # 100 per minute
+    "cdn.pixabay.com": HostPolicy("pixabay media", 1.0, 1),
 }
-# Refusals in a row after which a host is left alone until the next run.
-GIVEN_UP_AFTER = 8
+# Consecutive failures after which a host is skipped until the next run (a circuit breaker).
+OPEN_AFTER = 8
 
 
 def origin(url: str) -> str:
@@ -42,67 +42,66 @@ def origin(url: str) -> str:
 
 
 @dataclass
-class _Host:
-    manners: Manners
+class _HostState:
+    policy: HostPolicy
     next_time: float = 0.0
     active: int = 0
     failures: int = 0
     delay: float = 0.0  # robots.txt's Crawl-delay
-    known: bool = False  # whether robots.txt was read; one request at a time until then
+    robots_read: bool = False  # until then, one request at a time
 
     @property
-    def room(self) -> int:
-        return self.manners.concurrency if self.known and not self.delay else 1
+    def max_active(self) -> int:
+        return self.policy.concurrency if self.robots_read and not self.delay else 1
 
 
-class Hosts:
-    """Rates and concurrency of all hosts; one lock, nothing sleeps while holding it."""
+class RateLimits:
+    """Rates and concurrency of all hosts; one lock, and nothing sleeps while holding it."""
 
     def __init__(self, rate: float, concurrency: int) -> None:
         self.rate, self.concurrency = rate, concurrency
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, _HostState] = {}
         self._condition = threading.Condition()
 
-    def _host(self, url: str) -> _Host:
-        place = origin(url)
+    def _host(self, url: str) -> _HostState:
         known = KNOWN.get(urlsplit(url).hostname or "")
-        key = known.group if known else place
+        key = known.group if known else origin(url)
         host = self._hosts.get(key)
         if host is None:
-            host = _Host(known or Manners(place, self.rate, self.concurrency))
+            host = _HostState(known or HostPolicy(key, self.rate, self.concurrency))
             self._hosts[key] = host
         return host
 
     def try_acquire(self, url: str) -> float:
-        """0 where a slot was taken (`release` it); else the seconds after which to ask again."""
+        """0 if a slot was acquired (`release` it); else the seconds to wait before trying again."""
         with self._condition:
             return self._try(self._host(url))
 
-    def _try(self, host: _Host) -> float:
+    def _try(self, host: _HostState) -> float:
         now = time.monotonic()
-        if host.active >= host.room:
-            return 0.5  # a release wakes whoever waits before that
+        if host.active >= host.max_active:
+            return 0.5  # a release wakes waiters earlier
         if now < host.next_time:
             return host.next_time - now
-        interval = max(1 / host.manners.rate if host.manners.rate else 0.0, host.delay)
+        interval = max(1 / host.policy.rate if host.policy.rate else 0.0, host.delay)
         host.next_time = now + interval
         host.active += 1
         return 0.0
 
     def release(self, url: str, received: int = 0) -> None:
-        """Give a slot back; `received` bytes count against a bound on bandwidth."""
+        """Release a slot; `received` bytes count against a bandwidth limit."""
         with self._condition:
             host = self._host(url)
             host.active -= 1
-            if host.manners.bits:
-                busy = received * 8 / host.manners.bits
+            if host.policy.bits:
+                busy = received * 8 / host.policy.bits
                 host.next_time = max(host.next_time, time.monotonic() + busy)
             self._condition.notify_all()
 
     @contextmanager
-    def slot(self, url: str, patience: float | None = None) -> Iterator[bool]:
-        """Wait for a slot and hold it; yields False where patience (seconds) ended first."""
-        end = None if patience is None else time.monotonic() + patience
+    def slot(self, url: str, timeout: float | None = None) -> Iterator[bool]:
+        """Wait for a slot and hold it; yields False after `timeout` seconds without one."""
+        end = None if timeout is None else time.monotonic() + timeout
         with self._condition:
             host = self._host(url)
             while wait := self._try(host):
@@ -115,32 +114,32 @@ class Hosts:
             if wait == 0:
                 self.release(url)
 
-    def together(self, one: str, other: str) -> bool:
-        """Whether two addresses share their slots."""
+    def same_group(self, one: str, other: str) -> bool:
+        """Whether two URLs share their slots."""
         with self._condition:
             return self._host(one) is self._host(other)
 
-    def hold(self, url: str, seconds: float) -> None:
-        """Leave a host alone for so long (Retry-After, backoff)."""
+    def pause(self, url: str, seconds: float) -> None:
+        """Send a host nothing for some seconds (Retry-After, backoff)."""
         with self._condition:
             host = self._host(url)
             host.next_time = max(host.next_time, time.monotonic() + seconds)
 
-    def crawl_delay(self, url: str, seconds: float) -> None:
-        """What robots.txt asks for: so many seconds between two requests, one at a time."""
+    def set_crawl_delay(self, url: str, seconds: float) -> None:
+        """Apply robots.txt: this many seconds between requests (0: none), one at a time."""
         with self._condition:
             host = self._host(url)
-            host.delay, host.known = max(host.delay, seconds), True
+            host.delay, host.robots_read = max(host.delay, seconds), True
             host.next_time = max(host.next_time, time.monotonic() + seconds)
             self._condition.notify_all()
 
     def report(self, url: str, failed: bool) -> None:
-        """Count failures in a row."""
+        """Count consecutive failures."""
         with self._condition:
             host = self._host(url)
             host.failures = host.failures + 1 if failed else 0
 
-    def given_up(self, url: str) -> bool:
-        """Whether a host failed so often in a row that it is left alone."""
+    def is_open(self, url: str) -> bool:
+        """Whether a host's circuit is open: too many consecutive failures, so it is skipped."""
         with self._condition:
-            return self._host(url).failures >= GIVEN_UP_AFTER
+            return self._host(url).failures >= OPEN_AFTER

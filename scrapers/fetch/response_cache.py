@@ -1,21 +1,20 @@
-"""Replies of APIs, kept for a day: a search that goes on after a kill asks nothing twice.
+"""API replies cached on disk for a day, so that a resumed search repeats no request.
 
-Pixabay's terms ask for this; the other hosts are spared by it.
+Pixabay's terms require it; the other hosts benefit.
 """
 
-import hashlib
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-from scrapers.files import write_bytes
+from scrapers.files import sha256, write_text
 
-KEPT_SECONDS = 24 * 3600
+MAX_AGE = 24 * 3600
 
 
-class Replies:
-    """JSON by address, below a folder; None keeps nothing."""
+class ResponseCache:
+    """JSON replies by URL in a folder; folder None disables it."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
@@ -24,21 +23,21 @@ class Replies:
 
     def _path(self, url: str) -> Path:
         assert self.folder
-        return self.folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+        return self.folder / f"{sha256(url)[:32]}.json"
 
     def get(self, url: str) -> Any:
-        """The reply kept for an address; None where there is none younger than a day."""
+        """The cached reply of a URL, or None."""
         if self.folder is None:
             return None
         path = self._path(url)
         try:
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+            if time.time() - path.stat().st_mtime > MAX_AGE:
                 return None
             return json.loads(path.read_text(encoding="utf-8"))["reply"]
         except (OSError, ValueError, KeyError):
             return None
 
     def put(self, url: str, reply: Any) -> None:
-        """Keep a reply."""
+        """Cache a reply."""
         if self.folder:
-            write_bytes(self._path(url), json.dumps({"url": url, "reply": reply}).encode())
+            write_text(self._path(url), json.dumps({"url": url, "reply": reply}))

@@ -1,7 +1,7 @@
-"""What a site says about robots and mining: robots.txt, X-Robots-Tag, TDM reservation, meta tags.
+"""What a site allows: robots.txt, X-Robots-Tag, TDM reservations, meta tags.
 
 RFC 9309 (robots.txt), https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
-(text and data mining), and the noai and noimageai values that hosts of artists introduced.
+(text and data mining), and the noai and noimageai directives that art hosts introduced.
 """
 
 import json
@@ -14,11 +14,11 @@ from protego import Protego
 
 TOKEN = "gan-color-datasets"
 BLOCKING = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
-# Directives that have a colon of their own: they are no robot's name.
+# Directives that contain a colon themselves, unlike `robotname: directive`.
 _WITH_VALUE = frozenset(
     {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 )
-ROBOTS_BYTES = 500 * 1024  # RFC 9309, section 2.5: at least so much is parsed
+ROBOTS_BYTES = 500 * 1024  # RFC 9309, section 2.5: the least that must be parsed
 
 
 class Robots:
@@ -29,26 +29,26 @@ class Robots:
         self._rules = Protego.parse((text or "")[:ROBOTS_BYTES])
 
     def allows(self, url: str) -> bool:
-        """Whether we may fetch an address."""
+        """Whether we may fetch a URL."""
         return self.reachable and bool(self._rules.can_fetch(url, TOKEN))
 
     @property
     def delay(self) -> float:
-        """Seconds between two requests."""
+        """Seconds between two requests (Crawl-delay, Request-rate)."""
         rate = self._rules.request_rate(TOKEN)
         every = rate.seconds / rate.requests if rate and rate.requests else 0.0
         return max(float(self._rules.crawl_delay(TOKEN) or 0.0), every)
 
 
 def blocked_by_tags(lines: Iterable[str]) -> str:
-    """The first directive of X-Robots-Tag lines (or meta content) that keeps us out, or ""."""
+    """The first directive of X-Robots-Tag (or meta) lines that blocks us, or ""."""
     for line in lines:
         applies = True
         for part in line.split(","):
             name, colon, rest = part.strip().partition(":")
             directive = name.strip().lower()
             if colon and directive not in _WITH_VALUE and " " not in directive:
-                # A robot's name governs the rest of its line.
+                # A robot's name applies to the rest of its line.
                 applies = directive == TOKEN
                 directive = rest.strip().lower()
             if applies and directive in BLOCKING:
@@ -77,7 +77,7 @@ class Reservations:
                 self.rules.append((_glob(row["location"]), value))
 
     def reserved(self, url: str, header: str | None = None, meta: str | None = None) -> bool:
-        """Whether mining an address is reserved; later words override earlier ones."""
+        """Whether mining a URL is reserved; meta overrides header, header overrides the file."""
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         value = next((v for pattern, v in self.rules if pattern.match(path)), None)
@@ -91,7 +91,7 @@ def _reservation(value: object) -> bool | None:
 
 
 def meta_tags(soup: BeautifulSoup) -> tuple[list[str], str | None]:
-    """(robots lines that concern us, tdm-reservation) of a page's meta tags."""
+    """(robots lines that apply to us, tdm-reservation) from a page's meta tags."""
     lines, reservation = [], None
     for tag in soup.find_all("meta"):
         name, content = str(tag.get("name", "")).lower(), str(tag.get("content", ""))

@@ -1,7 +1,7 @@
-"""No connection to a private address, whatever a name resolves to and wherever a redirect leads.
+"""Refuse connections to private addresses, whatever a name resolves to or a redirect says.
 
-The check sits where the socket is opened, on the very address that is then connected to, so that a
-name which resolves differently the second time gains nothing.
+The check runs where the socket opens, on the very address that is connected to, so that DNS
+rebinding gains nothing.
 """
 
 import ipaddress
@@ -10,18 +10,16 @@ from collections.abc import Collection
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 
 class PrivateAddressError(NewConnectionError):
-    """A host name that resolves to an address of this machine or its network."""
+    """A host name that resolves to a local or private address."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the open internet; mapped IPv4 is looked into."""
+    """Whether an IP address is public; embedded IPv4 (mapped, 6to4, Teredo, NAT64) is unwrapped."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
@@ -33,6 +31,7 @@ def is_public(address: str) -> bool:
 
 
 def _connect(connection: Any) -> socket.socket:
+    """urllib3's `_new_conn`, checking all addresses of the host before trying each."""
     host, port = connection.host.strip("[]"), connection.port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -42,7 +41,9 @@ def _connect(connection: Any) -> socket.socket:
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not is_public(address) and address not in connection.allowed:
-            raise PrivateAddressError(connection, f"{host} leads to the private address {address}")
+            raise PrivateAddressError(
+                connection, f"{host} resolves to the private address {address}"
+            )
     last: OSError | None = None
     for address in addresses:
         try:
@@ -55,36 +56,23 @@ def _connect(connection: Any) -> socket.socket:
     raise NewConnectionError(connection, str(last))
 
 
+def _guarded(pool: type, allowed: frozenset[str]) -> type:
+    """A subclass of a urllib3 connection pool whose connections check addresses."""
+    members = {"_new_conn": _connect, "allowed": allowed}
+    connection = type("GuardedConnection", (pool.ConnectionCls,), members)  # type: ignore[attr-defined]
+    return type("GuardedPool", (pool,), {"ConnectionCls": connection})
+
+
 class GuardedAdapter(HTTPAdapter):
-    """A requests adapter whose connections refuse private addresses, but for the allowed ones."""
+    """A requests adapter that refuses to connect to private addresses, except allowed ones."""
 
     def __init__(self, allowed: Collection[str] = (), **arguments: Any) -> None:
         self.allowed = frozenset(allowed)
         super().__init__(**arguments)
 
     def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
-        allowed = self.allowed
-
-        class Plain(HTTPConnection):
-            def _new_conn(self) -> socket.socket:
-                return _connect(self)
-
-        class Secure(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                return _connect(self)
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        for kind in (Plain, Secure):
-            kind.allowed = allowed  # type: ignore[union-attr]
-        manager = PoolManager(
-            num_pools=keywords.get("connections", arguments[0] if arguments else 10),
-            maxsize=keywords.get("maxsize", arguments[1] if len(arguments) > 1 else 10),
-            block=False,
-        )
-        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-        self.poolmanager = manager
+        super().init_poolmanager(*arguments, **keywords)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _guarded(HTTPConnectionPool, self.allowed),
+            "https": _guarded(HTTPSConnectionPool, self.allowed),
+        }

@@ -1,4 +1,4 @@
-"""Sources: `search(query)` yields items with url, page, author, licence and size."""
+"""Sources: `search(query)` yields items with url, page, author, license and size."""
 
 from importlib import import_module
 from typing import Any
@@ -12,8 +12,8 @@ TABLE = {
     "openverse": "openverse:Openverse",
     "flickr": "flickr:Flickr",
     "pixabay": "pixabay:Pixabay",
-    "pexels": "refused:Refused",
-    "unsplash": "refused:Refused",
+    "pexels": "refused:RefusedSource",
+    "unsplash": "refused:RefusedSource",
     "yfcc": "yfcc:Yfcc",
     "unsplash_dataset": "unsplash_dataset:UnsplashDataset",
     "web": "web:Web",
@@ -23,7 +23,7 @@ TABLE = {
 
 
 def create(config: AnySource, client: Client, name: str, recipe: Recipe) -> Source:
-    """The source of a recipe's entry. Raises ScraperError where it may not be used."""
+    """Create the source of a recipe entry; ScraperError if it may not be used."""
     module, _, kind = TABLE[config.kind].partition(":")
     source: Source = getattr(import_module(f"scrapers.sources.{module}"), kind)(
         config, client, name, recipe
@@ -31,8 +31,8 @@ def create(config: AnySource, client: Client, name: str, recipe: Recipe) -> Sour
     return source
 
 
-def label(recipe: Recipe) -> list[str]:
-    """A name per source: its kind, numbered where a kind comes twice."""
+def source_names(recipe: Recipe) -> list[str]:
+    """A name per source: its kind, numbered if the kind occurs twice."""
     kinds = [source.kind for source in recipe.sources]
     return [
         kind if kinds.count(kind) == 1 else f"{kind}-{kinds[:i].count(kind) + 1}"
@@ -41,7 +41,7 @@ def label(recipe: Recipe) -> list[str]:
 
 
 def items(recipe: Recipe, client: Client, name: str, number: int) -> Any:
-    """Everything that one source of a recipe finds; raises SourceError, ScraperError."""
+    """All items of one source of a recipe; raises SourceError, ScraperError."""
     source = create(recipe.sources[number], client, name, recipe)
     for query in source.queries():
         yield from source.search(query)

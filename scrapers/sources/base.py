@@ -1,6 +1,5 @@
-"""What every source is."""
+"""The base class of all sources."""
 
-import hashlib
 import os
 import re
 from abc import ABC, abstractmethod
@@ -9,12 +8,13 @@ from typing import Any, ClassVar
 
 from scrapers.errors import ScraperError
 from scrapers.fetch.client import Client
+from scrapers.files import sha256
 from scrapers.item import Item
 from scrapers.recipe import Recipe
 
 
 class Source(ABC):
-    """One entry of a recipe's sources. `terms` is what its owner allows, and when that was read."""
+    """One entry of a recipe's sources; `terms`: what its owner allows, and when we read that."""
 
     terms: ClassVar[str] = ""
 
@@ -23,34 +23,34 @@ class Source(ABC):
         self.check()
 
     def check(self) -> None:  # noqa: B027  (most sources have nothing to check)
-        """Raise ScraperError where this source may not be used like this."""
+        """Raise ScraperError if this source may not be used this way."""
 
     def queries(self) -> list[str]:
-        """What is searched for, one after the other."""
+        """The queries to search for, in order."""
         return list(getattr(self.config, "search", ())) or [""]
 
     @abstractmethod
     def search(self, query: str) -> Iterator[Item]:
-        """The items that a query finds, best first. Raises SourceError where it cannot go on."""
+        """The items of a query, best first; SourceError if it cannot continue."""
 
-    def key(self, variable: str, what: str) -> str:
-        """A key from the environment; ScraperError where it is not set."""
+    def api_key(self, variable: str) -> str:
+        """An API key from the environment; ScraperError if unset."""
         value = os.environ.get(variable, "").strip()
         if not value:
-            raise ScraperError(f"{what}: set {variable} in the environment to your key")
+            raise ScraperError(f"{self.config.kind}: set {variable} in the environment to your key")
         return value
 
 
 def safe_id(kind: str, native: object) -> str:
-    """An id that is a file name: `kind-native`; what cannot stand in one is hashed."""
+    """An id that is a valid file name: `kind-native`; hashed if it contains anything unusual."""
     text = str(native)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", text):
-        text = hashlib.sha256(text.encode()).hexdigest()[:20]
+        text = sha256(text)[:20]
     return f"{kind}-{text}"
 
 
 def number(value: object) -> int:
-    """A count that may have come as text; 0 where it is none."""
+    """An integer that may come as text; 0 if it is not one."""
     try:
         return int(str(value))
     except ValueError:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from scrapers import licenses
 from scrapers.errors import SourceError
 from scrapers.item import Item, first_link, plain
-from scrapers.licenses import Licence
+from scrapers.licenses import License
 from scrapers.sources.base import Source, number, safe_id
 
 METADATA = (
@@ -18,10 +18,10 @@ HOSTS = ("upload.wikimedia.org", "thumb.wikimedia.org")
 
 
 class Commons(Source):
-    """Words (`search`) and categories, followed `depth` levels down."""
+    """Full-text search (`search`) and categories, `depth` levels deep."""
 
     terms = (
-        "Wikimedia Commons: each file's own licence; no bar on machine learning beyond it "
+        "Wikimedia Commons: each file's own license; no further bar on machine learning "
         "(https://commons.wikimedia.org/wiki/Commons:Reuse, read 2026-11)"
     )
 
@@ -31,7 +31,7 @@ class Commons(Source):
     def search(self, query: str) -> Iterator[Item]:
         if not query.startswith("Category:"):
             terms = f"{query} filetype:bitmap"
-            yield from self._pictures(
+            yield from self._images(
                 generator="search", gsrsearch=terms, gsrnamespace=6, gsrlimit=50
             )
             return
@@ -40,7 +40,7 @@ class Commons(Source):
             below = []
             for title in level:
                 members = {"generator": "categorymembers", "gcmtitle": title, "gcmlimit": 50}
-                yield from self._pictures(**members, gcmtype="file")
+                yield from self._images(**members, gcmtype="file")
                 if depth < self.config.depth:
                     pages = self._pages({**members, "gcmtype": "subcat"})
                     below += [page["title"] for page in pages if page.get("title") not in seen]
@@ -48,13 +48,13 @@ class Commons(Source):
             level = below
 
     def _pages(self, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Pages in their order; a batch may come in several replies until `batchcomplete`."""
+        """Pages in order; a batch may span several replies, until `batchcomplete`."""
         common = {"action": "query", "format": "json", "formatversion": 2, "maxlag": 5}
-        go_on: dict[str, Any] = {}
+        continuation: dict[str, Any] = {}
         batch: dict[int, dict[str, Any]] = {}
         while True:
             reply = self.client.json(
-                self.config.endpoint, {**common, **parameters, **go_on}, retry=_busy
+                self.config.endpoint, {**common, **parameters, **continuation}, retry=_busy
             )
             if "error" in reply:
                 error = reply["error"]
@@ -67,9 +67,9 @@ class Commons(Source):
                 batch = {}
             if "continue" not in reply:
                 return
-            go_on = reply["continue"]
+            continuation = reply["continue"]
 
-    def _pictures(self, **parameters: Any) -> Iterator[Item]:
+    def _images(self, **parameters: Any) -> Iterator[Item]:
         parameters |= {
             "prop": "imageinfo",
             "iiprop": "url|size|mime|mediatype|sha1|timestamp|user|extmetadata",
@@ -98,22 +98,22 @@ class Commons(Source):
         own = urlsplit(self.config.endpoint).hostname
         if urlsplit(url).hostname not in (*HOSTS, own):
             return None
-        licence = _licence(meta)
+        license = _license(meta)
         title = plain(meta.get("ObjectName")) or page["title"].removeprefix("File:")
         author = plain(meta.get("Artist")) or info.get("user", "")
-        described = info.get("descriptionurl", "")
+        page_url = info.get("descriptionurl", "")
         credit = plain(meta.get("Attribution"))
-        if not credit and licence:
+        if not credit and license:
             credit = (
-                f'"{title}" by {author}, {licence.name} {licence.url}, via Wikimedia Commons, '
-                f"{described}"
+                f'"{title}" by {author}, {license.name} {license.url}, via Wikimedia Commons, '
+                f"{page_url}"
             )
         return Item(
             id=safe_id("commons", page["pageid"]),
             source=self.name,
             url=url,
-            licence=licence,
-            page=described,
+            license=license,
+            page=page_url,
             title=title,
             author=author,
             author_url=first_link(meta.get("Artist")),
@@ -126,7 +126,7 @@ class Commons(Source):
 
 
 def _value(entry: Any) -> str:
-    """extmetadata's value; in several languages it is a mapping: English, else the first."""
+    """A value of extmetadata; a mapping of languages gives English, else the first."""
     value = entry.get("value") if isinstance(entry, dict) else entry
     if isinstance(value, dict):
         texts = {key: text for key, text in value.items() if not key.startswith("_")}
@@ -134,10 +134,10 @@ def _value(entry: Any) -> str:
     return str(value or "")
 
 
-def _licence(meta: dict[str, str]) -> Licence | None:
+def _license(meta: dict[str, str]) -> License | None:
     if url := meta.get("LicenseUrl"):
         return licenses.from_url(url)
-    # Public domain files have no address, only the machine-readable id.
+    # Public domain files have no license URL, only the machine-readable id.
     short = meta.get("License", "").lower()
     return licenses.creative_commons("pdm", "1.0") if short == "pd" else licenses.named(short)
 

@@ -8,11 +8,11 @@ from typing import Any
 from scrapers import licenses
 from scrapers.errors import SourceError
 from scrapers.item import Item, plain
-from scrapers.licenses import Licence
+from scrapers.licenses import License
 from scrapers.sources.base import Source, number, safe_id
 
-# Flickr's licence ids, by which alone it can be trusted: the names changed.
-LICENCES = {
+# Flickr's license ids; unlike the names, they never changed.
+LICENSES = {
     "1": ("by-nc-sa", "2.0"),
     "2": ("by-nc", "2.0"),
     "3": ("by-nc-nd", "2.0"),
@@ -30,20 +30,20 @@ LICENCES = {
     "15": ("by-nc-sa", "4.0"),
     "16": ("by-nc-nd", "4.0"),
 }
-# A query ends at 4,000 results and its total is too low; a window holds at most so many.
-WINDOW, PER_PAGE, SHORTEST = 3000, 500, 300
-RETRIED = (10, 105, 201)
-TOO_FAR = 20
-# Sizes from the one that is best for training on: 1024 pixels, then larger, then smaller.
+# A query ends at 4,000 results, and its total is an underestimate: split larger windows.
+WINDOW, PER_PAGE, MIN_SECONDS = 3000, 500, 300
+RETRIED = (10, 105, 201)  # error codes: temporarily unavailable
+TOO_FAR = 20  # error code: page out of range
+# In order of preference: 1024 pixels, then larger, then smaller.
 SIZES = ("l", "h", "k", "c", "z", "o")
 EXTRAS = "license,owner_name,date_taken,date_upload,media,o_dims,path_alias," + ",".join(
     f"url_{size}" for size in SIZES
 )
 
 
-def licence(identity: object) -> Licence | None:
-    """The licence behind one of Flickr's ids; None for all rights reserved."""
-    name, version = LICENCES.get(str(identity), ("", ""))
+def license_of(flickr_id: object) -> License | None:
+    """The license of a Flickr license id; None for all rights reserved."""
+    name, version = LICENSES.get(str(flickr_id), ("", ""))
     return (
         licenses.named(name)
         if name in licenses.OTHERS
@@ -52,7 +52,7 @@ def licence(identity: object) -> Licence | None:
 
 
 def live_url(url: str) -> str:
-    """An old farm address as the one that answers today; https in any case."""
+    """Rewrite an old farm URL to the host that serves it today; always https."""
     match = re.fullmatch(
         r"https?://farm\d+\.static\.?flickr\.com/(\d+)/(\d+_[0-9a-z]+(?:_[a-z0-9]+)?\.[a-z]+)", url
     )
@@ -62,28 +62,28 @@ def live_url(url: str) -> str:
 
 
 class Flickr(Source):
-    """Words, with FLICKR_API_KEY."""
+    """Full-text search, with FLICKR_API_KEY."""
 
     terms = (
-        "Flickr: each photo's own licence; link to its page; keys are non-commercial by default "
+        "Flickr: each photo's own license; link to its page; keys are non-commercial by default "
         "(https://www.flickr.com/help/terms/api, read 2026-11)"
     )
 
     def check(self) -> None:
-        self._key = self.key("FLICKR_API_KEY", "flickr")
+        self._key = self.api_key("FLICKR_API_KEY")
 
     def search(self, query: str) -> Iterator[Item]:
-        wanted = [key for key, (name, _) in LICENCES.items() if name in self.recipe.licences]
+        wanted = [key for key, (name, _) in LICENSES.items() if name in self.recipe.licenses]
         start = datetime.fromisoformat(self.config.start).replace(tzinfo=UTC)
         end = datetime.fromisoformat(self.config.end) if self.config.end else datetime.now(UTC)
-        # Today's midnight: the same query again within the day finds its replies kept.
+        # Midnight: repeating a query on the same day hits the response cache.
         end = end.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
         seen: set[str] = set()
         fixed = {"text": query, "license": ",".join(wanted)}
         for photo in self._window(fixed, int(start.timestamp()), int(end.timestamp())):
-            identity = str(photo.get("id"))
-            if identity not in seen:
-                seen.add(identity)
+            photo_id = str(photo.get("id"))
+            if photo_id not in seen:
+                seen.add(photo_id)
                 if item := self._item(photo):
                     yield item
 
@@ -116,7 +116,7 @@ class Flickr(Source):
     def _window(self, fixed: dict[str, Any], start: int, end: int) -> Iterator[dict[str, Any]]:
         window = {**fixed, "min_upload_date": start, "max_upload_date": end}
         first = self._reply({**window, "page": 1})
-        if number(first.get("total")) > WINDOW and end - start > SHORTEST:
+        if number(first.get("total")) > WINDOW and end - start > MIN_SECONDS:
             middle = (start + end) // 2
             yield from self._window(fixed, start, middle)
             yield from self._window(fixed, middle, end)
@@ -142,16 +142,14 @@ class Flickr(Source):
         if not sizes:
             return None
         size = (large or sizes)[0]
-        identity, owner = photo["id"], photo.get("owner", "")
-        page = f"https://www.flickr.com/photos/{owner}/{identity}"
-        granted = licence(photo.get("license"))
+        photo_id, owner = photo["id"], photo.get("owner", "")
         title, author = plain(photo.get("title")), plain(photo.get("ownername"))
         return Item(
-            id=safe_id("flickr", identity),
+            id=safe_id("flickr", photo_id),
             source=self.name,
             url=live_url(photo[f"url_{size}"]),
-            licence=granted,
-            page=page,
+            license=license_of(photo.get("license")),
+            page=f"https://www.flickr.com/photos/{owner}/{photo_id}",
             title=title,
             author=author,
             author_url=f"https://www.flickr.com/people/{owner}",

@@ -1,4 +1,4 @@
-"""Openverse: https://api.openverse.org/v1/. A query ends at 240 results: it is cut up."""
+"""Openverse: https://api.openverse.org/v1/. Queries end at 240 results; larger ones are split."""
 
 import os
 from collections.abc import Iterator
@@ -9,26 +9,26 @@ from scrapers.item import Item, plain
 from scrapers.sources.base import Source, number, safe_id
 
 CAP = 240
-# Cut by these, one after the other, while a window holds as many as the cap.
+# Split by these, in order, while a window reaches the cap.
 DIMENSIONS = {
-    "license": (),  # the recipe's
+    "license": (),  # from the recipe
     "aspect_ratio": ("wide", "tall", "square"),
     "size": ("large", "medium"),
 }
 
 
 class Openverse(Source):
-    """Words; the licence is asked for, and checked again in every result."""
+    """Full-text search; filters by license, and checks it again in every result."""
 
     terms = (
-        "Openverse: the search interface within its limits, no copying of the catalogue; each "
-        "picture's own licence (https://docs.openverse.org/terms_of_service.html, read 2026-11)"
+        "Openverse: the search interface within its limits, no copying of the catalog; each "
+        "image's own license (https://docs.openverse.org/terms_of_service.html, read 2026-11)"
     )
 
     def search(self, query: str) -> Iterator[Item]:
         wanted = [
             name
-            for name in self.recipe.licences
+            for name in self.recipe.licenses
             if name in ("cc0", "pdm", *licenses.CREATIVE_COMMONS)
         ]
         fixed = {"q": query[:200], "license": ",".join(wanted), "mature": "false"}
@@ -40,7 +40,7 @@ class Openverse(Source):
         dimensions = DIMENSIONS | {"license": tuple(wanted)}
         for result in self._window(fixed, dimensions):
             item = self._item(result)
-            # An unknown `source` is dropped by the service, and the filter with it.
+            # The service ignores an unknown `source` filter.
             if self.config.sources and result.get("source") not in self.config.sources:
                 continue
             if item and item.id not in seen:
@@ -48,7 +48,7 @@ class Openverse(Source):
                 yield item
 
     def _headers(self) -> dict[str, str]:
-        """A bearer token, where the environment has one: it raises the limits."""
+        """The bearer token, if set; it raises the rate limits."""
         token = os.environ.get("OPENVERSE_TOKEN", "")
         return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -76,15 +76,15 @@ class Openverse(Source):
     def _item(self, result: dict[str, Any]) -> Item | None:
         if not result.get("url") or result.get("mature"):
             return None
-        # A missing version becomes 4.0 in the address they build: believe the version alone.
-        licence = licenses.creative_commons(
+        # Their license URL defaults a missing version to 4.0: trust the version field only.
+        license = licenses.creative_commons(
             str(result.get("license", "")).lower(), result.get("license_version")
         )
         return Item(
             id=safe_id("openverse", result.get("id")),
             source=self.name,
             url=str(result["url"]),
-            licence=licence,
+            license=license,
             page=str(result.get("foreign_landing_url") or ""),
             title=plain(result.get("title")),
             author=plain(result.get("creator")),

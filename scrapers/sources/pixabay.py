@@ -8,14 +8,14 @@ from scrapers.errors import ScraperError
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, number, safe_id
 
-PER_PAGE, MOST = 200, 500
+PER_PAGE, MAX_RESULTS = 200, 500
 
 
 class Pixabay(Source):
-    """Words, with PIXABAY_API_KEY; at most 500 pictures a query, never `noAiTraining` ones."""
+    """Full-text search, with PIXABAY_API_KEY; up to 500 images per query, never `noAiTraining`."""
 
     terms = (
-        "Pixabay: own licence; replies kept for 24 hours; systematic mass downloads are barred "
+        "Pixabay: own license; replies kept for 24 hours; systematic mass downloads are barred "
         "(https://pixabay.com/api/docs/, read 2026-11)"
     )
 
@@ -23,18 +23,18 @@ class Pixabay(Source):
         if not self.config.accept_terms:
             raise ScraperError(
                 "pixabay: its terms bar systematic mass downloads, and what they allow for "
-                "training is disputed; read https://pixabay.com/service/terms/ and write "
-                "`accept_terms: true` into the recipe if you may"
+                "training is disputed; read https://pixabay.com/service/terms/ and set "
+                "`accept_terms: true` in the recipe if you may"
             )
-        if "pixabay" not in self.recipe.licences:
+        if "pixabay" not in self.recipe.licenses:
             raise ScraperError(
-                "pixabay: its pictures have a licence of their own: add `pixabay` to licences"
+                "pixabay: its images have their own license: add `pixabay` to `licenses`"
             )
-        self._key = self.key("PIXABAY_API_KEY", "pixabay")
+        self._key = self.api_key("PIXABAY_API_KEY")
 
     def search(self, query: str) -> Iterator[Item]:
         page = 1
-        while (page - 1) * PER_PAGE < MOST:
+        while (page - 1) * PER_PAGE < MAX_RESULTS:
             reply = self.client.json(
                 self.config.endpoint,
                 {
@@ -52,22 +52,22 @@ class Pixabay(Source):
             )
             for hit in reply.get("hits", ()):
                 yield self._item(hit)
-            # Past the end the service answers 400.
-            if page * PER_PAGE >= min(number(reply.get("totalHits")), MOST):
+            # A page past the end is a 400 error.
+            if page * PER_PAGE >= min(number(reply.get("totalHits")), MAX_RESULTS):
                 return
             page += 1
 
     def _item(self, hit: dict[str, Any]) -> Item:
-        reasons = {"noAiTraining": "author bars training", "isAiGenerated": "generated picture"}
-        refusal = next((text for flag, text in reasons.items() if hit.get(flag) is not False), "")
+        reasons = {"noAiTraining": "author bars training", "isAiGenerated": "AI-generated"}
+        reason = next((text for flag, text in reasons.items() if hit.get(flag) is not False), "")
         user = plain(hit.get("user"))
         width, height = number(hit.get("imageWidth")), number(hit.get("imageHeight"))
-        scale = min(1.0, 1280 / max(1, width, height))  # what largeImageURL is scaled to
+        scale = min(1.0, 1280 / max(1, width, height))  # the size of largeImageURL
         return Item(
             id=safe_id("pixabay", hit.get("id")),
             source=self.name,
             url=str(hit.get("largeImageURL") or hit.get("webformatURL") or ""),
-            licence=licenses.named("pixabay"),
+            license=licenses.named("pixabay"),
             page=str(hit.get("pageURL", "")),
             title=plain(hit.get("tags")),
             author=user,
@@ -76,5 +76,5 @@ class Pixabay(Source):
             width=round(width * scale),
             height=round(height * scale),
             terms=self.terms,
-            refusal=refusal,
+            rejection_reason=reason,
         )

@@ -1,4 +1,4 @@
-"""Pexels and the Unsplash API: known, and refused for training sets."""
+"""Pexels and the Unsplash API: rejected, their terms bar training sets."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,8 @@ REASONS = {
 }
 
 
-class Refused(Source):
-    """Says why, and what to use instead."""
+class RefusedSource(Source):
+    """Raises an error that says why, and what to use instead."""
 
     def check(self) -> None:
         raise ScraperError(REASONS[self.config.kind])

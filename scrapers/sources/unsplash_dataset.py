@@ -9,13 +9,13 @@ from scrapers.errors import ScraperError, SourceError
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, number, safe_id
 
-# Below this difference between its channels a named colour is grey; share of such colours.
-GREY, GREY_SHARE = 12, 0.99
+# A color is gray if its channels differ by at most this; a photo is, with this share of grays.
+GRAY, GRAY_SHARE = 12, 0.99
 REQUIRED = ("photo_id", "photo_url", "photo_image_url", "photographer_username")
 
 
 def rows(path: Path, required: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """The rows of a TSV with a header. Raises SourceError where a column is missing."""
+    """Rows of a TSV with a header; SourceError if a column is missing."""
     csv.field_size_limit(1 << 24)
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -29,26 +29,26 @@ def rows(path: Path, required: tuple[str, ...]) -> Iterator[dict[str, str]]:
 
 
 class UnsplashDataset(Source):
-    """Its photos.tsv; colors.tsv, where given, leaves grey ones out before they are fetched."""
+    """Its photos.tsv; with colors.tsv, gray photos are skipped before download."""
 
     terms = (
-        "Unsplash Dataset Lite v1.4: training, also commercial, inside an organisation; no "
+        "Unsplash Dataset Lite v1.4: training, also commercial, inside an organization; no "
         "redistribution, no published comparison, deletion on notice (read 2026-11)"
     )
 
     def check(self) -> None:
-        if "unsplash-lite" not in self.recipe.licences:
+        if "unsplash-lite" not in self.recipe.licenses:
             raise ScraperError(
-                "unsplash_dataset: its pictures have terms of their own (no redistribution): add "
-                "`unsplash-lite` to licences"
+                "unsplash_dataset: its images have their own terms (no redistribution): add "
+                "`unsplash-lite` to `licenses`"
             )
 
     def queries(self) -> list[str]:
         return [str(path) for path in self.config.files]
 
-    def _grey(self) -> set[str]:
-        """Ids of photos whose named colours are all but grey."""
-        grey: dict[str, list[float]] = {}
+    def _gray_ids(self) -> set[str]:
+        """Ids of photos whose listed colors are nearly all gray."""
+        gray: dict[str, list[float]] = {}
         for path in self.config.colors:
             for row in rows(path, ("photo_id", "red", "green", "blue", "coverage")):
                 channels = [number(row[name]) for name in ("red", "green", "blue")]
@@ -56,17 +56,17 @@ class UnsplashDataset(Source):
                     coverage = float(row["coverage"])
                 except ValueError:
                     continue
-                sums = grey.setdefault(row["photo_id"], [0.0, 0.0])
+                sums = gray.setdefault(row["photo_id"], [0.0, 0.0])
                 sums[0] += coverage
-                sums[1] += coverage * (max(channels) - min(channels) <= GREY)
-        return {name for name, (total, part) in grey.items() if part >= GREY_SHARE * total > 0}
+                sums[1] += coverage * (max(channels) - min(channels) <= GRAY)
+        return {name for name, (total, part) in gray.items() if part >= GRAY_SHARE * total > 0}
 
     def search(self, query: str) -> Iterator[Item]:
-        grey = self._grey()
+        gray = self._gray_ids()
         keywords = [keyword.lower() for keyword in self.config.keywords]
         for row in rows(Path(query), REQUIRED):
-            said = f"{row.get('photo_description')} {row.get('ai_description')}".lower()
-            if keywords and not any(keyword in said for keyword in keywords):
+            text = f"{row.get('photo_description')} {row.get('ai_description')}".lower()
+            if keywords and not any(keyword in text for keyword in keywords):
                 continue
             first, last = row.get("photographer_first_name"), row.get("photographer_last_name")
             user = row["photographer_username"]
@@ -77,7 +77,7 @@ class UnsplashDataset(Source):
                 id=safe_id("unsplash", row["photo_id"]),
                 source=self.name,
                 url=f"{row['photo_image_url']}?w={self.config.width}&q=85&fm=jpg",
-                licence=licenses.named("unsplash-lite"),
+                license=licenses.named("unsplash-lite"),
                 page=row["photo_url"],
                 title=plain(row.get("photo_description")),
                 author=author,
@@ -87,5 +87,5 @@ class UnsplashDataset(Source):
                 height=round(height * scale),
                 taken_at=row.get("photo_submitted_at") or "",
                 terms=self.terms,
-                refusal="grey by its colours" if row["photo_id"] in grey else "",
+                rejection_reason="gray (colors.tsv)" if row["photo_id"] in gray else "",
             )

@@ -1,4 +1,4 @@
-"""Lists of addresses: txt, csv, tsv, jsonl, parquet; columns of the manifest's names are kept."""
+"""URL lists: txt, csv, tsv, jsonl, parquet; columns named as in the manifest are kept."""
 
 import csv
 from collections.abc import Iterator
@@ -12,11 +12,12 @@ from scrapers import licenses
 from scrapers.errors import ScraperError, SourceError
 from scrapers.files import read_jsonl
 from scrapers.item import Item, plain
+from scrapers.manifest import translate
 from scrapers.sources.base import Source, number, safe_id
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a list, each with `url`; streamed. Raises SourceError."""
+    """Stream the rows of a list, each with `url`; raises SourceError."""
     try:
         if path.suffix == ".parquet":
             with pq.ParquetFile(path) as file:
@@ -36,29 +37,26 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 class Urls(Source):
-    """A row's `licence` (address or by-4.0) counts before the recipe's word for all."""
+    """A row's `license` (URL or by-4.0) overrides the recipe's."""
 
-    terms = (
-        "List of addresses: robots.txt and opt-outs obeyed; licence as the list or the recipe says"
-    )
+    terms = "URL list: robots.txt and opt-outs obeyed; license as stated in the list or the recipe"
 
     def queries(self) -> list[str]:
         return [str(path) for path in self.config.files]
 
     def search(self, query: str) -> Iterator[Item]:
-        for row in read_rows(Path(query)):
+        for row in map(translate, read_rows(Path(query))):
             url = str(row.get("url") or "").strip()
             if not url:
                 if "url" not in row:
                     raise SourceError(f"{query}: no column 'url', found {', '.join(map(str, row))}")
                 continue
-            said = str(row.get("licence_url") or row.get("licence") or "")
-            said = said or self.config.licence
+            stated = str(row.get("license_url") or row.get("license") or self.config.license)
             yield Item(
                 id=safe_id("url", url),
                 source=self.name,
                 url=url,
-                licence=licenses.named(said) if said else None,
+                license=licenses.named(stated) if stated else None,
                 page=str(row.get("page") or ""),
                 title=plain(row.get("title") or row.get("caption")),
                 author=plain(row.get("author")),

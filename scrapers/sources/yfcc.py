@@ -13,10 +13,10 @@ from scrapers.item import Item, plain
 from scrapers.sources.base import Source, safe_id
 from scrapers.sources.flickr import live_url
 
-# Where a row's columns start: 25 have line number and hash around the id, 24 a display name.
+# Column indices: 25 columns have line number and hash around the id, 24 a display name.
 _COLUMNS_23 = {
     "id": 0, "owner": 1, "name": 2, "taken": 3, "title": 6, "text": 7, "tags": 8, "machine": 9,
-    "page": 13, "url": 14, "licence": 16, "marker": 22,
+    "page": 13, "url": 14, "license": 16, "marker": 22,
 }  # fmt: skip
 _COLUMNS = {
     23: _COLUMNS_23,
@@ -32,10 +32,10 @@ def _open(path: Path) -> IO[bytes]:
 
 
 class Yfcc(Source):
-    """Keywords in title, tags and description; rows stream, memory stays flat."""
+    """Filters by keywords in title, tags and description; streams in constant memory."""
 
     terms = (
-        "YFCC100M: metadata under Yahoo's research agreement; each photo's own CC 2.0 licence; "
+        "YFCC100M: metadata under Yahoo's research agreement; each photo's own CC 2.0 license; "
         "fetched from Flickr one by one (read 2026-11)"
     )
 
@@ -49,7 +49,7 @@ class Yfcc(Source):
             with _open(Path(query)) as file:
                 for line in file:
                     rows += 1
-                    # Quotes mean nothing here, so that csv readers would misread it.
+                    # Not csv: quotes are literal.
                     fields = line.decode("utf-8", "replace").rstrip("\r\n").split("\t")
                     columns = _COLUMNS.get(len(fields))
                     if columns is None or fields[columns["marker"]] not in ("0", "1"):
@@ -70,18 +70,18 @@ class Yfcc(Source):
             raise SourceError(f"{query}: no row has YFCC100M's 23, 24 or 25 columns")
 
     def _item(self, row: dict[str, str], keywords: list[str]) -> Item | None:
-        # Tags are cut at commas first: an encoded comma belongs to its tag.
+        # Split tags before decoding: an encoded comma is part of its tag.
         tags = [unquote_plus(tag) for tag in f"{row['tags']},{row['machine']}".split(",")]
         title = plain(unquote_plus(row["title"]))
-        said = " ".join([title, unquote_plus(row["text"]), *tags]).lower()
-        if keywords and not any(keyword in said for keyword in keywords):
+        text = " ".join([title, unquote_plus(row["text"]), *tags]).lower()
+        if keywords and not any(keyword in text for keyword in keywords):
             return None
         author = plain(unquote_plus(row["name"]))
         return Item(
             id=safe_id("flickr", row["id"]),
             source=self.name,
             url=live_url(row["url"]),
-            licence=licenses.from_url(row["licence"]),
+            license=licenses.from_url(row["license"]),
             page=row["page"].replace("http://", "https://", 1),
             title=title,
             author=author,

@@ -13,7 +13,7 @@ from skimage.color import rgb2lab
 from benchmarks import ablation, inference
 from benchmarks import recombine as merging
 from benchmarks import step as steps
-from benchmarks.baselines import Contender, contenders
+from benchmarks.baselines import Baseline, baselines
 from benchmarks.checkpoint import bench_checkpoint
 from benchmarks.cli import main
 from benchmarks.loader import bench_loader, plain
@@ -23,14 +23,14 @@ from gan_color.hub.model_file import load_model
 from gan_color.hub.pretrained import DEFAULT, find_model
 from gan_color.images.decode import read
 from gan_color.images.encode import encode
-from gan_color.inference.pipeline import ColorizeOptions, colorize_picture
+from gan_color.inference.pipeline import ColorizeOptions, colorize_photo
 from tests.helpers.runs import REPOSITORY
 
 
-def tiny(*peers: str) -> list[Contender]:
+def tiny(*peers: str) -> list[Baseline]:
     """Contenders that are timed in no time."""
-    found = contenders("small", 8, 32, 2, "fp32", peers)
-    narrow = {"model": {"name": "pix2pixhd", "width": 4, "blocks": 1}}
+    found = baselines("small", 8, 32, 2, "fp32", peers)
+    narrow = {"model": {"name": "pix2pixhd", "base_channels": 4, "blocks": 1}}
     return [
         entry if i == 0 else entry._replace(config=changed(entry.config, narrow))
         for i, entry in enumerate(found)
@@ -38,11 +38,13 @@ def tiny(*peers: str) -> list[Contender]:
 
 
 def changed(entry: schema.Config, update: dict[str, object]) -> schema.Config:
-    return schema.parse({**entry.model_dump(mode="json"), **update, "discriminator": {"width": 8}})
+    return schema.parse(
+        {**entry.model_dump(mode="json"), **update, "discriminator": {"base_channels": 8}}
+    )
 
 
 def test_steps_are_measured_and_their_work_counted(monkeypatch):
-    monkeypatch.setattr(steps, "alone", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(steps, "run_isolated", lambda function, *arguments: function(*arguments))
     monkeypatch.setitem(steps.MATRIX, "cpu", 512)
     row, peer = steps.bench_steps(tiny("pix2pixHD"), "cpu", 1)
     assert row["images_per_second"] == pytest.approx(2 / row["seconds"], rel=0.1)
@@ -64,12 +66,14 @@ def test_every_option_is_measured_against_the_defaults(monkeypatch):
         if function is ablation.measure_update:
             entry = arguments[0]
             run = entry.config.run
-            asked.append((entry.precision, run.channels_last, run.recompute, run.compile))
+            asked.append(
+                (entry.precision, run.channels_last, run.activation_checkpointing, run.compile)
+            )
             return {"seconds": float(len(asked)), "peak_mib": 100 * len(asked)}
         return function(*arguments)
 
-    monkeypatch.setattr(ablation, "alone", alone)
-    rows = ablation.bench_means(tiny()[0]._replace(precision="bf16"), "cpu", 1)
+    monkeypatch.setattr(ablation, "run_isolated", alone)
+    rows = ablation.bench_ablation(tiny()[0]._replace(precision="bf16"), "cpu", 1)
     defaults = ("bf16", True, False, False)
     assert asked == [
         ("fp32", True, False, False),
@@ -84,7 +88,7 @@ def test_every_option_is_measured_against_the_defaults(monkeypatch):
     assert found == {
         "run.precision: bf16": (1.0, 2.0),
         "run.channels_last": (3.0, 2.0),
-        "run.recompute": (2.0, 4.0),
+        "run.activation_checkpointing": (2.0, 4.0),
         "run.compile": (2.0, 5.0),
     }
     assert (rows[0]["times_faster"], rows[0]["peak_mib_with"]) == (0.5, 200)
@@ -99,9 +103,9 @@ def test_a_profile_names_the_costliest_operations_first():
 
 
 def test_a_merge_is_timed_beside_scikit_images_and_keeps_the_size(monkeypatch):
-    monkeypatch.setattr(merging, "alone", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(merging, "run_isolated", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(merging, "SIZES", ((960, 640),))
-    (row,) = merging.bench_merge("cpu", 1)
+    (row,) = merging.bench_recombine("cpu", 1)
     assert row["merge"] == "960 x 640"
     assert row["share_of_its_time"] > 0
     photo = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
@@ -123,10 +127,10 @@ def test_a_photo_is_timed_by_scikit_images_way_too(monkeypatch):
     assert rows[0]["share_of_scikit_images"] == 1
     data = inference.photo((96, 72))
     plain_one = Image.open(io.BytesIO(inference.plain(model, data, 64)))
-    ours = Image.open(io.BytesIO(encode(colorize_picture(model, read(data), ColorizeOptions(64)))))
+    ours = Image.open(io.BytesIO(encode(colorize_photo(model, read(data), ColorizeOptions(64)))))
     difference = np.asarray(plain_one).astype(int) - np.asarray(ours)
     assert np.ptp(np.asarray(ours), axis=2).mean() > 10
-    assert np.abs(difference).mean() < 2  # the same colours by another way
+    assert np.abs(difference).mean() < 2  # the same colors by another way
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_a_photo_is_timed_by_scikit_images_way_too(monkeypatch):
 )
 def test_peers_are_their_configurations(peer: str, file: str):
     published = schema.load(REPOSITORY / "configs" / f"{file}.yml")
-    ours, as_published, equal = contenders("small", 64, 128, 4, "bf16", (peer,))
+    ours, as_published, equal = baselines("small", 64, 128, 4, "bf16", (peer,))
     assert (ours.precision, as_published.precision, equal.precision) == ("bf16", "fp32", "bf16")
     assert peer in as_published.name
     assert as_published.config.discriminator == published.discriminator
@@ -144,12 +148,12 @@ def test_peers_are_their_configurations(peer: str, file: str):
         "name",
         "images",
         "size",
-        "batch",
+        "batch_size",
         "lr",
         "schedule",
         "perceptual",
-        "catch_up",
-        "repeat",
+        "generator_update_threshold",
+        "cycles",
     }
     found, expected = (
         c.stages[-1].model_dump(exclude=spent) for c in (as_published.config, published)
@@ -178,7 +182,7 @@ def test_the_command_prints_one_table(sample_folders: tuple[Path, Path], capsys,
     found = Footprint(fixed=0, per_image=2**20)
     monkeypatch.setattr("benchmarks.memory.footprint", lambda *_: found)
     monkeypatch.setattr(
-        "benchmarks.step.alone",
+        "benchmarks.step.run_isolated",
         lambda function, *arguments: {"step": arguments[0].name, "images_per_second": 2.0},
     )
     arguments = ["train", "--what", "memory,step", "--size", "32", "--precision", "bf16"]

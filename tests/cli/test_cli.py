@@ -41,7 +41,7 @@ def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trai
     )
     assert code == 0
     out = capsys.readouterr().out
-    assert yaml.safe_load(out)["stages"][2]["feature_matching"] == 10.0
+    assert yaml.safe_load(out)["stages"][2]["feature_matching_weight"] == 10.0
     assert "# gan: 2 epochs of 2 batches of 6 at 32 px = 24 images" in out
     assert not (tmp_path / "no").exists()
 
@@ -53,7 +53,7 @@ def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trai
         (("train", "--config", "missing.yml"), "found no file 'missing.yml'"),
         (("train", "--resume", "missing"), "found no config.yml"),
         (("train", "--bogus"), "No such option"),
-        (("colorize",), "Missing argument 'photos'"),
+        (("colorize",), "Missing argument"),
         (("colorize", "x.jpg", "-o", "y", "--model", "none.safetensors"), "found no file"),
         (("evaluate", "--model", "none.safetensors", "--data", "."), "found no file"),
         (("lr-find",), "expected --config FILE"),
@@ -72,7 +72,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
     assert message in one_line(capsys)
 
 
-def test_photos_are_coloured_and_bad_ones_reported(trained, tmp_path, coffee, capsys):
+def test_photos_are_colorized_and_bad_ones_reported(trained, tmp_path, coffee, capsys):
     album = tmp_path / "album"
     album.mkdir()
     coffee.resize((60, 40)).save(album / "good.jpg")
@@ -82,19 +82,19 @@ def test_photos_are_coloured_and_bad_ones_reported(trained, tmp_path, coffee, ca
     assert run("colorize", album, "-o", tmp_path / "out", "--model", model, "--render", 64) == 2
     errors = capsys.readouterr().err
     assert "bad.jpg: not an image in a known format" in errors
-    assert "coloured 1 of 2" in errors
+    assert "colorized 1 of 2" in errors
     assert "1 failed" in errors
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.jpg"]
     assert "gan_color" in Image.open(tmp_path / "out" / "good.jpg").getexif()[0x0131]
-    again = ("-m", model, "--no-note", "--format", "png", "--strength", 0, "--render", 64)
+    again = ("-m", model, "--no-provenance", "--format", "png", "--strength", 0, "--render", 64)
     assert run("colorize", album / "good.jpg", "-o", tmp_path / "out", *again) == 0
     assert 0x0131 not in Image.open(tmp_path / "out" / "good.png").getexif()
     before, after = Image.open(album / "good.jpg"), Image.open(tmp_path / "out" / "good.png")
     assert before.convert("RGB").tobytes() == after.tobytes()  # strength 0: the photo itself
     capsys.readouterr()
     assert run("colorize", album / "good.jpg", "-o", tmp_path / "out", *again) == 0
-    assert "coloured 0 of 1 photos" in (told := capsys.readouterr().err)
-    assert "1 were there already" in told
+    assert "colorized 0 of 1 photos" in (told := capsys.readouterr().err)
+    assert "1 skipped (already exist)" in told
     assert run("colorize", album / "good.jpg", "-o", tmp_path / "o.png", "--model", model) == 0
     assert Image.open(tmp_path / "o.png").size == (60, 40)
     assert (
@@ -129,7 +129,7 @@ def test_models_lists_name_paper_parameters_and_cost(capsys):
     assert "unet/large" in capsys.readouterr().out
 
 
-OFF = ("--inception", "off", "--alexnet", "off")
+OFF = ("--fid-weights", "off", "--lpips-weights", "off")
 
 
 def test_evaluate_prints_and_writes_its_figures(trained, sample_folders, tmp_path, capsys):
@@ -145,11 +145,11 @@ def test_evaluate_prints_and_writes_its_figures(trained, sample_folders, tmp_pat
         assert figures[key] is not None or figures[f"{key}_reason"]
     assert figures["n"] == 14
     assert figures["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
-    assert figures["references"]["grey"]["colorfulness"] < 0.01
+    assert figures["baselines"]["gray"]["colorfulness"] < 0.01
     out, err = capsys.readouterr()
-    assert "14 pictures" in out
-    assert out.index("colourfulness of the truth") < out.index("PSNR")
-    assert "--inception off" in err
+    assert "14 images" in out
+    assert out.index("colorfulness of the truth") < out.index("PSNR")
+    assert "--fid-weights off" in err
     assert page.read_text().count("data:image/jpeg") == 2 * 8
     assert sorted(p.name for p in path.parent.iterdir()) == ["figures.json", "page.html"]
 
@@ -159,10 +159,10 @@ def test_several_models_become_a_list(trained, sample_folders, tmp_path, capsys)
     shutil.copy(trained / "model.safetensors", other)
     path = tmp_path / "f.json"
     both = ("-m", trained / "model.safetensors", "-m", other)
-    options = ("--reference", "none", "--protocol", "stretch256", "--json", path)
+    options = ("--baseline", "none", "--protocol", "stretch256", "--json", path)
     assert run("evaluate", *both, "-d", sample_folders[1], *options, *OFF) == 0
     first, second = json.loads(path.read_text())
-    assert (first["answer"], second["answer"]) == ("model", "other")
+    assert (first["predictor"], second["predictor"]) == ("model", "other")
     assert first["psnr"] == second["psnr"]
     assert first["protocol"] == "stretch256"
 
@@ -171,18 +171,18 @@ def test_several_models_become_a_list(trained, sample_folders, tmp_path, capsys)
     ("options", "message"),
     [
         (("--frechet", "resnet18", "--frechet-weights", "no.safetensors"), "no.safetensors"),
-        (("--frechet", "resnet18", "--frechet-args", "[1"), "expected a YAML mapping"),
+        (("--frechet", "resnet18", "--frechet-kwargs", "[1"), "expected a YAML mapping"),
         (("--protocol", "val5k"), "found 'val5k', expected one of imagenet5k-crop"),
-        (("--reference", "sepia"), "found 'sepia', expected one of truth, grey"),
-        (("--inception", "no.pth"), "--inception: found no file 'no.pth'"),
-        (("--alexnet", "README.md"), "--alexnet: README.md has SHA-256"),
+        (("--baseline", "sepia"), "found 'sepia', expected one of truth, gray"),
+        (("--fid-weights", "no.pth"), "--fid-weights: found no file 'no.pth'"),
+        (("--lpips-weights", "README.md"), "--lpips-weights: README.md has SHA-256"),
     ],
 )
 def test_evaluate_says_what_is_wrong(
     options, message, trained, sample_folders, capsys, monkeypatch
 ):
     monkeypatch.chdir(REPOSITORY)
-    off = [x for x in OFF if not {"--inception", "--alexnet"} & set(options)]
+    off = [x for x in OFF if not {"--fid-weights", "--lpips-weights"} & set(options)]
     arguments = ("-m", trained / "model.safetensors", "-d", sample_folders[1], *off, *options)
     assert run("evaluate", *arguments) == 2
     assert message in one_line(capsys)
@@ -190,7 +190,7 @@ def test_evaluate_says_what_is_wrong(
 
 def test_evaluate_needs_an_answer(sample_folders, capsys):
     assert run("evaluate", "-d", sample_folders[1]) == 2
-    assert "expected --model FILE or --reference NAME" in one_line(capsys)
+    assert "expected --model FILE or --baseline NAME" in one_line(capsys)
 
 
 def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, capsys):

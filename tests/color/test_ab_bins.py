@@ -58,14 +58,14 @@ def test_smoothing_keeps_a_distribution_and_spreads_it():
     assert (prior > 0).sum() > 9
 
 
-def test_weights_have_mean_one_under_the_prior_and_favour_rare_colours():
+def test_weights_have_mean_one_under_the_prior_and_favor_rare_colors():
     prior = ab_bins.smooth_prior(torch.arange(313, dtype=torch.float64) ** 3)
     weights = ab_bins.class_weights(prior)
     assert abs(float((prior * weights).sum()) - 1) < 1e-5
     assert weights[prior.argmin()] > weights[prior.argmax()]
 
 
-def test_a_cap_bounds_how_much_a_rare_colour_counts():
+def test_a_cap_bounds_how_much_a_rare_color_counts():
     prior = ab_bins.smooth_prior(torch.arange(313, dtype=torch.float64) ** 3)
     free, capped = ab_bins.class_weights(prior), ab_bins.class_weights(prior, cap=2.0)
     assert abs(float((prior * capped).sum()) - 1) < 1e-5

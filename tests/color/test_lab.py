@@ -1,4 +1,4 @@
-"""Lab over 8-bit colours against scikit-image in float64."""
+"""Lab over 8-bit colorizes against scikit-image in float64."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from gan_color.color.lab import (
+    denormalize,
     float_to_rgb8,
-    grey,
+    gray_value,
     lab_to_rgb,
-    rgb8_to_float,
+    normalize,
     rgb_to_lab,
-    scale,
-    unscale,
+    to_float,
 )
 from gan_color.errors import GanColorError
 
@@ -25,10 +25,10 @@ def planes(step: int) -> list[torch.Tensor]:
     return [torch.stack((torch.full_like(green, r), green, blue))[None] for r in reds]
 
 
-def test_all_8_bit_colours_agree_with_scikit_image_and_their_round_trip_is_exact():
+def test_all_8_bit_colors_agree_with_scikit_image_and_their_round_trip_is_exact():
     worst_lab, worst_rgb = 0.0, 0.0
     for rgb in planes(1):
-        lab = rgb_to_lab(rgb8_to_float(rgb))
+        lab = rgb_to_lab(to_float(rgb))
         reference = rgb2lab(rgb[0].permute(1, 2, 0).numpy().astype(np.float64) / 255)
         worst_lab = max(worst_lab, np.abs(lab[0].permute(1, 2, 0).numpy() - reference).max())
         back = lab_to_rgb(lab)
@@ -40,7 +40,7 @@ def test_all_8_bit_colours_agree_with_scikit_image_and_their_round_trip_is_exact
 
 
 def test_autocast_does_not_touch_lab():
-    rgb = rgb8_to_float(planes(128)[1])
+    rgb = to_float(planes(128)[1])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         under_autocast = lab_to_rgb(rgb_to_lab(rgb))
     assert under_autocast.dtype == torch.float32
@@ -80,18 +80,18 @@ def test_no_chroma_gives_three_equal_channels():
     assert torch.equal(g, b)
 
 
-def test_colours_outside_the_gamut_are_clipped():
+def test_colors_outside_the_gamut_are_clipped():
     rgb = lab_to_rgb(torch.tensor([60.0, 110.0, -110.0]).view(1, 3, 1, 1))
     assert rgb.min() >= 0
     assert rgb.max() <= 1
 
 
 def test_scaling_is_undone_and_stays_inside_one():
-    lab = torch.cat([rgb_to_lab(rgb8_to_float(p)) for p in planes(51)])
-    L, ab = scale(lab)
+    lab = torch.cat([rgb_to_lab(to_float(p)) for p in planes(51)])
+    L, ab = normalize(lab)
     assert L.abs().max() <= 1 + 1e-6
     assert ab.abs().max() < 1
-    assert torch.allclose(unscale(L, ab), lab, atol=1e-4)
+    assert torch.allclose(denormalize(L, ab), lab, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_a_wrong_tensor_is_refused_with_what_was_found(convert, bad):
         convert(bad)
 
 
-def test_grey_is_the_value_that_has_this_lightness():
+def test_gray_is_the_value_that_has_this_lightness():
     value = torch.linspace(0, 1, 33).view(1, 1, 1, 33)
-    L, _ = scale(rgb_to_lab(value.expand(-1, 3, -1, -1)))
-    assert torch.allclose(grey(L), value, atol=2e-4)
-    assert grey(L.to("meta")).shape == value.shape
+    L, _ = normalize(rgb_to_lab(value.expand(-1, 3, -1, -1)))
+    assert torch.allclose(gray_value(L), value, atol=2e-4)
+    assert gray_value(L.to("meta")).shape == value.shape

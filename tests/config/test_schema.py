@@ -11,7 +11,7 @@ from gan_color.errors import GanColorError
 from gan_color.models import registry
 from gan_color.models.discriminators import create_discriminator
 from gan_color.training.amp import Precision
-from gan_color.training.builders import build_step, plan
+from gan_color.training.builders import build_step, plan_epochs
 from tests.helpers.runs import REPOSITORY, tiny_mapping
 
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.yml"))
@@ -38,10 +38,10 @@ def test_every_config_builds_its_model_and_its_steps(path: Path):
         stage = (
             stage.model_copy(update={"perceptual": None}) if hasattr(stage, "perceptual") else stage
         )
-        _, updaters = build_step(stage, generator, discriminator, precision, False)
-        assert updaters
-        epochs, batches = plan(stage, config.run.epoch_images)
-        assert epochs * batches * stage.batch == pytest.approx(stage.images, rel=0.1)
+        _, optimizers = build_step(stage, generator, discriminator, precision, False)
+        assert optimizers
+        epochs, batches = plan_epochs(stage, config.run.epoch_images)
+        assert epochs * batches * stage.batch_size == pytest.approx(stage.images, rel=0.1)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -54,25 +54,25 @@ def test_every_config_says_its_command(path: Path):
     [
         ("run.precison=bf16", r"run\.precison: unknown key.*did you mean 'precision'"),
         ("stages.gan.imagez=5", r"stages\.2\.imagez: unknown key.*gan.*did you mean 'images'"),
-        ("stages.pretrain.gan=1", r"stages\.0\.gan: unknown key"),
+        ("stages.pretrain.adversarial_weight=1", r"stages\.0\.adversarial_weight: unknown key"),
         ("stages.gan.kind=adversaria", r"stages\.2\.kind: found 'adversaria'.*'adversarial'"),
         ("stages.gan.lr=fast", r"stages\.2\.lr: found 'fast', input should be a valid number"),
         (
-            "stages.gan.batch=0",
-            r"stages\.2\.batch: found 0, expected a whole number above 0, or auto",
+            "stages.gan.batch_size=0",
+            r"stages\.2\.batch_size: found 0, expected a whole number above 0, or auto",
         ),
-        ("stages.gan.objective=lsgann", r"objective: found 'lsgann'.*did you mean 'lsgan'"),
+        ("stages.gan.gan_mode=lsgann", r"gan_mode: found 'lsgann'.*did you mean 'lsgan'"),
         ("model.name=unett", r"model: found 'unett', expected one of.*did you mean 'unet'"),
-        ("model.widhts=[1]", r"model: widhts: unknown key.*did you mean 'widths'"),
-        ("model.widths=[1]", r"widths: found 1 numbers, expected 5"),
+        ("model.decodr_channels=[1]", r"model: decodr_channels: unknown .*mean 'decoder_channels'"),
+        ("model.decoder_channels=[1]", r"decoder_channels: found 1 numbers, expected 5"),
         ("data.augment.scale=[1.0, 0.5]", r"scale: found \[1\.0, 0\.5\], expected"),
         ("data.samples=true", r"data: give either folders.*or samples"),
-        ("stages.gan.accumulate=4", r"accumulate: found 4, expected a divisor of batch = 6"),
+        ("stages.gan.grad_accum_steps=4", r"grad_accum_steps: found 4, .* batch_size = 6"),
         ("run.name=../up", r"run\.name: found '\.\./up'"),
         ("stages.gan.name=pretrain", r"expected each once"),
         ("stages=[]", r"stages: found a list"),
-        ("tracking.wandb=maybe", r"tracking\.wandb: found 'maybe', expected 'disabled'"),
-        ("run.average_half_life=.nan", r"average_half_life: found nan"),
+        ("loggers.wandb=maybe", r"loggers\.wandb: found 'maybe', expected 'disabled'"),
+        ("run.ema_half_life=.nan", r"ema_half_life: found nan"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(mapping, override, message):

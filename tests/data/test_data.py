@@ -23,7 +23,7 @@ from gan_color.images.resize import evaluation_crop
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two classes of colour pictures, one grey picture, and what is no picture."""
+    """Two classes of colorize images, one gray image, and what is no image."""
     generator = np.random.default_rng(0)
     for label in ("cats", "dogs"):
         (tmp_path / "set" / label).mkdir(parents=True)
@@ -31,10 +31,10 @@ def folder(tmp_path: Path) -> Path:
             pixels = generator.integers(0, 256, (40, 50, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "set" / label / f"a{i}_{label}.png")
     root = tmp_path / "set"
-    Image.new("RGB", (40, 40), (90, 90, 90)).save(root / "dogs" / "grey_1.png")
+    Image.new("RGB", (40, 40), (90, 90, 90)).save(root / "dogs" / "gray_1.png")
     whole = (root / "cats" / "a0_cats.png").read_bytes()
     (root / "cats" / "cut_0.png").write_bytes(whole[: len(whole) // 2])
-    (root / "cats" / "text_0.jpg").write_text("no picture")
+    (root / "cats" / "text_0.jpg").write_text("no image")
     (root / "notes.txt").write_text("left alone")
     return root
 
@@ -44,17 +44,17 @@ def index_of(folder: Path, cache: ScanCache | None = None, **options: object) ->
     return scan(data.folders, data, cache or ScanCache(None))
 
 
-def test_a_scan_finds_good_grey_and_bad_files_and_classes(folder: Path):
+def test_a_scan_finds_good_gray_and_bad_files_and_classes(folder: Path):
     index = index_of(folder)
     assert len(index.files) == 7
     assert index.classes == ["cats", "dogs"]
-    assert [f.path.name for f in index.files if f.grey] == ["grey_1.png"]
+    assert [f.path.name for f in index.files if f.gray] == ["gray_1.png"]
     assert sorted(path.name for path, _ in index.bad) == ["cut_0.png", "text_0.jpg"]
     assert all(reason for _, reason in index.bad)
     assert {f.label for f in index.files if f.path.parent.name == "dogs"} == {1}
 
 
-def test_pictures_outside_class_folders_have_no_label(tmp_path: Path):
+def test_images_outside_class_folders_have_no_label(tmp_path: Path):
     Image.new("RGB", (30, 30), (200, 20, 20)).save(tmp_path / "x.png")
     assert [f.label for f in index_of(tmp_path).files] == [-1]
 
@@ -66,7 +66,7 @@ def test_a_folder_that_is_missing_or_empty_is_named(tmp_path: Path):
         index_of(tmp_path)
 
 
-def test_a_second_scan_reads_no_picture_again(folder: Path, tmp_path: Path, monkeypatch):
+def test_a_second_scan_reads_no_image_again(folder: Path, tmp_path: Path, monkeypatch):
     path = tmp_path / "scan" / "files.jsonl"
     first = index_of(folder, ScanCache(path))
     with path.open("a") as file:
@@ -80,7 +80,7 @@ def test_a_changed_file_is_examined_again(folder: Path, tmp_path: Path):
     index_of(folder, ScanCache(path))
     Image.new("RGB", (64, 64), (10, 10, 10)).save(folder / "cats" / "a0_cats.png")
     changed = index_of(folder, ScanCache(path))
-    assert sum(f.grey for f in changed.files) == 2
+    assert sum(f.gray for f in changed.files) == 2
 
 
 def test_copies_fall_into_the_same_split(folder: Path):
@@ -96,7 +96,7 @@ def test_copies_fall_into_the_same_split(folder: Path):
 def test_the_source_is_the_folder_or_a_part_of_the_name(folder: Path):
     assert {f.source for f in index_of(folder).files} == {"set"}
     named = index_of(folder, source_pattern="^([a-z]+)[0-9]*_")
-    assert {f.source for f in named.files} == {"a", "grey"}
+    assert {f.source for f in named.files} == {"a", "gray"}
     with pytest.raises(GanColorError, match="does not match the file name"):
         index_of(folder, source_pattern="^(zzz)")
 
@@ -121,13 +121,13 @@ def test_orientation_is_honoured(tmp_path: Path):
     assert opening.read_rgb(tmp_path / "x.jpg").shape == (40, 20, 3)
 
 
-def test_a_colour_profile_is_converted(tmp_path: Path):
+def test_a_color_profile_is_converted(tmp_path: Path):
     lab_like = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    picture = Image.new("RGB", (8, 8), (200, 30, 30))
-    picture.save(tmp_path / "srgb.png", icc_profile=lab_like.tobytes())
-    assert np.array_equal(opening.read_rgb(tmp_path / "srgb.png"), np.array(picture))
-    picture.save(tmp_path / "bad.png", icc_profile=b"nonsense")
-    with pytest.raises(opening.BadImageError, match="colour profile"):
+    image = Image.new("RGB", (8, 8), (200, 30, 30))
+    image.save(tmp_path / "srgb.png", icc_profile=lab_like.tobytes())
+    assert np.array_equal(opening.read_rgb(tmp_path / "srgb.png"), np.array(image))
+    image.save(tmp_path / "bad.png", icc_profile=b"nonsense")
+    with pytest.raises(opening.BadImageError, match="color profile"):
         opening.read_rgb(tmp_path / "bad.png")
 
 
@@ -139,8 +139,10 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, mo
 
 
 def crops(folder: Path, workers: int, epoch: int = 0, degrade: float = 0.0) -> list[torch.Tensor]:
-    files = [f for f in index_of(folder).files if not f.grey]
-    dataset = CropDataset(files, 16, AugmentConfig(brightness=0.2, contrast=0.2, degrade=degrade))
+    files = [f for f in index_of(folder).files if not f.gray]
+    dataset = CropDataset(
+        files, 16, AugmentConfig(brightness=0.2, contrast=0.2, degradation=degrade)
+    )
     sampler = KeySampler(np.full(len(files), 1 / len(files)), 3, 4, (5, 0))
     sampler.set_epoch(epoch)
     loader = training_loader(dataset, sampler, workers, pin_memory=False)
@@ -160,8 +162,8 @@ def test_crops_are_the_same_whatever_the_number_of_workers(folder: Path):
 def test_degradation_changes_lightness_only_and_is_reproducible(folder: Path):
     file = index_of(folder).files[0]
     clean = CropDataset([file], 32, AugmentConfig())[0, 7]
-    first = CropDataset([file], 32, AugmentConfig(degrade=1.0))[0, 7]
-    again = CropDataset([file], 32, AugmentConfig(degrade=1.0))[0, 7]
+    first = CropDataset([file], 32, AugmentConfig(degradation=1.0))[0, 7]
+    again = CropDataset([file], 32, AugmentConfig(degradation=1.0))[0, 7]
     assert len(clean) == 2
     assert torch.equal(first[0], clean[0])
     assert torch.equal(first[2], again[2])
@@ -172,9 +174,9 @@ def test_old_film_sees_red_as_dark_and_blue_as_bright():
     film = OrthochromaticFilm(p=1.0)
     film.set_random_seed(3)
     patches = np.array([[[200, 0, 0], [0, 0, 200], [90, 90, 90]]], np.uint8)
-    red, blue, grey = film(image=patches)["image"][0]
+    red, blue, gray = film(image=patches)["image"][0]
     assert red[0] < 0.7 * (0.299 * 200) < blue[0]  # luma of that blue is 23
-    assert list(grey) == [90, 90, 90]
+    assert list(gray) == [90, 90, 90]
     assert red[0] == red[1] == red[2]
 
 
@@ -273,7 +275,7 @@ def test_ranks_share_out_the_batches_of_one_process():
         KeySampler(p, 3, 4, (1,), 0, 3)
 
 
-def test_the_evaluation_crop_is_the_centre(tmp_path: Path):
+def test_the_evaluation_crop_is_the_center(tmp_path: Path):
     pixels = np.zeros((32, 64, 3), np.uint8)
     pixels[:, 16:48] = 255
     Image.fromarray(pixels).save(tmp_path / "x.png")

@@ -8,15 +8,15 @@ from PIL import Image
 from torch import Tensor
 
 from gan_color.cli import main
-from gan_color.color.lab import AB_SCALE, float_to_rgb8, to_rgb
+from gan_color.color.lab import AB_SCALE, to_rgb8
 from gan_color.errors import GanColorError
 from gan_color.evaluation.calibration import calibrate
 from gan_color.hub.model_file import load_model, read_header
-from gan_color.models.base import Colorizer, ModelOptions, shrink
+from gan_color.models.base import Colorizer, ModelOptions, shrink_chroma
 
 
 class Tinter(Colorizer):
-    """Knows the strong colours (where L > 0) and tints the rest, which is neutral."""
+    """Knows the strong colors (where L > 0) and tints the rest, which is neutral."""
 
     def __init__(self) -> None:
         super().__init__(ModelOptions())
@@ -34,7 +34,7 @@ def photographs(tmp_path: Path) -> list[Path]:
         L = torch.full((1, 1, 32, 32), -0.4)
         L[..., : 8 + 4 * i] = 0.3
         strong = (L > 0).float()
-        rgb = float_to_rgb8(to_rgb(L, torch.cat((strong * 40, strong * 30), dim=1) / AB_SCALE))
+        rgb = to_rgb8(L, torch.cat((strong * 40, strong * 30), dim=1) / AB_SCALE)
         paths.append(tmp_path / f"{i}.png")
         Image.fromarray(rgb[0].permute(1, 2, 0).numpy()).save(paths[-1])
     return paths
@@ -42,22 +42,22 @@ def photographs(tmp_path: Path) -> list[Path]:
 
 def test_half_is_kept_at_the_threshold_and_hue_stays():
     ab = torch.tensor([[3.0, 4.0], [30.0, 40.0], [0.0, 0.0]]).view(3, 2, 1, 1) / AB_SCALE
-    kept = shrink(ab, 5.0, 1.0) / ab
+    kept = shrink_chroma(ab, 5.0, 1.0) / ab
     assert kept[0].flatten().tolist() == pytest.approx([0.5, 0.5])
     assert kept[1].flatten().tolist() == pytest.approx([100 / 101] * 2)
-    assert shrink(ab, 5.0, 1.0)[2].abs().max() == 0
-    assert torch.equal(shrink(ab, 0.0, 1.0), ab)
-    assert torch.allclose(shrink(ab, 0.0, 2.0), 2 * ab)
+    assert shrink_chroma(ab, 5.0, 1.0)[2].abs().max() == 0
+    assert torch.equal(shrink_chroma(ab, 0.0, 1.0), ab)
+    assert torch.allclose(shrink_chroma(ab, 0.0, 2.0), 2 * ab)
 
 
-def test_a_tint_on_what_is_neutral_goes_and_the_colour_stays(photographs: list[Path]):
+def test_a_tint_on_what_is_neutral_goes_and_the_color_stays(photographs: list[Path]):
     found = calibrate(Tinter(), photographs, 32)
     assert found.threshold > 4
     assert found.after.delta_e2000 < 0.5 * found.before.delta_e2000
     assert found.after.colorfulness == pytest.approx(found.before.colorfulness, abs=0.01)
 
 
-def test_threshold_and_colourfulness_can_be_asked_for(photographs: list[Path]):
+def test_threshold_and_colorfulness_can_be_asked_for(photographs: list[Path]):
     found = calibrate(Tinter(), photographs, 32, colorfulness=0.8, threshold=6.0)
     assert found.threshold == 6
     assert found.after.colorfulness == pytest.approx(0.8, abs=0.01)
@@ -66,10 +66,10 @@ def test_threshold_and_colourfulness_can_be_asked_for(photographs: list[Path]):
         calibrate(Tinter(), photographs, 32, colorfulness=9.0)
 
 
-def test_grey_photographs_are_refused(tmp_path: Path):
-    Image.new("RGB", (32, 32), (90, 90, 90)).save(tmp_path / "grey.png")
-    with pytest.raises(GanColorError, match="grey pictures only"):
-        calibrate(Tinter(), [tmp_path / "grey.png"], 32)
+def test_gray_photographs_are_refused(tmp_path: Path):
+    Image.new("RGB", (32, 32), (90, 90, 90)).save(tmp_path / "gray.png")
+    with pytest.raises(GanColorError, match="gray images only"):
+        calibrate(Tinter(), [tmp_path / "gray.png"], 32)
 
 
 def test_the_command_writes_a_model_that_answers_so(tmp_path: Path, coffee: Image.Image, capsys):
@@ -79,17 +79,17 @@ def test_the_command_writes_a_model_that_answers_so(tmp_path: Path, coffee: Imag
     main_ok([*common, "-o", str(out), "--threshold", "8", "--colorfulness", "0.5"])
     assert "threshold 8, gain" in capsys.readouterr().out
     header = read_header(out)
-    gain = header["options"]["gain"]
+    gain = header["options"]["chroma_gain"]
     assert header["record"]["calibration"] == {
-        "pictures": 1,
+        "images": 1,
         "size": 64,
-        "threshold": 8.0,
-        "gain": gain,
+        "chroma_threshold": 8.0,
+        "chroma_gain": gain,
     }
     model, L = load_model(out), torch.linspace(-1, 1, 64 * 64).view(1, 1, 64, 64)
-    plain = model.colorize(L, calibrated=False)
-    assert torch.equal(model.colorize(L), shrink(plain, 8.0, gain))
-    assert not torch.equal(model.colorize(L), plain)
+    plain = model.predict_ab(L, calibrated=False)
+    assert torch.equal(model.predict_ab(L), shrink_chroma(plain, 8.0, gain))
+    assert not torch.equal(model.predict_ab(L), plain)
 
 
 def main_ok(arguments: list[str]) -> None:

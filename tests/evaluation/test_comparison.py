@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gan_color.evaluation.comparison import compare, model_files
-from gan_color.evaluation.protocols import Protocol
+from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.hub.model_file import save_model
 from gan_color.models import registry
 from tests.helpers.command_line import one_line, run
@@ -16,14 +16,14 @@ from tests.helpers.command_line import one_line, run
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two tiny models: one colours at random, one is all grey."""
+    """Two tiny models: one colors at random, one is all gray."""
     folder = tmp_path_factory.mktemp("models")
     paths = []
-    for name in ("vivid", "grey"):
+    for name in ("vivid", "gray"):
         torch.manual_seed(0)
         model = registry.create("colornet", channels=[8, 16])
         with torch.no_grad():
-            model.head.weight.mul_(0 if name == "grey" else 5)
+            model.head.weight.mul_(0 if name == "gray" else 5)
         paths.append(folder / name / "model.safetensors")
         save_model(paths[-1], "colornet", model, {})
     return paths
@@ -33,71 +33,64 @@ def test_the_command_writes_a_page_a_table_and_a_blind_test(
     files: list[Path], sample_folders: tuple[Path, Path], tmp_path: Path, capsys
 ):
     page, blind = tmp_path / "out" / "report.html", tmp_path / "blind.html"
-    names = ",".join(str(path.parent) for path in files)  # folders of runs do as well
+    names = [part for path in files for part in ("--model", path.parent)]  # folders of runs do
     capsys.readouterr()
     assert (
-        run("compare", "--models", names, "--data", sample_folders[1], "-o", page,
-            "--turing", blind, "--shown", 2, "--device", "cpu")
+        run("compare", *names, "--data", sample_folders[1], "-o", page,
+            "--turing", blind, "--num-images", 2, "--device", "cpu")
         == 0
     )  # fmt: skip
     table = capsys.readouterr().out
     assert re.search(r"^PSNR \(dB\) +\d", table, re.MULTILINE)
-    assert re.search(r"^seconds a picture +– +\d\.\d{3} +\d\.\d{3}$", table, re.MULTILINE)
+    assert re.search(r"^seconds an image +– +\d\.\d{3} +\d\.\d{3}$", table, re.MULTILINE)
     text = page.read_text()
-    assert text.count("<img") == 2 * 4  # grey | vivid | grey model | truth
+    assert text.count("<img") == 2 * 4  # gray | vivid | gray model | truth
     assert "vivid/model" in text
     assert not re.search(r'(src|href)="(?!data:)', text)  # works offline
     data = json.loads(re.search(r"const data = (\{.*?\});\n", blind.read_text()).group(1))
-    assert data["models"] == ["vivid/model", "grey/model"]
+    assert data["models"] == ["vivid/model", "gray/model"]
     assert len(data["photos"]) == 2
     assert all(photo["truth"].startswith("data:image/png") for photo in data["photos"])
 
 
-def test_grey_is_as_good_as_grey_and_pictures_are_in_order(
+def test_gray_is_as_good_as_gray_and_images_are_in_order(
     files: list[Path], sample_folders: tuple[Path, Path]
 ):
-    found = compare(files, sample_folders[1], Protocol(size=64), shown=3)
-    figures = {result.answer.name: result.figures for result in found.results}
-    assert figures["grey/model"]["psnr"] == pytest.approx(figures["grey"]["psnr"], abs=1e-3)
-    assert figures["vivid/model"]["psnr"] < figures["grey"]["psnr"]
+    found = compare(files, sample_folders[1], EvalProtocol(size=64), shown=3)
+    figures = {result.predictor.name: result.figures for result in found.results}
+    assert figures["gray/model"]["psnr"] == pytest.approx(figures["gray"]["psnr"], abs=1e-3)
+    assert figures["vivid/model"]["psnr"] < figures["gray"]["psnr"]
     assert len(found.shown) == 3
     assert len({shown.file for shown in found.shown}) == 3
     for shown in found.shown:
-        assert list(shown.pictures) == ["grey", "vivid/model", "grey/model", "truth"]
-        assert shown.pictures["grey"].tobytes() == shown.pictures["grey/model"].tobytes()
-        assert shown.pictures["truth"].tobytes() != shown.pictures["vivid/model"].tobytes()
+        assert list(shown.images) == ["gray", "vivid/model", "gray/model", "truth"]
+        assert shown.images["gray"].tobytes() == shown.images["gray/model"].tobytes()
+        assert shown.images["truth"].tobytes() != shown.images["vivid/model"].tobytes()
     assert found.sheet(side=32).size == (4 * 32, 3 * 32)
 
 
-@pytest.mark.parametrize(
-    ("models", "message"),
-    [(",", "expected files or runs"), ("none.safetensors", "found no file 'none.safetensors'")],
-)
-def test_mistakes_are_one_line(models: str, message: str, sample_folders, tmp_path, capsys):
-    assert (
-        run("compare", "--models", models, "--data", sample_folders[1], "-o", tmp_path / "r") == 2
-    )
-    assert message in one_line(capsys)
+def test_a_missing_model_is_one_line(sample_folders, tmp_path, capsys):
+    options = ("--data", sample_folders[1], "-o", tmp_path / "r")
+    assert run("compare", "--model", "none.safetensors", *options) == 2
+    assert "found no file 'none.safetensors'" in one_line(capsys)
     assert not (tmp_path / "r").exists()
 
 
-def test_spaces_and_empty_names_are_forgiven(tmp_path: Path):
-    assert model_files(f" {tmp_path} ,a.safetensors,") == [
-        tmp_path / "model.safetensors",
-        Path("a.safetensors"),
-    ]
+def test_a_runs_folder_stands_for_its_model(tmp_path: Path):
+    names = [str(tmp_path), "a.safetensors"]
+    assert model_files(names) == [tmp_path / "model.safetensors", Path("a.safetensors")]
 
 
 def test_the_blind_test_counts_what_is_taken_for_real(
     files: list[Path], sample_folders: tuple[Path, Path], tmp_path: Path
 ):
-    """In a real browser: always the left picture, then the tally adds up."""
+    """In a real browser: always the left image, then the tally adds up."""
     sync_api = pytest.importorskip("playwright.sync_api")
     browser_path = Path("/usr/bin/chromium")
     if not browser_path.exists():
         pytest.skip("found no /usr/bin/chromium to open the page with")
     page_path = tmp_path / "blind.html"
-    compare(files, sample_folders[1], Protocol(size=32), shown=3, turing=page_path)
+    compare(files, sample_folders[1], EvalProtocol(size=32), shown=3, turing=page_path)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(browser_path), args=["--no-sandbox"]
@@ -113,7 +106,7 @@ def test_the_blind_test_counts_what_is_taken_for_real(
         assert page.text_content("#status").startswith("Done")
         browser.close()
     assert len(rows) == 2
-    for row, name in zip(rows, ("vivid/model", "grey/model"), strict=True):
+    for row, name in zip(rows, ("vivid/model", "gray/model"), strict=True):
         cells = row.split("\t")
         assert cells[0] == name
         fooled, shown = map(int, cells[1].split(" of "))

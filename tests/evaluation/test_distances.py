@@ -3,6 +3,7 @@
 import cleanfid.fid
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
@@ -31,11 +32,11 @@ def test_moments_agree_with_numpy_block_by_block(monkeypatch):
     assert np.allclose(found.covariance, np.cov(values.astype(np.float64).T), rtol=1e-6)
     rows = np.array([1, 4, 9, 30, 31, 32, 33, 47, 48])
     assert np.allclose(moments(values, rows).covariance, np.cov(values[rows].astype(float).T))
-    with pytest.raises(GanColorError, match="found 1 pictures"):
+    with pytest.raises(GanColorError, match="found 1 images"):
         moments(values[:1])
 
 
-def test_frechet_distance_equals_torch_fidelitys_and_clean_fids():
+def test_frechet_distance_equals_torch_fidelitys_and_clean_fids(monkeypatch):
     first, second = vectors(0), vectors(1, shift=0.5)
     found = frechet_distance(moments(first), moments(second))
     theirs = fid_statistics_to_metric(
@@ -44,6 +45,9 @@ def test_frechet_distance_equals_torch_fidelitys_and_clean_fids():
     )
     assert found == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
     statistics = [(x.mean(axis=0), np.cov(x, rowvar=False)) for x in (first, second)]
+    # clean-fid 0.1.35 unpacks what scipy.linalg.sqrtm gave with `disp`; scipy 1.18 has no `disp`.
+    sqrtm = scipy.linalg.sqrtm
+    monkeypatch.setattr("cleanfid.fid.linalg.sqrtm", lambda matrix, disp: (sqrtm(matrix), None))
     clean = cleanfid.fid.frechet_distance(*statistics[0], *statistics[1])
     assert found == pytest.approx(float(clean), rel=1e-4)
 
@@ -57,7 +61,7 @@ def test_frechet_distance_of_diagonal_gaussians_is_the_closed_form():
     assert frechet_distance(moments(white), moments(white)) == pytest.approx(0, abs=1e-9)
 
 
-def test_frechet_distance_survives_fewer_pictures_than_channels():
+def test_frechet_distance_survives_fewer_images_than_channels():
     a, b = vectors(0, 5, 20), vectors(1, 5, 20, shift=1.0)
     assert frechet_distance(moments(a), moments(a)) == pytest.approx(0, abs=1e-4)
     theirs = fid_statistics_to_metric(
@@ -75,11 +79,11 @@ def test_kernel_distance_agrees_with_clean_fids():
     assert value == pytest.approx(theirs, rel=0.05)
     assert low < theirs < high
     assert low > 0  # a real shift is told from none
-    # Two draws of the same thing, and the very same pictures.
+    # Two draws of the same thing, and the very same images.
     for other in (vectors(2), vectors(0)):
         _, (low, high) = kernel_with_interval(vectors(0), other, seed=0)
         assert low < 0 < high
-    with pytest.raises(GanColorError, match="found 3 pictures"):
+    with pytest.raises(GanColorError, match="found 3 images"):
         kernel_with_interval(first[:3], second[:3], seed=0)
 
 

@@ -14,10 +14,10 @@ from skimage.metrics import peak_signal_noise_ratio
 from gan_color.errors import GanColorError
 from gan_color.evaluation import evaluator
 from gan_color.evaluation.evaluator import evaluate
-from gan_color.evaluation.feature_extractors import BackboneSpace
-from gan_color.evaluation.per_image import Judges, Measurer
-from gan_color.evaluation.predictors import Answer, model_answer, reference
-from gan_color.evaluation.protocols import Protocol
+from gan_color.evaluation.feature_extractors import BackboneExtractor
+from gan_color.evaluation.per_image import Measurer, MetricNetworks
+from gan_color.evaluation.predictors import Predictor, baseline, model_predictor
+from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.report import write_page
 from gan_color.evaluation.summary import bootstrap
 from gan_color.images.open import BadImageError
@@ -25,7 +25,7 @@ from tests.helpers.processes import in_two_ranks
 from tests.helpers.tint import Tint
 from tests.helpers.weights import backbone_file
 
-SMALL = Protocol("imagenet5k-crop", 64)
+SMALL = EvalProtocol("imagenet5k-crop", 64)
 CPU = torch.device("cpu")
 
 
@@ -40,33 +40,35 @@ def photographs(tmp_path: Path, coffee: Image.Image) -> Path:
 
 
 @pytest.fixture
-def judges(tmp_path: Path) -> Judges:
-    return Judges([BackboneSpace("resnet18", str(backbone_file(tmp_path)))])
+def networks(tmp_path: Path) -> MetricNetworks:
+    return MetricNetworks([BackboneExtractor("resnet18", str(backbone_file(tmp_path)))])
 
 
-def tint(a: float = 0.2, b: float = 0.1, protocol: Protocol = SMALL) -> Answer:
-    return model_answer(Tint(a, b), protocol, "tint", f"{a} {b}")
+def tint(a: float = 0.2, b: float = 0.1, protocol: EvalProtocol = SMALL) -> Predictor:
+    return model_predictor(Tint(a, b), protocol, "tint", f"{a} {b}")
 
 
-def figures(answers: list[Answer], data: Path, work: Path, judges: Judges | None = None) -> dict:
-    results, summary = evaluate(answers, data, SMALL, judges or Judges(), CPU, work)
+def figures(
+    predictors: list[Predictor], data: Path, work: Path, networks: MetricNetworks | None = None
+) -> dict:
+    results, summary = evaluate(predictors, data, SMALL, networks or MetricNetworks(), CPU, work)
     assert summary is not None
-    return {result.answer.name: result.figures for result in results}
+    return {result.predictor.name: result.figures for result in results}
 
 
 def test_figures_agree_with_scikit_image(photographs: Path, tmp_path: Path):
     found = figures([tint()], photographs, tmp_path)["tint"]
-    psnr, delta, p95, colour, truth_colour = [], [], [], [], []
+    psnr, delta, p95, color, truth_color = [], [], [], [], []
     for path in sorted(photographs.glob("*.png")):
         truth = np.asarray(Image.open(path))
         lab = rgb2lab(truth / 255.0)
         lab[..., 1], lab[..., 2] = 22.0, 11.0
-        picture = np.round(lab2rgb(lab) * 255).clip(0, 255).astype(np.uint8)
-        psnr.append(peak_signal_noise_ratio(truth, picture))
-        error = deltaE_ciede2000(rgb2lab(truth / 255.0), rgb2lab(picture / 255.0))
+        predicted = np.round(lab2rgb(lab) * 255).clip(0, 255).astype(np.uint8)
+        psnr.append(peak_signal_noise_ratio(truth, predicted))
+        error = deltaE_ciede2000(rgb2lab(truth / 255.0), rgb2lab(predicted / 255.0))
         delta.append(error.mean())
         p95.append(np.percentile(error, 95))
-        for image, values in ((picture, colour), (truth, truth_colour)):
+        for image, values in ((predicted, color), (truth, truth_color)):
             r, g, b = image.astype(float).transpose(2, 0, 1)
             rg, yb = abs(r - g), abs((r + g) / 2 - b)
             spread = np.hypot(rg.std(ddof=1), yb.std(ddof=1))
@@ -77,20 +79,20 @@ def test_figures_agree_with_scikit_image(photographs: Path, tmp_path: Path):
         ("psnr", psnr),
         ("delta_e2000", delta),
         ("delta_e2000_p95", p95),
-        ("colorfulness", colour),
-        ("colorfulness_truth", truth_colour),
+        ("colorfulness", color),
+        ("colorfulness_truth", truth_color),
     ):
         assert found[key] == pytest.approx(np.mean(expected), abs=1e-3), key
         low, high = found[f"{key}_ci"]
         assert min(expected) <= low <= found[key] <= high <= max(expected)
-    gap = np.abs(np.array(colour) - truth_colour)
-    assert found["delta_colorfulness_per_picture"] == pytest.approx(gap.mean(), abs=1e-3)
-    means_apart = abs(np.mean(colour) - np.mean(truth_colour))
+    gap = np.abs(np.array(color) - truth_color)
+    assert found["delta_colorfulness_per_image"] == pytest.approx(gap.mean(), abs=1e-3)
+    means_apart = abs(np.mean(color) - np.mean(truth_color))
     assert found["delta_colorfulness"] == pytest.approx(means_apart, abs=1e-3)
 
 
-def test_the_truth_against_itself_is_perfect(photographs, judges, tmp_path):
-    found = figures([reference("truth")], photographs, tmp_path, judges)["truth"]
+def test_the_truth_against_itself_is_perfect(photographs, networks, tmp_path):
+    found = figures([baseline("truth")], photographs, tmp_path, networks)["truth"]
     assert found["psnr"] is None
     assert found["psnr_reason"].startswith("infinite")
     assert found["ssim"] == pytest.approx(1)
@@ -99,16 +101,16 @@ def test_the_truth_against_itself_is_perfect(photographs, judges, tmp_path):
     assert found["colorfulness"] == found["colorfulness_truth"]
 
 
-def test_references_move_each_figure_as_they_should(photographs, judges, tmp_path):
-    names = ("grey", "saturated", "hue-shifted")
-    found = figures([reference(name) for name in names], photographs, tmp_path, judges)
-    truth = found["grey"]["colorfulness_truth"]
-    assert found["grey"]["colorfulness"] < 0.01
-    assert found["grey"]["near_grey"] == 1
+def test_references_move_each_figure_as_they_should(photographs, networks, tmp_path):
+    names = ("gray", "saturated", "hue-shifted")
+    found = figures([baseline(name) for name in names], photographs, tmp_path, networks)
+    truth = found["gray"]["colorfulness_truth"]
+    assert found["gray"]["colorfulness"] < 0.01
+    assert found["gray"]["near_gray"] == 1
     assert found["saturated"]["colorfulness"] > 1.1 * truth
-    assert found["saturated"]["near_grey"] <= found["saturated"]["near_grey_truth"]
-    assert found["hue-shifted"]["near_grey"] == pytest.approx(
-        found["grey"]["near_grey_truth"], abs=0.01
+    assert found["saturated"]["near_gray"] <= found["saturated"]["near_gray_truth"]
+    assert found["hue-shifted"]["near_gray"] == pytest.approx(
+        found["gray"]["near_gray_truth"], abs=0.01
     )
     for name in names:
         assert found[name]["frechet"] > 0
@@ -117,12 +119,12 @@ def test_references_move_each_figure_as_they_should(photographs, judges, tmp_pat
 
 
 def test_what_is_missing_is_null_with_a_reason(photographs, tmp_path):
-    judges = Judges(missing={"fid": "no weights", "lpips": "--alexnet off"})
-    found = figures([tint()], photographs, tmp_path, judges)["tint"]
+    networks = MetricNetworks(missing={"fid": "no weights", "lpips": "--lpips-weights off"})
+    found = figures([tint()], photographs, tmp_path, networks)["tint"]
     for key in ("fid", "lpips"):
         assert found[key] is None
         assert found[f"{key}_ci"] is None
-        assert found[f"{key}_reason"] == judges.missing[key]
+        assert found[f"{key}_reason"] == networks.missing[key]
     text = json.dumps(found, allow_nan=False)  # strict JSON: no NaN, no Infinity
     record = json.loads(text)
     assert {"versions", "commit", "command", "resize", "protocol", "model_sha256"} <= set(record)
@@ -133,15 +135,15 @@ def test_protocols_differ_in_geometry(tmp_path: Path, coffee: Image.Image):
     path = tmp_path / "wide.png"
     wide = coffee.crop((0, 0, 300, 100))
     wide.save(path)
-    stretched = Protocol("stretch256", 64).read(path)
-    cropped = Protocol("imagenet5k-crop", 64).read(path)
-    native = Protocol("native").read(path)
+    stretched = EvalProtocol("stretch256", 64).read(path)
+    cropped = EvalProtocol("imagenet5k-crop", 64).read(path)
+    native = EvalProtocol("native").read(path)
     assert stretched.shape == cropped.shape == (3, 64, 64)
     middle = wide.crop((100, 0, 200, 100)).resize((64, 64), Image.Resampling.BICUBIC)
     assert np.array_equal(cropped.permute(1, 2, 0).numpy(), np.asarray(middle))
     assert np.array_equal(native.permute(1, 2, 0).numpy(), np.asarray(wide))
     with pytest.raises(GanColorError, match="'val5k', expected one of imagenet5k-crop"):
-        Protocol("val5k")
+        EvalProtocol("val5k")
 
 
 def test_native_measures_what_the_pipeline_gives(tmp_path: Path, coffee: Image.Image):
@@ -150,8 +152,8 @@ def test_native_measures_what_the_pipeline_gives(tmp_path: Path, coffee: Image.I
     coffee.crop((0, 0, 90, 60)).save(folder / "a.png")
     coffee.crop((50, 30, 130, 130)).save(folder / "b.png")
     coffee.crop((0, 0, 31, 60)).save(folder / "small.png")
-    native = Protocol("native")
-    results, _ = evaluate([tint(protocol=native)], folder, native, Judges(), CPU, tmp_path)
+    native = EvalProtocol("native")
+    results, _ = evaluate([tint(protocol=native)], folder, native, MetricNetworks(), CPU, tmp_path)
     found = results[0].figures
     assert found["n"] == 2
     assert "31 x 60 pixels, at least 32 a side" in found["unreadable"][0]
@@ -159,29 +161,29 @@ def test_native_measures_what_the_pipeline_gives(tmp_path: Path, coffee: Image.I
     assert 5 < found["psnr"] < 40
 
 
-def test_an_interrupted_evaluation_goes_on(photographs, judges, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_evaluation_goes_on(photographs, networks, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evaluator, "CHUNK", 2)
-    whole = figures([tint(), reference("grey")], photographs, tmp_path / "whole", judges)
+    whole = figures([tint(), baseline("gray")], photographs, tmp_path / "whole", networks)
     measured = []
     original = Measurer.measure
 
-    def interrupted(self: Measurer, paths, pictures):
+    def interrupted(self: Measurer, paths, images):
         if len(measured) == 2:
             measured.append(None)
             raise KeyboardInterrupt
         measured.append(paths)
-        return original(self, paths, pictures)
+        return original(self, paths, images)
 
     monkeypatch.setattr(Measurer, "measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        figures([tint(), reference("grey")], photographs, tmp_path / "part", judges)
+        figures([tint(), baseline("gray")], photographs, tmp_path / "part", networks)
     part = next((tmp_path / "part").glob(".evaluate-*"))
     (part / "chunk-000001.safetensors").write_bytes(b"half-written by a full disk")
-    again = figures([tint(), reference("grey")], photographs, tmp_path / "part", judges)
+    again = figures([tint(), baseline("gray")], photographs, tmp_path / "part", networks)
     assert len(measured) == 3 + 3  # of four chunks one was there and whole
-    assert "1 of 4 chunks were there" in capsys.readouterr().err
+    assert "resuming: 1/4 chunks cached" in capsys.readouterr().err
     assert json.dumps(again) == json.dumps(whole)
-    other = figures([tint(0.3)], photographs, tmp_path / "part", judges)
+    other = figures([tint(0.3)], photographs, tmp_path / "part", networks)
     assert other["tint"]["psnr"] != whole["tint"]["psnr"]
 
 
@@ -190,17 +192,17 @@ def test_what_was_measured_with_other_weights_is_not_gone_on_with(photographs, t
     digests = []
     for seed in (0, 1):
         path = backbone_file(tmp_path, seed)
-        judges = Judges([BackboneSpace("resnet18", str(path))])
-        found = figures([tint()], photographs, tmp_path, judges)["tint"]
+        networks = MetricNetworks([BackboneExtractor("resnet18", str(path))])
+        found = figures([tint()], photographs, tmp_path, networks)["tint"]
         digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
         assert found["weights_sha256"] == {"frechet": digests[-1]}
     assert len(list(tmp_path.glob(".evaluate-*"))) == len(set(digests)) == 2
 
 
-def test_the_size_of_chunks_changes_nothing(photographs, judges, tmp_path, monkeypatch):
-    one = figures([tint()], photographs, tmp_path / "one", judges)["tint"]
+def test_the_size_of_chunks_changes_nothing(photographs, networks, tmp_path, monkeypatch):
+    one = figures([tint()], photographs, tmp_path / "one", networks)["tint"]
     monkeypatch.setattr(evaluator, "CHUNK", 4)
-    other = figures([tint()], photographs, tmp_path / "other", judges)["tint"]
+    other = figures([tint()], photographs, tmp_path / "other", networks)["tint"]
     assert other["frechet"] == pytest.approx(one["frechet"], rel=1e-4)
     for key in ("psnr", "ssim", "delta_e2000", "colorfulness", "ab_histogram_distance"):
         assert other[key] == pytest.approx(one[key], rel=1e-6), key
@@ -209,16 +211,16 @@ def test_the_size_of_chunks_changes_nothing(photographs, judges, tmp_path, monke
 
 def _evaluate_rank(rank: int, data: Path, work: Path) -> None:
     evaluator.CHUNK = 2
-    results, _ = evaluate([tint()], data, SMALL, Judges(), CPU, work)
+    results, _ = evaluate([tint()], data, SMALL, MetricNetworks(), CPU, work)
     if rank == 0:
         (work / "found.json").write_text(json.dumps(results[0].figures))
     else:
         assert results == []
 
 
-def test_two_processes_share_the_pictures(photographs, tmp_path, monkeypatch):
+def test_two_processes_share_the_images(photographs, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluator, "CHUNK", 2)
-    alone = figures([tint()], photographs, tmp_path / "alone")["tint"]
+    alone = figures([tint()], photographs, tmp_path / "run_isolated")["tint"]
     work = tmp_path / "shared"
     work.mkdir()
     in_two_ranks(_evaluate_rank, photographs, work)
@@ -227,10 +229,10 @@ def test_two_processes_share_the_pictures(photographs, tmp_path, monkeypatch):
     assert together == json.loads(json.dumps(alone))
 
 
-def test_the_page_shows_figures_plots_and_pictures(photographs, judges, tmp_path):
-    judges.missing["fid"] = "no weights <here>"
+def test_the_page_shows_figures_plots_and_images(photographs, networks, tmp_path):
+    networks.missing["fid"] = "no weights <here>"
     results, summary = evaluate(
-        [tint(), reference("grey")], photographs, SMALL, judges, CPU, tmp_path
+        [tint(), baseline("gray")], photographs, SMALL, networks, CPU, tmp_path
     )
     assert summary is not None
     write_page(tmp_path / "deep" / "page.html", results, summary, SMALL)
@@ -259,23 +261,23 @@ def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path):
 
 
 def test_the_shared_set_agrees_with_numpy_alone(shared: Path, tmp_path: Path):
-    """PSNR and colourfulness of the all-grey answer on real photographs, computed apart."""
+    """PSNR and colorfulness of the all-gray answer on real photographs, computed apart."""
     folder = tmp_path / "val"
     folder.mkdir()
     for path in sorted((shared / "data" / "val").glob("*.jpg"))[::12]:
         (folder / path.name).symlink_to(path)
-    protocol = Protocol()
-    results, _ = evaluate([reference("grey")], folder, protocol, Judges(), CPU, tmp_path)
-    psnr, colour = [], []
+    protocol = EvalProtocol()
+    results, _ = evaluate([baseline("gray")], folder, protocol, MetricNetworks(), CPU, tmp_path)
+    psnr, color = [], []
     for path in sorted(folder.iterdir()):
         truth = protocol.read(path).numpy()
         lab = rgb2lab(truth.transpose(1, 2, 0) / 255.0)
         lab[..., 1:] = 0
-        grey = np.round(lab2rgb(lab) * 255).clip(0, 255).transpose(2, 0, 1)
-        psnr.append(10 * np.log10(255**2 / np.mean((truth - grey) ** 2)))
+        gray = np.round(lab2rgb(lab) * 255).clip(0, 255).transpose(2, 0, 1)
+        psnr.append(10 * np.log10(255**2 / np.mean((truth - gray) ** 2)))
         r, g, b = truth.astype(float)
         rg, yb = abs(r - g), abs((r + g) / 2 - b)
         spread = np.hypot(rg.std(ddof=1), yb.std(ddof=1))
-        colour.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
+        color.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
     assert results[0].figures["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
-    assert results[0].figures["colorfulness_truth"] == pytest.approx(np.mean(colour), abs=1e-3)
+    assert results[0].figures["colorfulness_truth"] == pytest.approx(np.mean(color), abs=1e-3)

@@ -1,4 +1,4 @@
-"""The networks that judge, with random weights: what they compute, not what they know."""
+"""The networks that measure, with random weights: what they compute, not what they know."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from gan_color.errors import GanColorError
 from gan_color.evaluation import feature_extractors
 from gan_color.evaluation.feature_extractors import (
-    InceptionSpace,
+    InceptionExtractor,
     Lpips,
     clean_resize,
     load_inception,
@@ -24,7 +24,7 @@ from gan_color.evaluation.feature_extractors import (
 from gan_color.hub import downloads
 
 
-def pictures(side: int = 64, seed: int = 0) -> torch.Tensor:
+def images(side: int = 64, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (2, 3, side, side), generator=generator, dtype=torch.uint8)
 
@@ -58,21 +58,23 @@ def network(inception, monkeypatch) -> torch.nn.Module:
 
 def test_inception_features_are_torch_fidelitys(inception, network):
     theirs = FeatureExtractorInceptionV3("inception", ["2048"], str(inception[0]))
-    space = InceptionSpace(network, "tensorflow")
-    found = space(pictures())
-    assert found.shape == (2, space.channels)
-    assert torch.allclose(found, theirs(pictures())[0], atol=1e-6)
+    extractor = InceptionExtractor(network, "tensorflow")
+    found = extractor(images())
+    assert found.shape == (2, extractor.channels)
+    assert torch.allclose(found, theirs(images())[0], atol=1e-6)
 
 
 def test_clean_features_are_those_of_clean_fids_resize(network):
     resize = cleanfid.resize.build_resizer("clean")
-    expected = np.stack([resize(x.permute(1, 2, 0).numpy()) for x in pictures()])
-    resized = clean_resize(pictures(), 299)
+    expected = np.stack([resize(x.permute(1, 2, 0).numpy()) for x in images()])
+    resized = clean_resize(images(), 299)
     assert np.allclose(resized.permute(0, 2, 3, 1).numpy(), expected, atol=1e-4)
-    space = InceptionSpace(network, "clean")
-    assert torch.allclose(space(pictures()), network((resized - 128) / 128), atol=1e-6)
-    assert (space.frechet_key, space.kernel_key) == ("fid_clean", "")
-    assert not torch.allclose(space(pictures()), InceptionSpace(network, "tensorflow")(pictures()))
+    extractor = InceptionExtractor(network, "clean")
+    assert torch.allclose(extractor(images()), network((resized - 128) / 128), atol=1e-6)
+    assert (extractor.frechet_key, extractor.kernel_key) == ("fid_clean", "")
+    assert not torch.allclose(
+        extractor(images()), InceptionExtractor(network, "tensorflow")(images())
+    )
 
 
 def test_lpips_is_the_papers_sum(tmp_path, monkeypatch):
@@ -89,10 +91,10 @@ def test_lpips_is_the_papers_sum(tmp_path, monkeypatch):
     heads = torch.load(folder / "alex.pth", map_location="cpu", weights_only=True)
     shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
     spread = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
-    a, b = pictures(), pictures(seed=1)
+    a, b = images(), images(seed=1)
     maps = []
-    for picture in (a, b):
-        x = (picture.float() / 127.5 - 1 - shift) / spread
+    for image in (a, b):
+        x = (image.float() / 127.5 - 1 - shift) / spread
         found = []
         for layer in alexnet.features:
             x = layer(x)
@@ -111,9 +113,9 @@ def test_lpips_is_the_papers_sum(tmp_path, monkeypatch):
 def test_other_weights_are_refused(tmp_path):
     path = tmp_path / "weights-inception-2015-12-05-6726825d.pth"
     path.write_bytes(b"not these")
-    with pytest.raises(GanColorError, match=r"--inception: .* expected 6726825d"):
+    with pytest.raises(GanColorError, match=r"--fid-weights: .* expected 6726825d"):
         load_inception(path)
-    with pytest.raises(GanColorError, match="--inception: found no file"):
+    with pytest.raises(GanColorError, match="--fid-weights: found no file"):
         load_inception(tmp_path / "none.pth")
 
 
@@ -129,7 +131,7 @@ def test_offline_is_one_sentence_with_name_hash_and_option(tmp_path, monkeypatch
     for part in (
         feature_extractors.INCEPTION.name,
         feature_extractors.INCEPTION.sha256,
-        "--inception PATH",
+        "--fid-weights PATH",
         "not known",
     ):
         assert part in message
@@ -155,6 +157,6 @@ def test_downloads_are_checked_and_kept(tmp_path, monkeypatch):
 
 def test_random_features_are_refused():
     with pytest.raises(GanColorError, match="random features"):
-        feature_extractors.BackboneSpace("resnet18", "none")
+        feature_extractors.BackboneExtractor("resnet18", "none")
     with pytest.raises(GanColorError, match=r"missing\.safetensors"):
-        feature_extractors.BackboneSpace("resnet18", "missing.safetensors")
+        feature_extractors.BackboneExtractor("resnet18", "missing.safetensors")

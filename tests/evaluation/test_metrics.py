@@ -1,4 +1,4 @@
-"""Figures of single pictures against closed forms and independent computations."""
+"""Figures of single images against closed forms and independent computations."""
 
 import numpy as np
 import pytest
@@ -9,20 +9,20 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from gan_color.evaluation import metrics
 
 
-def pictures(seed: int) -> torch.Tensor:
+def images(seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (2, 3, 24, 24), generator=generator, dtype=torch.uint8)
 
 
 def test_psnr_agrees_with_scikit_image():
-    a, b = pictures(0), pictures(1)
+    a, b = images(0), images(1)
     expected = [peak_signal_noise_ratio(x.numpy(), y.numpy()) for x, y in zip(a, b, strict=True)]
     assert np.allclose(metrics.psnr(a, b).numpy(), expected, atol=1e-4)
 
 
 def test_ssim_agrees_with_scikit_image():
-    a = pictures(0)
-    b = (a.float() * 0.5 + pictures(1).float() * 0.5).byte()
+    a = images(0)
+    b = (a.float() * 0.5 + images(1).float() * 0.5).byte()
     expected = [
         structural_similarity(
             x.numpy(),
@@ -40,7 +40,7 @@ def test_ssim_agrees_with_scikit_image():
 
 
 def test_delta_e2000_agrees_with_scikit_image_in_float64():
-    a, b = pictures(0), pictures(1)
+    a, b = images(0), images(1)
     first, second = (rgb2lab(x.permute(0, 2, 3, 1).numpy() / 255.0) for x in (a, b))
     expected = deltaE_ciede2000(first, second).reshape(2, -1)
     found = metrics.delta_e2000(a, b)
@@ -49,8 +49,8 @@ def test_delta_e2000_agrees_with_scikit_image_in_float64():
     assert np.allclose(found.p95.numpy(), np.percentile(expected, 95, axis=1), atol=1e-3)
 
 
-def test_equal_pictures_are_equal_to_every_figure():
-    a = pictures(0)
+def test_equal_images_are_equal_to_every_figure():
+    a = images(0)
     assert all(torch.all(figure == 0) for figure in metrics.delta_e2000(a, a))
     assert torch.isinf(metrics.psnr(a, a)).all()
     assert torch.allclose(metrics.ssim(a, a), torch.ones(2))
@@ -62,8 +62,8 @@ def test_delta_e_of_a_known_pair():
     assert float(metrics.delta_e2000(black, black + 255).mean) == pytest.approx(100, abs=0.01)
 
 
-def test_both_forms_of_colourfulness_agree_with_numpy():
-    a = pictures(0)
+def test_both_forms_of_colorfulness_agree_with_numpy():
+    a = images(0)
     absolute, signed = [], []
     for r, g, b in a.numpy().astype(float):
         rg, yb = r - g, 0.5 * (r + g) - b
@@ -75,8 +75,8 @@ def test_both_forms_of_colourfulness_agree_with_numpy():
     assert abs(np.mean(signed) - np.mean(absolute)) > 1  # the two forms are not the same figure
 
 
-def test_near_grey_counts_pixels_of_little_chroma():
-    picture = torch.full((1, 3, 2, 2), 120, dtype=torch.uint8)
-    assert float(metrics.near_grey(picture)) == 1.0
-    picture[0, 0, 0, 0] = 200
-    assert float(metrics.near_grey(picture)) == 0.75
+def test_near_gray_counts_pixels_of_little_chroma():
+    image = torch.full((1, 3, 2, 2), 120, dtype=torch.uint8)
+    assert float(metrics.near_gray(image)) == 1.0
+    image[0, 0, 0, 0] = 200
+    assert float(metrics.near_gray(image)) == 0.75

@@ -1,13 +1,13 @@
-"""The interfaces of Commons, Openverse, Flickr and Pixabay over the test server's pictures.
+"""The APIs of Commons, Openverse, Flickr and Pixabay over the fake server's images.
 
-The shapes, caps and errors are those that the services document; the pictures are the server's.
+Shapes, caps and errors are as the services document them.
 """
 
 import json
 from typing import TYPE_CHECKING, Any
 
 from scrapers.licenses import creative_commons
-from scrapers.sources.flickr import LICENCES
+from scrapers.sources.flickr import LICENSES
 
 if TYPE_CHECKING:
     from tests.fakes.image_server import Photo, Server
@@ -17,7 +17,7 @@ OPENVERSE_CAP, FLICKR_CAP, PIXABAY_CAP = 240, 4000, 500
 
 
 def respond(server: "Server", path: str, query: dict[str, str], headers: dict[str, str]) -> Reply:
-    """The reply of whichever interface a path belongs to; 404 for none."""
+    """The reply of the API that a path belongs to, or 404."""
     table = {
         "/commons/w/api.php": _commons,
         "/openverse/v1/images/": _openverse,
@@ -43,8 +43,8 @@ def _matching(server: "Server", words: str) -> list["Photo"]:
 
 
 def _url(photo: "Photo") -> str:
-    licence = creative_commons(photo.licence, photo.version)
-    return licence.url if licence else ""
+    license = creative_commons(photo.license, photo.version)
+    return license.url if license else ""
 
 
 # ---- Wikimedia Commons
@@ -68,7 +68,7 @@ def _commons(server: "Server", query: dict[str, str], headers: dict[str, str]) -
         found = [photo for photo in server.photos.values() if photo.category == title]
     limit = int(query[f"{name}limit"])
     batch = found[start : start + limit]
-    # Metadata of a batch's second half come in a second reply, as the service does it.
+    # Like the real service: metadata of a batch's second half come in a second reply.
     half, second = (len(batch) + 1) // 2, "iicontinue" in query
     pages = [
         _commons_page(server, photo, start + i, query, with_info=(i >= half) == second)
@@ -97,10 +97,10 @@ def _commons_page(
         return page
     author = f'<a href="//example.test/{photo.number}"><b>{photo.author}</b></a>'
     meta = {"Artist": author, "ObjectName": photo.title, **photo.flags.get("extmetadata", {})}
-    if photo.licence == "pd":
+    if photo.license == "pd":
         meta |= {"License": "pd", "LicenseShortName": "Public domain"}
     else:
-        meta |= {"LicenseUrl": _url(photo), "LicenseShortName": photo.licence}
+        meta |= {"LicenseUrl": _url(photo), "LicenseShortName": photo.license}
     info = {
         "url": server.url(photo.path) + "?utm_source=commons",
         "descriptionurl": server.url(f"/wiki/File:{photo.number}"),
@@ -135,7 +135,7 @@ def _openverse(server: "Server", query: dict[str, str], headers: dict[str, str])
     found = [
         photo
         for photo in _matching(server, query.get("q", ""))
-        if photo.licence in wanted
+        if photo.license in wanted
         and (aspect is None or aspect(photo))
         and query.get("size", "medium") == "medium"
     ]
@@ -159,7 +159,7 @@ def _openverse_result(server: "Server", photo: "Photo") -> dict[str, Any]:
         "url": server.url(photo.path),
         "creator": photo.author,
         "creator_url": None,
-        "license": photo.licence,
+        "license": photo.license,
         "license_version": photo.version or None,
         "license_url": _url(photo),
         "provider": "flickr",
@@ -167,7 +167,7 @@ def _openverse_result(server: "Server", photo: "Photo") -> dict[str, Any]:
         "category": None,
         "tags": [{"name": tag} for tag in photo.tags],
         "attribution": f'"{photo.title}" by {photo.author} is licensed under CC '
-        f"{photo.licence.upper()} {photo.version}. To view a copy of this license, visit "
+        f"{photo.license.upper()} {photo.version}. To view a copy of this license, visit "
         f"{_url(photo)}.",
         "mature": False,
         "width": photo.width,
@@ -181,13 +181,13 @@ def _openverse_result(server: "Server", photo: "Photo") -> dict[str, Any]:
 def _flickr(server: "Server", query: dict[str, str], headers: dict[str, str]) -> Reply:
     if query.get("api_key") != "test-key":
         return _json({"stat": "fail", "code": 100, "message": "Invalid API Key (Key has invalid)"})
-    names = {v: k for k, v in LICENCES.items()}
+    names = {v: k for k, v in LICENSES.items()}
     wanted = query["license"].split(",")
     start, end = int(query["min_upload_date"]), int(query["max_upload_date"])
     found = [
         photo
         for photo in _matching(server, query["text"])
-        if names.get((photo.licence, photo.version), "0") in wanted
+        if names.get((photo.license, photo.version), "0") in wanted
         and start <= photo.uploaded <= end
     ]
     size, number = int(query["per_page"]), int(query["page"])
@@ -201,7 +201,7 @@ def _flickr(server: "Server", query: dict[str, str], headers: dict[str, str]) ->
             "secret": "ab",
             "server": "65535",
             "title": photo.title,
-            "license": names[photo.licence, photo.version],
+            "license": names[photo.license, photo.version],
             "dateupload": str(photo.uploaded),
             "datetaken": "2020-11-01 10:00:00",
             "ownername": photo.author,

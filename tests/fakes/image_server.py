@@ -1,10 +1,14 @@
-"""A server on this machine that behaves like the hosts of pictures do, well and badly.
+"""A local server that behaves like image hosts do, well and badly.
 
-For tests, benchmarks and the notebook. It speaks each interface as documented (testing_apis.py),
-with Range and ETag, and `script` makes any path answer 429, break off, drip or redirect.
+For tests (imported), benchmarks and the notebook (`python -m tests.fakes.image_server`). It
+implements each API as documented (image_apis.py), with Range and ETag; `script` makes any path
+return 429, break off, drip or redirect.
 """
 
+import argparse
 import hashlib
+import json
+import sys
 import threading
 import time
 from collections import defaultdict, deque
@@ -22,7 +26,7 @@ ADDRESS = "127.0.0.1"
 
 @dataclass
 class Photo:
-    """One picture of the server's collection, as every interface knows it."""
+    """One image of the server, as every API describes it."""
 
     number: int
     body: bytes
@@ -30,7 +34,7 @@ class Photo:
     height: int
     title: str = ""
     author: str = "A. Author"
-    licence: str = "by"
+    license: str = "by"
     version: str = "4.0"
     tags: tuple[str, ...] = ()
     category: str = ""
@@ -43,7 +47,7 @@ class Photo:
 
 
 def synthetic(seed: int, width: int = 320, height: int = 280, quality: int = 90) -> bytes:
-    """A JPEG of coloured clouds and grain that no check objects to; each seed another one."""
+    """A JPEG of colored clouds and grain that passes every check; unique per seed."""
     random = np.random.default_rng(seed)
     image = np.zeros((height, width, 3), np.float32)
     for cells, strength in ((3, 90.0), (7, 60.0), (17, 35.0)):
@@ -55,19 +59,19 @@ def synthetic(seed: int, width: int = 320, height: int = 280, quality: int = 90)
 
 
 def photos(count: int, **common: Any) -> list[Photo]:
-    """So many synthetic pictures."""
+    """`count` synthetic images."""
     return [Photo(i, synthetic(i), 320, 280, title=f"Clouds {i}", **common) for i in range(count)]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One scripted answer. `keep`: so many bytes of the body, then the connection is cut.
+    """One scripted response. `keep`: cut the connection after this many bytes of the body.
 
-    `pause` seconds come between pieces of `piece` bytes: a drip.
+    `pause`: seconds between chunks of `piece` bytes (a slow drip).
     """
 
     status: int = 200
-    body: bytes | None = None  # None: what the path holds
+    body: bytes | None = None  # None: the path's own
     headers: tuple[tuple[str, str], ...] = ()
     keep: int | None = None
     pause: float = 0.0
@@ -77,7 +81,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, and how it went."""
+    """A logged request and its outcome."""
 
     path: str
     query: dict[str, str]
@@ -85,18 +89,18 @@ class Request:
     status: int
     sent: int
     whole: bool
-    when: float  # monotonic seconds at which it came
+    when: float  # monotonic seconds
 
 
 class Server:
-    """Serves until its `with` block ends. `url(path)` is where."""
+    """Serves within its `with` block, at `url(path)`."""
 
     def __init__(self, photos: Sequence[Photo] = (), address: str = ADDRESS) -> None:
         self.photos = {photo.path: photo for photo in photos}
         self.files: dict[str, tuple[bytes, str]] = {}  # path: (body, content type)
         self.scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self.log: list[Request] = []
-        self.headers: dict[str, str] = {}  # sent with every picture
+        self.headers: dict[str, str] = {}  # sent with every image
         self.address = address
         outer = self
 
@@ -119,15 +123,15 @@ class Server:
         return int(self._http.server_address[1])
 
     def url(self, path: str = "") -> str:
-        """An address of this server."""
+        """A URL on this server."""
         return f"http://{self.address}:{self.port}{path}"
 
     def script(self, path: str, *answers: Answer) -> None:
-        """Answer the next requests for a path so, one after the other, then as usual."""
+        """Script the next responses of a path, in order; then it is served as usual."""
         self.scripts[path].extend(answers)
 
     def whole(self, prefix: str = "/img/") -> list[str]:
-        """The paths whose last byte was sent, in order, repeats included."""
+        """The paths that were sent completely, in order, with repeats."""
         return [
             request.path
             for request in self.log
@@ -140,7 +144,7 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """Clients that leave in the middle are what this server is for."""
+        """Ignored: clients that disconnect are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -167,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_state.log.append(Request(parts.path, query, headers, status, sent, whole, when))
 
     def _found(self, path: str, query: dict[str, str]) -> tuple[int, bytes, str, dict[str, str]]:
-        """(status, body, content type, further headers) of a path without a script."""
+        """(status, body, content type, headers) of a path without a script."""
         from tests.fakes.image_apis import respond
 
         state = self.server_state
@@ -230,36 +234,66 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def demo_photos() -> list[Photo]:
-    """A small collection with every kind of fault, for the notebook.
+    """A small collection with every kind of defect, for the notebook.
 
-    The photographs are crops of scikit-image's own; faults are made from them.
+    Crops of scikit-image's photographs, and defects made from them.
     """
     from skimage import data
 
-    # The rocket's sky has one hue and would pass for a toned picture: its lower half is taken.
-    pictures = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()[127:]]
+    # The lower half of the rocket: its sky has one hue and looks toned.
+    images = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()[127:]]
     crops = [
-        picture[y : y + 200, x : x + 260]
-        for picture in pictures
+        image[y : y + 200, x : x + 260]
+        for image in images
         for y, x in ((0, 0), (0, 190), (100, 95))
     ]
-    grey = crops[1].mean(axis=2, keepdims=True) / 255
+    gray = crops[1].mean(axis=2, keepdims=True) / 255
     chart = np.full((200, 260, 3), 255, np.uint8)
     for i in range(5):
         cv2.rectangle(chart, (15 + 50 * i, 190), (45 + 50 * i, 150 - 25 * i), (40 * i, 90, 200), -1)
-    faults = [
-        np.repeat(255 * grey, 3, axis=2),
-        255 * grey ** np.array([0.85, 1.0, 1.25]),
+    defects = [
+        np.repeat(255 * gray, 3, axis=2),
+        255 * gray ** np.array([0.85, 1.0, 1.25]),
         chart,
         crops[0][:, ::-1],
         crops[5][8:-8, 8:-8],
     ]
     found = []
-    for i, rgb in enumerate([*crops, *faults]):
+    for i, rgb in enumerate([*crops, *defects]):
         pixels = np.ascontiguousarray(np.asarray(rgb).astype(np.uint8)[..., ::-1])
         body = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
         photo = Photo(i, body, pixels.shape[1], pixels.shape[0], title=f"Photo {i}")
         if i in (3, 7):
-            photo.licence = "by-nc"
+            photo.license = "by-nc"
         found.append(photo)
     return found
+
+
+def main() -> None:
+    """Print the address as one line of JSON, then serve until stdin closes."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.image_server")
+    parser.add_argument("--count", type=int, default=0, help="synthetic images; 0: demo photos")
+    parser.add_argument("--distinct", type=int, default=0, help="then repeat these; 0: never")
+    parser.add_argument("--size", type=int, nargs=2, default=(640, 480), metavar=("W", "H"))
+    parser.add_argument("--quality", type=int, default=90)
+    chosen = parser.parse_args()
+    collection = demo_photos()
+    if chosen.count:
+        distinct = chosen.distinct or chosen.count
+        bodies = [synthetic(i, *chosen.size, chosen.quality) for i in range(distinct)]
+        # Repeats differ in bytes after the JPEG's end.
+        tails = [b"" if i < distinct else i.to_bytes(4, "big") for i in range(chosen.count)]
+        collection = [
+            Photo(i, bodies[i % distinct] + tail, *chosen.size, title=f"Clouds {i}")
+            for i, tail in enumerate(tails)
+        ]
+    with Server(collection) as server:
+        urls = [server.url(path) for path in server.photos]
+        found = {"url": server.url(), "address": ADDRESS, "images": urls}
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

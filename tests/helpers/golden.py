@@ -34,28 +34,42 @@ SCALES = {
     "unet/plain": (1.2, 1.3),
     "ddcolor": (0.6, 0.2),
 }
-# Buffers that a training changes; all others are constants, such as the centres of bins.
+# Buffers that a training changes; all others are constants, such as the centers of bins.
 LEARNT_BUFFERS = ("running_mean", "running_var", "_u", "_v")
 
-UNET = {"encoder_weights": "none", "widths": (16, 12, 8, 8, 8)}
+# Parts of a tensor's name, and what they were when outputs.json was written.
+RECORDED_NAMES = {"color": "colour", "centers": "centres"}
+
+
+def recorded_name(name: str) -> str:
+    return ".".join(RECORDED_NAMES.get(part, part) for part in name.split("."))
+
+
+UNET = {"encoder_weights": "none", "decoder_channels": (16, 12, 8, 8, 8)}
 TINY_UNET = {"encoder": "test_resnet", **UNET}
-QUERIES = {"decoder": "queries", "queries": 8, "query_layers": 3, "query_width": 32}
-KOALARIZATION = {"classifier_weights": "none", "classifier_size": 96, "width": 8}
-DDCOLOR = {"width": 32, "heads": 4, "queries": 8, "query_layers": 3, "hidden": 32}
+QUERIES = {"decoder": "queries", "num_queries": 8, "query_layers": 3, "query_width": 32}
+KOALARIZATION = {"classifier_weights": "none", "classifier_size": 96, "base_channels": 8}
+DDCOLOR = {
+    "base_channels": 32,
+    "num_heads": 4,
+    "num_queries": 8,
+    "query_layers": 3,
+    "dim_feedforward": 32,
+}
 # Options that make a variant of models.TABLE small, by "name" or "name/variant". ddcolor's large
 # variant is another size of the same backbone, and as much as 200 million parameters.
 REDUCED: dict[str, dict[str, Any]] = {
     "unet": UNET,
     "unet/small-queries": {**UNET, **QUERIES},
-    "zhang16": {"width": 8},
-    "zhang16_regression": {"width": 8},
-    "iizuka16": {"width": 8, "classes": 3, "global_size": 32},
+    "zhang16": {"base_channels": 8},
+    "zhang16_regression": {"base_channels": 8},
+    "iizuka16": {"base_channels": 8, "classes": 3, "global_size": 32},
     "koalarization": KOALARIZATION,
     "colornet": {"channels": (8, 16, 32)},
-    "beta": {"width": 0.125},
-    "wallner_gan": {"width": 8},
-    "pix2pix": {"width": 4},
-    "pix2pixhd": {"downs": 3, "width": 8, "blocks": 2, "l1": 1.0},
+    "beta": {"width_mult": 0.125},
+    "wallner_gan": {"base_channels": 8},
+    "pix2pix": {"base_channels": 4},
+    "pix2pixhd": {"num_downs": 3, "base_channels": 8, "blocks": 2, "l1": 1.0},
     "ddcolor": DDCOLOR,
 }
 LEFT_OUT = {"ddcolor/large"}
@@ -63,13 +77,22 @@ LEFT_OUT = {"ddcolor/large"}
 FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "unet/losses": (
         "unet",
-        {**TINY_UNET, "rebalance": 0.5, "chroma_weight": 3.0, "bound": "clip", "pixel": "l1"},
+        {
+            **TINY_UNET,
+            "rebalance": 0.5,
+            "chroma_weight": 3.0,
+            "ab_activation": "clip",
+            "pixel_loss": "l1",
+        },
     ),
     "unet/plain": (
         "unet",
         {**TINY_UNET, "norm": "spectral", "in_chans": 1, "blur": False, "attention_stride": 8},
     ),
-    "zhang16/paper": ("zhang16", {"width": 8, "neighbours": 5, "uniform": 0.3, "grey_limit": 0.0}),
+    "zhang16/paper": (
+        "zhang16",
+        {"base_channels": 8, "num_neighbors": 5, "uniform_mix": 0.3, "gray_limit": 0.0},
+    ),
     "koalarization/full": (
         "koalarization",
         {
@@ -85,7 +108,7 @@ FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
         "colornet",
         {
             "channels": (8, 16, 32),
-            "flow": "grey",
+            "flow": "gray",
             "down": "max",
             "up": "transposed",
             "scaling": "minmax",
@@ -108,13 +131,21 @@ def model_cases() -> dict[str, tuple[str, dict[str, Any]]]:
 
 def discriminators() -> dict[str, Discriminator]:
     return {
-        "patch": MultiscaleDiscriminator(scales=3, layers=3, width=8),
-        "patch/attention": MultiscaleDiscriminator(scales=2, layers=3, width=16, attention=True),
-        "patch/instance": MultiscaleDiscriminator(scales=2, layers=2, width=8, norm="instance"),
-        "patch/batch": MultiscaleDiscriminator(scales=1, width=8, norm="batch", padding=1),
-        "patch/none": MultiscaleDiscriminator(scales=1, layers=2, width=8, norm="none"),
-        "critic": Critic(width=8),
-        "critic/ddcolor": Critic(width=8, leak=0.0, dropout=0.0),
+        "patch": MultiscaleDiscriminator(num_discriminators=3, num_layers=3, base_channels=8),
+        "patch/attention": MultiscaleDiscriminator(
+            num_discriminators=2, num_layers=3, base_channels=16, attention=True
+        ),
+        "patch/instance": MultiscaleDiscriminator(
+            num_discriminators=2, num_layers=2, base_channels=8, norm="instance"
+        ),
+        "patch/batch": MultiscaleDiscriminator(
+            num_discriminators=1, base_channels=8, norm="batch", padding=1
+        ),
+        "patch/none": MultiscaleDiscriminator(
+            num_discriminators=1, num_layers=2, base_channels=8, norm="none"
+        ),
+        "critic": Critic(base_channels=8),
+        "critic/ddcolor": Critic(base_channels=8, negative_slope=0.0, dropout=0.0),
     }
 
 
@@ -129,7 +160,7 @@ def fill(network: nn.Module, gain: float = GAIN, variance: float = 1.3) -> None:
     for name, value in network.state_dict().items():
         if name in constants:
             continue
-        generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        generator = torch.Generator().manual_seed(zlib.crc32(recorded_name(name).encode()))
         drawn = torch.randn(value.shape, generator=generator)
         last = name.rpartition(".")[2]
         if last == "running_var":
@@ -147,12 +178,12 @@ def fill(network: nn.Module, gain: float = GAIN, variance: float = 1.3) -> None:
         if parametrize.is_parametrized(module, "weight"):
             module.train()
             for _ in range(POWER_ITERATIONS):
-                module.weight  # noqa: B018  (a step towards the largest singular value each)
+                module.weight  # noqa: B018  (a step toward the largest singular value each)
     network.eval()
 
 
 def batch() -> Batch:
-    """Two pictures of waves, 64 x 64, of which the first has a label."""
+    """Two images of waves, 64 x 64, of which the first has a label."""
     rows, columns = torch.arange(64.0)[:, None], torch.arange(64.0)[None]
     phases = torch.arange(2.0)[:, None, None, None]
     L = 0.8 * torch.sin(0.21 * rows + 0.13 * columns + phases)
@@ -184,7 +215,7 @@ def summary(value: Tensor) -> dict[str, Any]:
 
 def account(network: nn.Module) -> dict[str, Any]:
     """The number of parameters, and a digest of the names of what is saved."""
-    names = "\n".join(sorted(network.state_dict()))
+    names = "\n".join(sorted(map(recorded_name, network.state_dict())))
     return {
         "parameters": sum(p.numel() for p in network.parameters()),
         "keys_sha256": hashlib.sha256(names.encode()).hexdigest(),

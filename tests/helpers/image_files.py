@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 DEEP = (np.linspace(0, 65535, 48 * 64 * 3).reshape(48, 64, 3)).astype(np.uint16)
-GREY = np.ascontiguousarray(DEEP[..., 1])
+GRAY = np.ascontiguousarray(DEEP[..., 1])
 HALF = np.full((48, 64), 30_000, np.uint16)
 
 

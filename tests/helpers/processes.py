@@ -29,22 +29,22 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
     if die is not None:
         where, number = die
         if where == "images":
-            original = trainer.Record.log
+            original = trainer.TrainingState.log
 
-            def log(self: trainer.Record, values: dict[str, float]) -> None:
+            def log(self: trainer.TrainingState, values: dict[str, float]) -> None:
                 original(self, values)
                 if self.total_images >= number:
                     kill()
 
-            trainer.Record.log = log
+            trainer.TrainingState.log = log
             # Checkpoints are written beside the training: the one before must be there by then.
-            save = checkpoint.Writer.save
+            save = checkpoint.AsyncCheckpointWriter.save
 
-            def save_and_wait(self: checkpoint.Writer, *arguments: Any) -> None:
+            def save_and_wait(self: checkpoint.AsyncCheckpointWriter, *arguments: Any) -> None:
                 save(self, *arguments)
                 self.wait()
 
-            checkpoint.Writer.save = save_and_wait
+            checkpoint.AsyncCheckpointWriter.save = save_and_wait
         else:
             calls = iter(range(number))
 
@@ -82,9 +82,9 @@ def _rank(job: Callable[..., None], rank: int, port: int, arguments: tuple[objec
         "WORLD_SIZE": "2",
     }
     torch.set_num_threads(1)
-    distributed.start(torch.device("cpu"))
+    distributed.init(torch.device("cpu"))
     job(rank, *arguments)
-    distributed.stop()
+    distributed.destroy()
 
 
 def in_two_ranks(job: Callable[..., None], *arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the scrapers share: recipes against the server on this machine."""
+"""Shared by the scrapers' tests: recipes against the local server."""
 
 from pathlib import Path
 from typing import Any
@@ -10,31 +10,31 @@ from scrapers.recipe import Recipe
 from tests.fakes.image_server import ADDRESS, Photo, Server, synthetic
 
 BODY = synthetic(0)
-# Everything at once, retries without waiting.
+# Everything in parallel, retries without waiting.
 FAST = {"rate": 0, "concurrency": 8, "workers": 8, "backoff": 0.01, "timeout": 1.0, "attempts": 3}
 
 
 def recipe(*sources: dict[str, Any], **changes: Any) -> Recipe:
-    """A recipe whose contact is well formed and whose limits don't make tests wait."""
+    """A recipe with a valid contact and limits that do not make tests wait."""
     limits = FAST | changes.pop("limits", {})
     base = {"name": "test", "contact": "me@gan-color.invalid", "min_side": 64, "limits": limits}
     return parse(Recipe, {**base, "sources": list(sources), **changes}, "test")
 
 
 def url_list(folder: Path, addresses: list[str]) -> dict[str, Any]:
-    """A source of kind urls over these addresses, all said to be CC0."""
+    """A `urls` source over these addresses, all CC0."""
     path = folder / "list.txt"
     path.write_text("\n".join(addresses))
-    return {"kind": "urls", "files": [path], "licence": "cc0"}
+    return {"kind": "urls", "files": [path], "license": "cc0"}
 
 
 def run(made: Recipe, folder: Path) -> Summary:
-    """Collect with this machine's address allowed."""
+    """Collect with the local server's address allowed."""
     return collect(made, folder, [ADDRESS])
 
 
 def stored(folder: Path, server: Server) -> list[str]:
-    """The paths of the server's pictures that the folder holds, checked against its manifest."""
+    """The server paths of the images in a folder, checked against its manifest."""
     rows = manifest.read(folder)
     files = {path.name for path in (folder / "images").iterdir()}
     assert files == {Path(row.file).name for row in rows}
@@ -43,7 +43,7 @@ def stored(folder: Path, server: Server) -> list[str]:
 
 
 def many(count: int, **changes: Any) -> list[Photo]:
-    """Pictures told apart by a few bytes behind the JPEG's end, where no reader looks."""
+    """Images that differ only in a few bytes after the JPEG's end, which readers ignore."""
     return [
         Photo(i, BODY + i.to_bytes(4, "big"), 320, 280, title=f"Alps {i}", **changes)
         for i in range(count)
@@ -53,9 +53,9 @@ def many(count: int, **changes: Any) -> list[Photo]:
 def found(
     folder: Path, server: Server, source: dict[str, Any], **changes: Any
 ) -> tuple[dict[str, manifest.Row], dict[str, int], str]:
-    """(rows by id, refusals, error) of one source against the server."""
+    """(rows by id, rejections, error) of one source against the server."""
     made = recipe(source, **changes)
     summary = run(made, folder)
     stored(folder, server)
     rows = {row.id: row for row in manifest.read(folder)}
-    return rows, summary.refused[source["kind"]], summary.errors.get(source["kind"], "")
+    return rows, summary.rejected[source["kind"]], summary.errors.get(source["kind"], "")

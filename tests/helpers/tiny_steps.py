@@ -7,7 +7,7 @@ from gan_color.config.stages import AdversarialStage
 from gan_color.models import registry
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import MultiscaleDiscriminator
-from gan_color.training.amp import Precision, Updater
+from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.steps import AdversarialStep
 
 FP32 = Precision("fp32", torch.device("cpu"))
@@ -19,7 +19,7 @@ def generator(norm: str = "spectral") -> Colorizer:
         "unet",
         encoder="mobilenetv3_small_050",
         encoder_weights="none",
-        widths=[16, 12, 8, 8, 8],
+        decoder_channels=[16, 12, 8, 8, 8],
         norm=norm,
     )
     nn.init.normal_(model.head.weight, std=0.1)
@@ -28,7 +28,7 @@ def generator(norm: str = "spectral") -> Colorizer:
 
 def discriminator() -> MultiscaleDiscriminator:
     torch.manual_seed(1)
-    return MultiscaleDiscriminator(width=8)
+    return MultiscaleDiscriminator(base_channels=8)
 
 
 def batch(count: int = 4, size: int = 32) -> Batch:
@@ -39,20 +39,27 @@ def batch(count: int = 4, size: int = 32) -> Batch:
 
 
 def stage(**options: object) -> AdversarialStage:
-    base = {"name": "gan", "kind": "adversarial", "images": 8, "size": 32, "batch": 4, "lr": 1e-3}
+    base = {
+        "name": "gan",
+        "kind": "adversarial",
+        "images": 8,
+        "size": 32,
+        "batch_size": 4,
+        "lr": 1e-3,
+    }
     return AdversarialStage(**{**base, **options})
 
 
-def updater(module: nn.Module, lr: float = 1e-2, clip: float = 0.0) -> Updater:
-    return Updater(module, torch.optim.SGD(module.parameters(), lr), FP32, clip)
+def sgd(module: nn.Module, lr: float = 1e-2, clip: float = 0.0) -> AmpOptimizer:
+    return AmpOptimizer(module, torch.optim.SGD(module.parameters(), lr), FP32, clip)
 
 
 def adversarial(
     lr: tuple[float, float] = (1e-2, 1e-2), norm: str = "spectral", **options: object
 ) -> AdversarialStep:
     g, d = generator(norm), discriminator()
-    step = AdversarialStep(g, d, updater(g, lr[0]), updater(d, lr[1]), FP32, stage(**options))
-    step.train_mode()
+    step = AdversarialStep(g, d, sgd(g, lr[0]), sgd(d, lr[1]), FP32, stage(**options))
+    step.train()
     return step
 
 

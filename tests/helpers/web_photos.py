@@ -16,16 +16,16 @@ LIMITS = Limits(upload_bytes=300_000, pixels=1_000_000)
 TINY = {
     "encoder": "mobilenetv3_small_050",
     "encoder_weights": "none",
-    "widths": [16, 12, 8, 8, 8],
+    "decoder_channels": [16, 12, 8, 8, 8],
 }
 
 
 def write_models(folder: Path) -> Path:
-    """A model beside two that are none, and one as a run leaves it."""
+    """A model file, a damaged one, and a run folder with a model."""
     torch.manual_seed(0)
     for path in (folder / "plain.safetensors", folder / "run" / "model.safetensors"):
         model = registry.create("unet", **TINY)
-        torch.nn.init.normal_(model.head.weight, std=0.3)  # an untrained one answers with grey
+        torch.nn.init.normal_(model.head.weight, std=0.3)  # an untrained head predicts gray
         save_model(path, "unet", model, {})
     (folder / "broken.safetensors").write_text("none")
     return folder
@@ -40,7 +40,7 @@ def photo(size: tuple[int, int] = (60, 40), kind: str = "JPEG", **options: objec
     return buffer.getvalue()
 
 
-def colour(
+def post_photo(
     client: httpx.Client, data: bytes, name: str = "old.jpg", **fields: object
 ) -> httpx.Response:
     return client.post(

@@ -24,15 +24,15 @@ NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 class Server:
-    """`gan-color serve` in a process of its own, with a folder for temporary files of its own."""
+    """`gan-color serve` in a process of its own, with a temporary folder of its own."""
 
-    def __init__(self, place: Path, *options: str) -> None:
-        self.temporary, self.log = place / "tmp", place / "log"
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.temporary, self.log = folder / "tmp", folder / "log"
         self.temporary.mkdir()
-        self.models = place / "models"
+        self.models = folder / "models"
         self.models.mkdir()
         arguments = ["--models", str(write_models(self.models)), "--port", "0", *options]
-        # Forked from a server that has imported torch: a fresh interpreter takes ten seconds more.
+        # Forked from a process that has imported torch: a fresh interpreter takes ten seconds more.
         self.process = multiprocessing.get_context("forkserver").Process(
             target=serve, args=(arguments, self.temporary, self.log)
         )
@@ -40,29 +40,28 @@ class Server:
 
     @cached_property
     def url(self) -> str:
-        """Where it listens; waits until it does."""
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", self.said())):
-            assert self.process.is_alive(), self.said()
+        """The address it listens on; waits until it does."""
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", self.output())):
+            assert self.process.is_alive(), self.output()
             time.sleep(0.05)
         return found[0]
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
-    def written(self) -> list[Path]:
-        """The files, not the folders, that it has written."""
+    def temporary_files(self) -> list[Path]:
         return [path for path in self.temporary.rglob("*") if path.is_file()]
 
     def stop(self) -> None:
         os.kill(self.process.pid, signal.SIGINT)
-        self.process.join(60)  # it may wait for a picture, with every core at other tests
+        self.process.join(60)  # a request may be running while other tests use every core
         # As Ctrl-C ends every command.
-        assert self.process.exitcode == 130, (self.process.exitcode, self.said())
-        assert "Traceback" not in self.said()
+        assert self.process.exitcode == 130, (self.process.exitcode, self.output())
+        assert "Traceback" not in self.output()
 
 
 def serve(arguments: list[str], temporary: Path, log: Path) -> None:
-    # Shells start background jobs, a test-suite among them, with Ctrl-C ignored.
+    # Shells start background jobs with Ctrl-C ignored, and a test run may be one.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["TMPDIR"] = str(temporary)
     tempfile.tempdir = None
@@ -73,17 +72,17 @@ def serve(arguments: list[str], temporary: Path, log: Path) -> None:
 
 
 def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list[str]]:
-    """The page, and a list that fills with what it asked for or complained of elsewhere."""
+    """The page, and a list that collects requests to other hosts and everything that fails."""
     page = browser.new_page(**options)  # type: ignore[arg-type]
     wrong: list[str] = []
     here = url.split("/")[2]
     page.on("request", lambda r: None if is_local(r.url, here) else wrong.append(r.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    # What the page's policy keeps from being asked for at all is told here.
+    # The security policy blocks before a request is made; the console reports it.
     page.on("console", lambda m: wrong.append(m.text) if "Content Security" in m.text else None)
     page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(url)
-    expect(page.locator("#gc-colour")).to_be_visible(timeout=20_000)
+    expect(page.locator("#models input").first).to_be_checked(timeout=20_000)
     return page, wrong
 
 
@@ -92,26 +91,26 @@ def is_local(url: str, here: str) -> bool:
 
 
 @contextmanager
-def nginx(place: Path, upstream: str) -> Iterator[str]:
-    """nginx with the configuration of docs/serving.md; yields its address."""
-    text = (REPOSITORY / "docs" / "serving.md").read_text()
+def nginx(folder: Path, upstream: str) -> Iterator[str]:
+    """nginx with the configuration of docs/serve.md; yields its address."""
+    text = (REPOSITORY / "docs" / "serve.md").read_text()
     (documented,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
     assert documented.count("http://127.0.0.1:7860/") == 1
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     paths = "".join(
-        f"{kind}_temp_path {place}/{kind};\n"
+        f"{kind}_temp_path {folder}/{kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    (place / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {place}/pid; error_log stderr warn;\n"
+    (folder / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log stderr warn;\n"
         f"events {{}}\nhttp {{ access_log off;\n{paths}"
         f"server {{ listen 127.0.0.1:{port};\n"
         f"{documented.replace('http://127.0.0.1:7860/', upstream)}}} }}\n"
     )
     process = subprocess.Popen(
-        [str(NGINX), "-c", place / "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE, text=True
+        [str(NGINX), "-c", folder / "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE, text=True
     )
     try:
         for _ in range(100):
@@ -119,7 +118,7 @@ def nginx(place: Path, upstream: str) -> Iterator[str]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/colour/"
+        yield f"http://127.0.0.1:{port}/color/"
     finally:
         process.terminate()
         _, warnings = process.communicate(timeout=10)

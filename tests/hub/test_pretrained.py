@@ -31,18 +31,18 @@ FIGURES = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", CARD
 PHOTOGRAPHS = {**samples.photographs(), "coffee": samples.held_out()}
 
 
-def coloured(model, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """(picture, truth): the centre square at 256 px, both uint8 [1, 3, 256, 256]."""
+def colorized(model, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """(photo, truth): the center square at 256 px, both uint8 [1, 3, 256, 256]."""
     truth = evaluation_crop(PHOTOGRAPHS[name], 256)
-    picture = colorize_image(model, Image.fromarray(truth.permute(1, 2, 0).numpy()))
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None], truth[None]
+    photo = colorize_image(model, Image.fromarray(truth.permute(1, 2, 0).numpy()))
+    return torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None], truth[None]
 
 
 def figures(model, name: str) -> tuple[float, float, float]:
-    """(PSNR, mean CIEDE2000, colourfulness) of a photograph, as the card's table has them."""
-    picture, truth = coloured(model, name)
-    measured = metrics.psnr(picture, truth), metrics.delta_e2000(picture, truth).mean
-    return float(measured[0]), float(measured[1]), float(metrics.colorfulness(picture))
+    """(PSNR, mean CIEDE2000, colorfulness) of a photograph, as the card's table has them."""
+    photo, truth = colorized(model, name)
+    measured = metrics.psnr(photo, truth), metrics.delta_e2000(photo, truth).mean
+    return float(measured[0]), float(measured[1]), float(metrics.colorfulness(photo))
 
 
 def digest(model) -> str:
@@ -50,7 +50,7 @@ def digest(model) -> str:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return hashlib.sha256(coloured(model, "coffee")[0].numpy().tobytes()).hexdigest()
+        return hashlib.sha256(colorized(model, "coffee")[0].numpy().tobytes()).hexdigest()
     finally:
         torch.set_num_threads(threads)
 
@@ -63,7 +63,7 @@ def command(*arguments: str) -> object:
 
 @pytest.fixture(scope="module")
 def model():
-    return gan_color.load(pretrained.DEFAULT)
+    return gan_color.load(pretrained.DEFAULT).model
 
 
 def test_the_card_names_the_file_its_hash_and_what_its_header_says():
@@ -71,9 +71,9 @@ def test_the_card_names_the_file_its_hash_and_what_its_header_says():
     assert kept.sha256 in CARD
     assert kept.bytes <= 16e6
     record = read_header(pretrained.verified(pretrained.DEFAULT))["record"]
-    for key in ("data_licence", "command", "hardware", "hours", "figures", "licence"):
+    for key in ("data_license", "command", "hardware", "hours", "figures", "license"):
         assert record[key], key
-    assert record["data_licence"] in CARD
+    assert record["data_license"] in CARD
     assert record["command"] in CARD
 
 
@@ -99,12 +99,11 @@ def test_a_file_of_the_users_own_wins_over_the_name(tmp_path: Path, monkeypatch)
     assert pretrained.find_model(pretrained.DEFAULT) == Path(pretrained.DEFAULT)
 
 
-def test_a_photo_is_coloured_without_naming_a_model(tmp_path: Path, monkeypatch):
+def test_a_photo_is_colorized_without_naming_a_model(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copy(samples.grey_photograph(), "old.png")
+    shutil.copy(samples.gray_photograph(), "old.png")
     assert command("colorize", "old.png") == 0
-    by_command = np.asarray(Image.open("coloured/old.png"))
-    monkeypatch.setattr(gan_color, "_loaded", [])
+    by_command = np.asarray(Image.open("colorized/old.png"))
     by_python = np.asarray(gan_color.colorize("old.png"))
     assert np.array_equal(by_command, by_python)
     assert by_command.max(axis=2).astype(int).sum() > by_command.min(axis=2).astype(int).sum()
@@ -136,16 +135,16 @@ def test_the_card_has_every_photograph_that_installed_packages_carry():
     assert {name for name, *_ in FIGURES} == set(PHOTOGRAPHS)
 
 
-@pytest.mark.parametrize(("name", "psnr", "delta_e", "colour"), FIGURES)
-def test_the_figures_of_the_card_hold(model, name, psnr, delta_e, colour):
+@pytest.mark.parametrize(("name", "psnr", "delta_e", "color"), FIGURES)
+def test_the_figures_of_the_card_hold(model, name, psnr, delta_e, color):
     found = figures(model, name)
     assert found[0] == pytest.approx(float(psnr), abs=0.05)
     assert found[1] == pytest.approx(float(delta_e), abs=0.05)
-    assert found[2] == pytest.approx(float(colour), abs=0.2)
+    assert found[2] == pytest.approx(float(color), abs=0.2)
 
 
-def test_the_same_photo_gives_the_same_picture_bit_for_bit(model):
-    digests = {digest(each) for each in (model, gan_color.load(pretrained.DEFAULT), model)}
+def test_the_same_photo_gives_the_same_photo_bit_for_bit(model):
+    digests = {digest(each) for each in (model, gan_color.load(pretrained.DEFAULT).model, model)}
     assert len(digests) == 1
     # Another instruction set rounds otherwise: the card says which one the hash is of.
     if torch.backends.cpu.get_cpu_capability() in CARD:
@@ -153,9 +152,9 @@ def test_the_same_photo_gives_the_same_picture_bit_for_bit(model):
 
 
 if __name__ == "__main__":
-    loaded = gan_color.load(pretrained.DEFAULT)
+    loaded = gan_color.load(pretrained.DEFAULT).model
     for photograph in sorted(PHOTOGRAPHS):
-        of_truth = float(metrics.colorfulness(coloured(loaded, photograph)[1]))
+        of_truth = float(metrics.colorfulness(colorized(loaded, photograph)[1]))
         row = " | ".join(f"{figure:.2f}" for figure in (*figures(loaded, photograph), of_truth))
         sys.stdout.write(f"| `{photograph}` | {row} |\n")
     sys.stdout.write(f"{digest(loaded)} ({torch.backends.cpu.get_cpu_capability()})\n")

@@ -1,4 +1,4 @@
-"""Real files of every format become pictures in sRGB, or are refused."""
+"""Real files of every format become photos in sRGB, or are refused."""
 
 import io
 import struct
@@ -14,9 +14,9 @@ from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.encode import encode
 from gan_color.images.open import BadImageError
-from gan_color.images.photo import Picture
-from gan_color.inference.pipeline import ColorizeOptions, colorize_picture
-from tests.helpers.image_files import DEEP, GREY, HALF, animation, file_bytes, png_16, tiff
+from gan_color.images.photo import Photo
+from gan_color.inference.pipeline import ColorizeOptions, colorize_photo
+from tests.helpers.image_files import DEEP, GRAY, HALF, animation, file_bytes, png_16, tiff
 from tests.helpers.tint import Tint
 
 
@@ -40,7 +40,7 @@ def profile_named(name: str) -> bytes:
 def test_orientation_is_that_of_the_pixels(orientation: int, coffee: Image.Image):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
-    for image in (coffee.resize((60, 40)), Image.fromarray(GREY)):
+    for image in (coffee.resize((60, 40)), Image.fromarray(GRAY)):
         data = file_bytes(image, "PNG", exif=exif)
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
         found = read(data)
@@ -55,12 +55,12 @@ def test_orientation_is_that_of_the_pixels(orientation: int, coffee: Image.Image
     ("data", "expected", "alpha"),
     [
         (png_16(DEEP[..., ::-1]), DEEP, None),
-        (png_16(GREY), GREY, None),
+        (png_16(GRAY), GRAY, None),
         (png_16(np.dstack([DEEP[..., ::-1], HALF])), DEEP, HALF),
         (tiff(DEEP, photometric="rgb"), DEEP, None),
         (tiff(DEEP, photometric="rgb", byteorder=">", compression="lzw"), DEEP, None),
-        (tiff(GREY, photometric="minisblack"), GREY, None),
-        (tiff(65535 - GREY, photometric="miniswhite"), GREY, None),
+        (tiff(GRAY, photometric="minisblack"), GRAY, None),
+        (tiff(65535 - GRAY, photometric="miniswhite"), GRAY, None),
         (
             tiff(np.dstack([DEEP, HALF]), photometric="rgb", extrasamples=["unassalpha"]),
             DEEP,
@@ -69,11 +69,11 @@ def test_orientation_is_that_of_the_pixels(orientation: int, coffee: Image.Image
     ],
     ids=[
         "png-rgb",
-        "png-grey",
+        "png-gray",
         "png-rgba",
         "tiff-rgb",
         "tiff-lzw",
-        "tiff-grey",
+        "tiff-gray",
         "tiff-white",
         "tiff-rgba",
     ],
@@ -86,10 +86,10 @@ def test_16_bits_stay_16_bits(data: bytes, expected: np.ndarray, alpha: np.ndarr
         np.broadcast_to(expected.T, (3, 64, 48)[:3]).T if expected.ndim == 2 else expected,
     )
     assert (found.alpha is None) == (alpha is None)
-    coloured = colorize_picture(Tint(0.05, 0.02), found)
-    again = read(encode(coloured, found.format))
+    colorized = colorize_photo(Tint(0.05, 0.02), found)
+    again = read(encode(colorized, found.format))
     assert again.format == found.format
-    assert np.array_equal(again.pixels, coloured.pixels)
+    assert np.array_equal(again.pixels, colorized.pixels)
     if alpha is not None:
         assert np.array_equal(again.alpha, alpha)
     before, after = (rgb2lab(p.pixels / 65535)[..., 0] for p in (found, again))
@@ -97,13 +97,13 @@ def test_16_bits_stay_16_bits(data: bytes, expected: np.ndarray, alpha: np.ndarr
 
 
 def test_every_lightness_comes_out_as_it_went_in_whatever_the_chroma():
-    ramp = Picture(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))
+    ramp = Photo(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))
     before = rgb2lab(ramp.pixels)[..., 0]
     for a, b in ((0.9, 0.9), (-0.9, 0.5), (0.1, -1.0), (0.0, 0.0)):
-        out = colorize_picture(Tint(a, b), ramp)
+        out = colorize_photo(Tint(a, b), ramp)
         assert np.abs(rgb2lab(out.pixels)[..., 0] - before).max() < 0.45
-    deep = Picture(ramp.pixels.astype(np.uint16) * 257)
-    out = colorize_picture(Tint(0.9, 0.9), deep)
+    deep = Photo(ramp.pixels.astype(np.uint16) * 257)
+    out = colorize_photo(Tint(0.9, 0.9), deep)
     assert np.abs(rgb2lab(out.pixels / 65535)[..., 0] - before).max() < 0.002
 
 
@@ -124,12 +124,12 @@ def test_profiles_are_converted_alike_at_8_and_16_bits(name: str, coffee: Image.
     assert "sRGB" in ImageCms.getProfileDescription(srgb)
 
 
-def test_cmyk_palette_grey_and_one_bit_become_srgb(coffee: Image.Image):
+def test_cmyk_palette_gray_and_one_bit_become_srgb(coffee: Image.Image):
     small = coffee.resize((60, 40))
     truth = np.asarray(small).astype(int)
     cmyk = read(file_bytes(small.convert("CMYK"), "JPEG", quality=95))
     assert np.abs(cmyk.pixels - truth).mean() < 4
-    assert encode(colorize_picture(Tint(), cmyk), cmyk.format)[:2] == b"\xff\xd8"
+    assert encode(colorize_photo(Tint(), cmyk), cmyk.format)[:2] == b"\xff\xd8"
     palette = small.quantize(256)
     assert np.array_equal(
         read(file_bytes(palette, "GIF")).pixels, np.asarray(palette.convert("RGB"))
@@ -153,9 +153,9 @@ def test_cmyk_palette_grey_and_one_bit_become_srgb(coffee: Image.Image):
         (animation("TIFF"), "3 pages, expected one"),
         (file_bytes(Image.new("F", (4, 4)), "TIFF"), "32 bits a pixel"),
         (png_16(DEEP)[:2000], "truncated|unrecognized data stream|broken|incomplete"),
-        (b"no picture", "not an image in a known format"),
+        (b"no photo", "not an image in a known format"),
         (b"\0\0\0\x18ftypheic" + b"\0" * 64, "."),
-        (file_bytes(Image.new("RGB", (4, 4)), "PNG", icc_profile=b"none"), "colour profile"),
+        (file_bytes(Image.new("RGB", (4, 4)), "PNG", icc_profile=b"none"), "color profile"),
         (np.zeros((4, 4), np.float32), "expected .* uint8 or uint16"),
         (np.zeros((4, 4, 2), np.uint8), "expected 1, 3 or 4 channels"),
     ],
@@ -166,7 +166,7 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(data, message: str):
         read(data)
 
 
-def test_a_tiff_with_a_thumbnail_and_a_photo_with_a_second_view_are_one_picture():
+def test_a_tiff_with_a_thumbnail_and_a_photo_with_a_second_view_are_one_photo():
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer) as file:
         file.write(DEEP, photometric="rgb")
@@ -175,7 +175,7 @@ def test_a_tiff_with_a_thumbnail_and_a_photo_with_a_second_view_are_one_picture(
     assert read(animation("MPO")).size == (8, 8)
 
 
-def test_a_picture_is_refused_by_its_header(coffee: Image.Image):
+def test_a_photo_is_refused_by_its_header(coffee: Image.Image):
     data = file_bytes(coffee, "PNG")
     with pytest.raises(BadImageError, match=r"600 x 400 pixels, at most 1,000"):
         read(data[:100], pixel_limit=1000)  # the pixels are not even there
@@ -191,7 +191,7 @@ def test_damaged_exif_does_not_cost_the_photo(coffee: Image.Image):
 def test_options_are_checked():
     for options, message in (
         ({"render": 31}, "render: found 31"),
-        ({"consensus": (9,)}, "consensus: found 9"),
+        ({"tta_sizes": (9,)}, "tta_sizes: found 9"),
         ({"saturation": -1}, "saturation"),
         ({"strength": 1.1}, "strength: found 1.1"),
         ({"precision": "int8"}, "precision: found 'int8'"),

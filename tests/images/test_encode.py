@@ -1,4 +1,4 @@
-"""Pictures become files of every format, with what belongs to them."""
+"""Photos become files of every format, with what belongs to them."""
 
 import io
 import struct
@@ -11,8 +11,8 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.encode import KINDS, encode, save, srgb_profile
-from gan_color.images.photo import Picture
-from tests.helpers.image_files import GREY, file_bytes
+from gan_color.images.photo import Photo
+from tests.helpers.image_files import GRAY, file_bytes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -27,15 +27,15 @@ def test_every_format_keeps_pixels_metadata_and_provenance(
     source = file_bytes(
         coffee.resize((60, 40)), "JPEG", exif=exif, dpi=(300, 300), xmp=xmp, comment=b"attic"
     )
-    picture = read(source)
-    assert picture.size == (40, 60)  # the packet says that it lies on its side
+    photo = read(source)
+    assert photo.size == (40, 60)  # the packet says that it lies on its side
     path = tmp_path / "deep" / f"x.{kind.lower()}".replace("heif", "heic")
-    save(picture, path, note="colorized by a test")
+    save(photo, path, note="colorized by a test")
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     again = read(path)
     assert again.format == kind
     limit = 0 if kind in ("PNG", "TIFF", "WEBP") else 20
-    assert np.abs(again.pixels.astype(int) - picture.pixels).max() <= limit
+    assert np.abs(again.pixels.astype(int) - photo.pixels).max() <= limit
     found = Image.open(path)
     tags = found.getexif()
     assert tags[ExifTags.Base.ImageDescription].strip("\0") == "grandmother"
@@ -57,7 +57,7 @@ def test_metadata_of_16_bits(kind: str):
     exif[ExifTags.Base.ImageDescription], exif[ExifTags.Base.Artist] = "grandmother", "uncle"
     info = PngImagePlugin.PngInfo()
     info.add_text("Title", "attic")
-    source = read(file_bytes(Image.fromarray(GREY), "PNG", exif=exif, dpi=(300, 300), pnginfo=info))
+    source = read(file_bytes(Image.fromarray(GRAY), "PNG", exif=exif, dpi=(300, 300), pnginfo=info))
     data = encode(source, kind, note="colorized")
     again, found = read(data), Image.open(io.BytesIO(data))
     tags = found.getexif()
@@ -73,13 +73,13 @@ def test_metadata_of_16_bits(kind: str):
 
 
 def test_the_same_photo_gives_the_same_file_at_any_time(coffee: Image.Image, monkeypatch):
-    picture = read(coffee.resize((60, 40)))
-    first = [encode(picture, kind) for kind in KINDS]
+    photo = read(coffee.resize((60, 40)))
+    first = [encode(photo, kind) for kind in KINDS]
     srgb_profile.cache_clear()
     made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     later = made[:24] + struct.pack(">6H", 2031, 5, 6, 7, 8, 9) + made[36:]
     monkeypatch.setattr(ImageCms.ImageCmsProfile, "tobytes", lambda _: later)
-    assert [encode(picture, kind) for kind in KINDS] == first
+    assert [encode(photo, kind) for kind in KINDS] == first
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_the_same_photo_gives_the_same_file_at_any_time(coffee: Image.Image, mon
 )
 def test_what_cannot_be_written_is_refused(kind: str, quality, size: int, message: str):
     with pytest.raises(GanColorError, match=message):
-        encode(Picture(np.zeros((1, size, 3), np.uint8)), kind, quality)
+        encode(Photo(np.zeros((1, size, 3), np.uint8)), kind, quality)

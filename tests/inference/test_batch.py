@@ -1,4 +1,4 @@
-"""Folders, and the frames of films in them."""
+"""Folders, and the frames of videos in them."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ import torch
 from PIL import Image
 
 from gan_color.errors import GanColorError
-from gan_color.inference.batch import Job, State, Work, colorize_jobs, plan_jobs
+from gan_color.inference.batch import BatchOptions, Job, JobState, colorize_jobs, plan_jobs
 from gan_color.inference.pipeline import Chroma
 from gan_color.inference.temporal import ChromaSmoother
 from tests.helpers.tint import Tint
 
 
-def states(jobs: list[Job], work: Work | None = None, model: Tint | None = None) -> dict:
-    results = colorize_jobs(model or Tint(), jobs, work or Work())
+def states(jobs: list[Job], work: BatchOptions | None = None, model: Tint | None = None) -> dict:
+    results = colorize_jobs(model or Tint(), jobs, work or BatchOptions())
     return {r.job.source.name: (r.state, r.problem) for r in results}
 
 
@@ -23,9 +23,9 @@ def test_the_input_is_never_overwritten(tmp_path: Path, coffee: Image.Image):
     path = tmp_path / "x.png"
     coffee.save(path)
     before = path.read_bytes()
-    for work in (Work(), Work(overwrite=True)):
+    for work in (BatchOptions(), BatchOptions(overwrite=True)):
         state, problem = states(plan_jobs([path], tmp_path), work)["x.png"]
-        assert state is State.FAILED
+        assert state is JobState.FAILED
         assert "is the input itself" in problem
     assert path.read_bytes() == before
 
@@ -37,13 +37,13 @@ def test_bad_photos_are_reported_and_the_rest_done(batch, tmp_path: Path, coffee
     coffee.resize((40, 30)).save(album / "sub" / "good.png")
     coffee.resize((30, 40)).save(album / "upright.png")
     coffee.resize((40, 30)).save(album / "sub" / "twin.png")
-    (album / "bad.jpg").write_text("no picture")
+    (album / "bad.jpg").write_text("no photo")
     whole = (album / "sub" / "good.png").read_bytes()
     (album / "cut.png").write_bytes(whole[: len(whole) // 2])
     jobs = plan_jobs([album, tmp_path / "missing.jpg"], out)
-    found = states(jobs, Work(batch=batch))
+    found = states(jobs, BatchOptions(batch=batch))
     good = {"sub/good.png", "sub/twin.png", "upright.png"}
-    assert {name for name, (state, _) in found.items() if state is State.FAILED} == {
+    assert {name for name, (state, _) in found.items() if state is JobState.FAILED} == {
         "bad.jpg",
         "cut.png",
         "missing.jpg",
@@ -53,14 +53,14 @@ def test_bad_photos_are_reported_and_the_rest_done(batch, tmp_path: Path, coffee
 
 def test_what_is_there_is_skipped_and_outputs_are_no_inputs(tmp_path: Path, coffee: Image.Image):
     coffee.resize((40, 30)).save(tmp_path / "x.png")
-    out = tmp_path / "coloured"
-    assert states(plan_jobs([tmp_path], out))["x.png"][0] is State.COLOURED
+    out = tmp_path / "colorized"
+    assert states(plan_jobs([tmp_path], out))["x.png"][0] is JobState.COLORIZED
     written = (out / "x.png").stat().st_mtime_ns
     assert plan_jobs([tmp_path], out) == [Job(tmp_path / "x.png", out / "x.png")]
-    assert states(plan_jobs([tmp_path], out))["x.png"][0] is State.SKIPPED
+    assert states(plan_jobs([tmp_path], out))["x.png"][0] is JobState.SKIPPED
     assert (out / "x.png").stat().st_mtime_ns == written
-    again = states(plan_jobs([tmp_path], out), Work(overwrite=True))
-    assert again["x.png"][0] is State.COLOURED
+    again = states(plan_jobs([tmp_path], out), BatchOptions(overwrite=True))
+    assert again["x.png"][0] is JobState.COLORIZED
 
 
 def test_jobs_follow_files_folders_and_formats(tmp_path: Path):
@@ -86,7 +86,7 @@ def test_jobs_follow_files_folders_and_formats(tmp_path: Path):
 def test_compare_puts_before_and_after_side_by_side(tmp_path: Path, coffee: Image.Image):
     coffee.resize((40, 30)).convert("L").save(tmp_path / "x.png")
     out = tmp_path / "o"
-    states(plan_jobs([tmp_path / "x.png"], out), Work(compare=True, note="by a test"))
+    states(plan_jobs([tmp_path / "x.png"], out), BatchOptions(compare=True, provenance="by a test"))
     sheet = Image.open(out / "x.compare.jpg")
     assert sheet.size == (80, 30)
     chroma = np.ptp(np.asarray(sheet).astype(int), axis=2)
@@ -106,17 +106,17 @@ def test_frames_of_a_still_scene_flicker_less(tmp_path: Path):
     """The spread of a pixel over frames, before and after."""
     spreads = []
     for smooth in (0.0, 0.8):
-        folder, out = tmp_path / "film", tmp_path / str(smooth)
+        folder, out = tmp_path / "clip", tmp_path / str(smooth)
         folder.mkdir(exist_ok=True)
         for i in range(4):
             Image.new("L", (40, 40), 128).save(folder / f"{i}.png")
-        states(plan_jobs([folder], out), Work(smooth=smooth), Flicker())
+        states(plan_jobs([folder], out), BatchOptions(smooth=smooth), Flicker())
         frames = [np.asarray(Image.open(p)).astype(int) for p in sorted(out.iterdir())]
         spreads.append(np.ptp(np.stack(frames), axis=0).mean())
     assert spreads[1] < 0.7 * spreads[0]
 
 
-def test_smoothing_stops_at_cuts_and_motion_and_between_films():
+def test_smoothing_stops_at_cuts_and_motion_and_between_videos():
     def frame(level: float, ab: float) -> Chroma:
         return Chroma(torch.full((2, 8, 8), float(ab)), torch.full((1, 8, 8), float(level)))
 
@@ -127,10 +127,10 @@ def test_smoothing_stops_at_cuts_and_motion_and_between_films():
     cut.L[:, :4] = 0  # by chance as light as before, and yet another scene
     assert smoother(cut).ab.mean() == pytest.approx(0.4)
     assert smoother(frame(0.9, 0.4)).ab.mean() == pytest.approx(0.4)
-    assert smoother(frame(0.9, 0.0), film="other").ab.mean() == 0
+    assert smoother(frame(0.9, 0.0), video="other").ab.mean() == 0
     moving = frame(0.9, 0.4)
     moving.L[:, :, 4:] += 0.15
-    mixed = smoother(moving, film="other").ab[0, 0]
+    mixed = smoother(moving, video="other").ab[0, 0]
     assert mixed[0] == pytest.approx(0.2)
     assert mixed[7] == pytest.approx(0.4, abs=1e-4)
     with pytest.raises(GanColorError, match="smooth: found 1"):

@@ -5,20 +5,20 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_color.color.lab import rgb8_to_float, rgb_to_lab, scale
-from gan_color.inference.guided_upsample import Enlargement, bicubic, fit
+from gan_color.color.lab import from_rgb8
+from gan_color.inference.guided_upsample import GuidedUpsampler, bicubic, fit_coefficients
 
 
 def parts(image: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
     rgb = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    return scale(rgb_to_lab(rgb8_to_float(rgb)))
+    return from_rgb8(rgb)
 
 
 def enlarged(ab: torch.Tensor, L: torch.Tensor, strip: int = 1000) -> torch.Tensor:
     height, width = L.shape[-2:]
     small = (ab.shape[-2], ab.shape[-1])
     middle = bicubic(L, (min(2 * small[0], height), min(2 * small[1], width)))
-    enlargement = Enlargement(fit(ab, bicubic(L, small), middle), (height, width))
+    enlargement = GuidedUpsampler(fit_coefficients(ab, bicubic(L, small), middle), (height, width))
     tops = range(0, height, strip)
     return torch.cat([enlargement.rows(t, L[:, :, t : t + strip]) for t in tops], dim=2)
 
@@ -45,7 +45,7 @@ def test_rows_without_slope_are_torchs_bicubic():
     offsets = torch.rand(1, 2, 13, 17) * 0.5
     flat = torch.cat((torch.zeros_like(offsets), offsets), dim=1)
     for size in ((100, 90), (13, 17), (14, 200)):
-        found = Enlargement(flat, size).rows(0, torch.zeros(1, 1, *size))
+        found = GuidedUpsampler(flat, size).rows(0, torch.zeros(1, 1, *size))
         assert (found - bicubic(offsets, size)).abs().max() < 1e-5
 
 

@@ -8,12 +8,11 @@ import pytest
 from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
-import gan_color
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.encode import save
 from gan_color.inference import recombine
-from gan_color.inference.pipeline import colorize_image, colorize_picture
+from gan_color.inference.pipeline import ColorizationPipeline, colorize_image, colorize_photo
 from tests.helpers.tint import Tint
 
 
@@ -30,7 +29,7 @@ def test_lightness_is_the_photos_and_chroma_the_models(coffee: Image.Image):
     assert np.abs(lab[inside][:, 1:].mean(axis=0) - [11, -11]).max() < 0.5
 
 
-def test_zero_chroma_gives_a_grey_photo(coffee: Image.Image):
+def test_zero_chroma_gives_a_gray_photo(coffee: Image.Image):
     out = np.asarray(colorize_image(Tint(0.0, 0.0), coffee)).astype(int)
     assert np.ptp(out, axis=2).max() == 0
 
@@ -53,7 +52,7 @@ def test_strips_do_not_show(coffee: Image.Image, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 31)])
-def test_any_size_is_coloured(size: tuple[int, int]):
+def test_any_size_is_colorized(size: tuple[int, int]):
     assert colorize_image(Tint(), Image.new("L", size, 128)).size == size
 
 
@@ -79,7 +78,7 @@ def test_orientation_is_applied_and_metadata_kept(tmp_path: Path, coffee: Image.
     exif[0x0112], exif[0x010E] = 6, "my grandmother"
     coffee.save(tmp_path / "in.jpg", exif=exif, dpi=(300, 300))
     target = tmp_path / "out" / "out.jpg"
-    save(colorize_picture(Tint(), read(tmp_path / "in.jpg")), target)
+    save(colorize_photo(Tint(), read(tmp_path / "in.jpg")), target)
     out = Image.open(target)
     assert out.size == coffee.size[::-1]
     assert out.getexif()[0x010E] == "my grandmother"
@@ -116,10 +115,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, coffee: Image.Image,
     assert path.read_bytes() == b"precious"
 
 
-def test_python_users_get_pictures_from_paths_and_images(tmp_path: Path, coffee: Image.Image):
+def test_python_users_get_photos_from_paths_and_images(tmp_path: Path, coffee: Image.Image):
     coffee.save(tmp_path / "x.png")
-    model = Tint()
-    from_path = gan_color.colorize(tmp_path / "x.png", model)
-    assert np.array_equal(np.asarray(from_path), np.asarray(gan_color.colorize(coffee, model)))
+    pipeline = ColorizationPipeline(Tint())
+    from_path = pipeline.colorize(tmp_path / "x.png")
+    assert np.array_equal(np.asarray(from_path), np.asarray(pipeline.colorize(coffee)))
     with pytest.raises(GanColorError):
-        gan_color.colorize(tmp_path / "missing.png", model)
+        pipeline.colorize(tmp_path / "missing.png")

@@ -1,4 +1,4 @@
-"""A film there and back."""
+"""A video there and back."""
 
 from pathlib import Path
 
@@ -10,21 +10,21 @@ from PIL import Image
 
 from gan_color.errors import GanColorError
 from gan_color.inference.pipeline import ColorizeOptions
-from gan_color.inference.video import Film, colorize_video
+from gan_color.inference.video import VideoOptions, colorize_video
 from tests.helpers.tint import Tint
-from tests.helpers.videos import FRAMES, RATE, make_film
+from tests.helpers.videos import FRAMES, RATE, make_video
 
 
 def content(path: Path) -> dict:
-    with av.open(str(path)) as film:
-        video = film.streams.video[0]
-        frames = [(f.pts * f.time_base, f.to_ndarray(format="rgb24")) for f in film.decode(video=0)]
-        rate, duration = video.average_rate, film.duration
-        metadata, size = dict(film.metadata), (video.width, video.height)
+    with av.open(str(path)) as clip:
+        video = clip.streams.video[0]
+        frames = [(f.pts * f.time_base, f.to_ndarray(format="rgb24")) for f in clip.decode(video=0)]
+        rate, duration = video.average_rate, clip.duration
+        metadata, size = dict(clip.metadata), (video.width, video.height)
     sound = b""
-    with av.open(str(path)) as film:
-        if film.streams.audio:
-            sound = b"".join(bytes(p) for p in film.demux(audio=0) if p.dts is not None)
+    with av.open(str(path)) as clip:
+        if clip.streams.audio:
+            sound = b"".join(bytes(p) for p in clip.demux(audio=0) if p.dts is not None)
     return {
         "times": [float(t) for t, _ in frames],
         "frames": [f for _, f in frames],
@@ -39,9 +39,11 @@ def content(path: Path) -> dict:
 @pytest.mark.parametrize("batch", [1, 5])
 def test_sound_times_and_lightness_stay(batch: int, tmp_path: Path):
     source, target = tmp_path / "in.mp4", tmp_path / "deep" / "out.mp4"
-    make_film(source)
-    film = Film(ColorizeOptions(32), smooth=0.0, batch=batch, note="colorized by a test")
-    assert list(colorize_video(Tint(), source, target, film)) == [FRAMES, *range(1, FRAMES + 1)]
+    make_video(source)
+    video = VideoOptions(
+        ColorizeOptions(32), smooth=0.0, batch=batch, provenance="colorized by a test"
+    )
+    assert list(colorize_video(Tint(), source, target, video)) == [FRAMES, *range(1, FRAMES + 1)]
     assert [p.name for p in target.parent.iterdir()] == ["out.mp4"]
     before, after = content(source), content(target)
     assert after["rate"] == before["rate"] == RATE
@@ -52,15 +54,19 @@ def test_sound_times_and_lightness_stay(batch: int, tmp_path: Path):
     assert after["size"] == before["size"]
     assert after["metadata"]["comment"] == "colorized by a test"
     for old, new in zip(before["frames"], after["frames"], strict=True):
-        grey = [np.asarray(Image.fromarray(x).convert("L")).astype(int) for x in (old, new)]
-        assert abs(grey[0].mean() - grey[1].mean()) < 3
+        gray = [np.asarray(Image.fromarray(x).convert("L")).astype(int) for x in (old, new)]
+        assert abs(gray[0].mean() - gray[1].mean()) < 3
         assert np.ptp(new.astype(int), axis=2).mean() > 15 > np.ptp(old.astype(int), axis=2).mean()
 
 
-def test_odd_sizes_and_a_gif_become_a_film(tmp_path: Path):
+def test_odd_sizes_and_a_gif_become_a_video(tmp_path: Path):
     frames = [Image.new("L", (33, 35), 90 + 40 * i) for i in range(3)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:], duration=100)
-    list(colorize_video(Tint(), tmp_path / "x.gif", tmp_path / "x.webm", Film(ColorizeOptions(32))))
+    list(
+        colorize_video(
+            Tint(), tmp_path / "x.gif", tmp_path / "x.webm", VideoOptions(ColorizeOptions(32))
+        )
+    )
     found = content(tmp_path / "x.webm")
     assert found["size"] == (34, 36)
     assert found["times"] == pytest.approx([0, 0.1, 0.2], abs=2e-3)
@@ -77,8 +83,8 @@ def test_odd_sizes_and_a_gif_become_a_film(tmp_path: Path):
         ("in.mp4", "in.mp4", "is the input itself"),
     ],
 )
-def test_a_film_that_cannot_be_coloured_leaves_nothing(source, target, message, tmp_path: Path):
-    make_film(tmp_path / "in.mp4")
+def test_a_video_that_cannot_be_colorized_leaves_nothing(source, target, message, tmp_path: Path):
+    make_video(tmp_path / "in.mp4")
     whole = (tmp_path / "in.mp4").read_bytes()
     (tmp_path / "text.mp4").write_text("no film")
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
@@ -107,7 +113,7 @@ class Tired(Tint):
 
 
 def test_a_failure_half_way_leaves_nothing(tmp_path: Path):
-    make_film(tmp_path / "in.mp4")
+    make_video(tmp_path / "in.mp4")
     with pytest.raises(GanColorError, match="tired"):
         list(colorize_video(Tired(), tmp_path / "in.mp4", tmp_path / "out.mp4"))
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]

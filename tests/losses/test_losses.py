@@ -124,13 +124,13 @@ def test_colorfulness_agrees_with_a_numpy_computation():
     assert np.allclose(color.colorfulness(rgb).numpy(), expected, rtol=1e-4)
 
 
-def test_colorfulness_loss_pulls_a_dull_picture_towards_colour():
-    grey = torch.full((1, 3, 8, 8), 0.5)
+def test_colorfulness_loss_pulls_a_dull_image_towards_color():
+    gray = torch.full((1, 3, 8, 8), 0.5)
     vivid = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert color.colorfulness_loss(grey, vivid) > 0.1
-    grey.requires_grad_()
-    color.colorfulness_loss(grey, vivid).backward()
-    assert grey.grad.isfinite().all()
+    assert color.colorfulness_loss(gray, vivid) > 0.1
+    gray.requires_grad_()
+    color.colorfulness_loss(gray, vivid).backward()
+    assert gray.grad.isfinite().all()
 
 
 def test_color_difference_is_scikit_images_cie94_at_equal_lightness():
@@ -144,16 +144,16 @@ def test_color_difference_is_scikit_images_cie94_at_equal_lightness():
     assert float(loss) == pytest.approx(deltaE_ciede94(*lab).mean(), rel=1e-3)
 
 
-def test_color_difference_has_finite_gradients_on_neutral_colours():
-    grey = torch.zeros(1, 2, 4, 4, requires_grad=True)
-    color.color_difference_loss(grey, torch.zeros(1, 2, 4, 4)).backward()
-    assert grey.grad.abs().max() == 0
-    color.color_difference_loss(grey, torch.full((1, 2, 4, 4), 0.1)).backward()
-    assert grey.grad.isfinite().all()
-    assert (grey.grad < 0).all()
+def test_color_difference_has_finite_gradients_on_neutral_colors():
+    gray = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    color.color_difference_loss(gray, torch.zeros(1, 2, 4, 4)).backward()
+    assert gray.grad.abs().max() == 0
+    color.color_difference_loss(gray, torch.full((1, 2, 4, 4), 0.1)).backward()
+    assert gray.grad.isfinite().all()
+    assert (gray.grad < 0).all()
 
 
-def test_more_colour_than_the_truth_has_is_not_rewarded():
+def test_more_color_than_the_truth_has_is_not_rewarded():
     truth = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.3 + 0.4
     garish = ((truth - 0.5) * 3 + 0.5).requires_grad_()
     loss = color.colorfulness_loss(garish, truth)
@@ -161,7 +161,7 @@ def test_more_colour_than_the_truth_has_is_not_rewarded():
     assert float(color.colorfulness_loss(truth, truth)) == 0
 
 
-def test_psnr_loss_is_the_mean_of_the_pictures_logarithms():
+def test_psnr_loss_is_the_mean_of_the_images_logarithms():
     generator = torch.Generator().manual_seed(0)
     truth = torch.rand(2, 3, 8, 8, generator=generator)
     noise = torch.randn(2, 3, 8, 8, generator=generator) * torch.tensor([0.05, 0.3]).view(
@@ -170,7 +170,7 @@ def test_psnr_loss_is_the_mean_of_the_pictures_logarithms():
     found = pixel.psnr_loss(truth + noise, truth)
     psnr = -10 * torch.log10(noise.square().mean(dim=(1, 2, 3)) + pixel.PSNR_FLOOR)
     assert float(found) == pytest.approx(-float(psnr.mean()) / 10 * np.log(10), rel=1e-5)
-    # Halving the error of either picture gains as much.
+    # Halving the error of either image gains as much.
     gains = []
     for i in range(2):
         better = noise.clone()
@@ -190,7 +190,7 @@ class TwoMaps(nn.Module):
         return [first, self.norm(first)]
 
 
-def test_perceptual_loss_is_zero_on_equal_pictures_and_its_network_never_changes():
+def test_perceptual_loss_is_zero_on_equal_images_and_its_network_never_changes():
     torch.manual_seed(0)
     loss = perceptual.PerceptualLoss(TwoMaps())
     loss.train()

@@ -20,10 +20,10 @@ from gan_color.models.base import Batch, Colorizer
 UNET = {
     "encoder": "test_resnet",
     "encoder_weights": "none",
-    "widths": [16, 12, 8, 8, 8],
+    "decoder_channels": [16, 12, 8, 8, 8],
 }
 KOALARIZATION = {
-    "width": 8,
+    "base_channels": 8,
     "classifier": "test_resnet",
     "classifier_weights": "none",
     "classifier_size": 32,
@@ -32,11 +32,11 @@ KOALARIZATION = {
 SMALL: dict[str, list[dict[str, Any]]] = {
     "unet": [
         UNET,
-        {**UNET, "decoder": "queries", "query_width": 32, "queries": 8, "query_layers": 3},
+        {**UNET, "decoder": "queries", "query_width": 32, "num_queries": 8, "query_layers": 3},
     ],
-    "zhang16": [{"width": 8}],
-    "zhang16_regression": [{"width": 8}],
-    "iizuka16": [{"width": 8, "classes": 3, "global_size": 32}],
+    "zhang16": [{"base_channels": 8}],
+    "zhang16_regression": [{"base_channels": 8}],
+    "iizuka16": [{"base_channels": 8, "classes": 3, "global_size": 32}],
     "koalarization": [
         KOALARIZATION,
         {**KOALARIZATION, "decoder": "full", "embedding": "softmax", "lightness": "raw"},
@@ -45,26 +45,26 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"channels": [8, 16, 32]},
         {
             "channels": [8, 16, 32],
-            "flow": "grey",
+            "flow": "gray",
             "down": "max",
             "up": "transposed",
             "scaling": "minmax",
         },
     ],
     "alpha": [{}],
-    "beta": [{"width": 0.125}],
-    "wallner_gan": [{"width": 4}],
-    "pix2pix": [{"downs": 5, "width": 8}],
-    "pix2pixhd": [{"downs": 2, "width": 8, "blocks": 1, "l1": 1.0}],
+    "beta": [{"width_mult": 0.125}],
+    "wallner_gan": [{"base_channels": 4}],
+    "pix2pix": [{"num_downs": 5, "base_channels": 8}],
+    "pix2pixhd": [{"num_downs": 2, "base_channels": 8, "blocks": 1, "l1": 1.0}],
     "ddcolor": [
         {
             "encoder": "test_convnext",
             "encoder_weights": "none",
-            "width": 32,
-            "heads": 4,
-            "queries": 8,
+            "base_channels": 32,
+            "num_heads": 4,
+            "num_queries": 8,
             "query_layers": 3,
-            "hidden": 32,
+            "dim_feedforward": 32,
         }
     ],
 }
@@ -97,7 +97,7 @@ def batch(size: tuple[int, int] = (64, 64), count: int = 2) -> Batch:
 def photographs() -> Batch:
     """Four photographs that installed packages carry, at 32 px."""
     paths = list(samples.photographs().values())[:4]
-    crops = torch.stack([evaluation_crop(path, 32) for path in paths])
+    crops = torch.stack([evaluation_crop(path, 32, "area") for path in paths])
     return Batch.from_rgb8(crops, torch.tensor([0, 1, 2, -1]))
 
 
@@ -131,23 +131,23 @@ def test_a_colorizer_keeps_the_contract(name: str, options: dict[str, Any], tmp_
     missing = [n for n, p in model.named_parameters() if p.grad is None]
     assert not missing
 
-    # Colouring: any size, in range, deterministic, and the mode is left as it was.
+    # Coloring: any size, in range, deterministic, and the mode is left as it was.
     odd = batch((65, 97), 1).L
-    coloured = model.colorize(odd)
-    assert coloured.shape == (1, 2, 65, 97)
-    assert coloured.dtype == torch.float32
-    assert coloured.isfinite().all()
-    assert coloured.abs().max() <= 1
-    assert torch.equal(coloured, model.colorize(odd))
+    colorized = model.predict_ab(odd)
+    assert colorized.shape == (1, 2, 65, 97)
+    assert colorized.dtype == torch.float32
+    assert colorized.isfinite().all()
+    assert colorized.abs().max() <= 1
+    assert torch.equal(colorized, model.predict_ab(odd))
     assert model.training
-    assert coloured.std() > 0
-    assert not torch.equal(coloured, model.colorize(-odd))
+    assert colorized.std() > 0
+    assert not torch.equal(colorized, model.predict_ab(-odd))
 
     # Groups: each parameter once.
     grouped = [id(p) for group in model.parameter_groups() for p in group]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters())
 
-    # A file: the same colours from it, without parametrisations, without the network.
+    # A file: the same colors from it, without parametrizations, without the network.
     path = tmp_path / "model.safetensors"
     before = {k: v.clone() for k, v in model.state_dict().items()}
     save_model(path, name, model, {"note": "test"})
@@ -155,7 +155,7 @@ def test_a_colorizer_keeps_the_contract(name: str, options: dict[str, Any], tmp_
     loaded = load_model(path)
     assert read_header(path)["record"] == {"note": "test"}
     assert not any("parametrizations" in key for key in loaded.state_dict())
-    assert torch.allclose(loaded.colorize(odd), coloured, atol=1e-5)
+    assert torch.allclose(loaded.predict_ab(odd), colorized, atol=1e-5)
 
 
 @every_model
@@ -193,7 +193,7 @@ def test_it_learns_four_photographs_by_heart(
     with torch.no_grad():
         ab = model.decode(model(photographs.L))
     error = (ab - photographs.ab).square().mean() / photographs.ab.square().mean()
-    assert error < 0.5  # of what grey is wrong by
+    assert error < 0.5  # of what gray is wrong by
 
 
 @every_model
@@ -218,7 +218,7 @@ class _All(nn.Module):
         return tuple(model.decode(model(L)) for model in self.members)
 
 
-def test_onnx_gives_the_same_colours(tmp_path: Path):
+def test_onnx_gives_the_same_colors(tmp_path: Path):
     import onnxruntime
 
     members = []

@@ -6,7 +6,7 @@ import torch
 from gan_color.models.discriminators import Critic, MultiscaleDiscriminator, PatchDiscriminator
 
 
-def pictures(size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+def images(size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     L = torch.rand(2, 1, size, size, generator=generator)
     return L, torch.rand(2, 2, size, size, generator=generator)
@@ -14,12 +14,12 @@ def pictures(size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_it_has_the_published_number_of_parameters():
     # Wang et al. 2018 with instance norm and three input channels: 5,529,474 for two scales.
-    two = MultiscaleDiscriminator(scales=2, norm="instance")
+    two = MultiscaleDiscriminator(num_discriminators=2, norm="instance")
     assert sum(p.numel() for p in two.parameters()) == 5_529_474
 
 
 def test_every_scale_returns_all_features_the_logits_last():
-    found = MultiscaleDiscriminator(scales=3, layers=3, width=8)(*pictures())
+    found = MultiscaleDiscriminator(num_discriminators=3, num_layers=3, base_channels=8)(*images())
     assert len(found) == 3
     for maps in found:
         assert [m.shape[1] for m in maps] == [8, 16, 32, 64, 1]
@@ -28,34 +28,36 @@ def test_every_scale_returns_all_features_the_logits_last():
 
 
 def test_scales_have_weights_of_their_own():
-    first, second = MultiscaleDiscriminator(scales=2, width=8).discriminators
+    first, second = MultiscaleDiscriminator(num_discriminators=2, base_channels=8).discriminators
     assert not set(first.parameters()) & set(second.parameters())
 
 
 @pytest.mark.parametrize("norm", ["spectral", "instance", "none"])
 @pytest.mark.parametrize("attention", [False, True])
 def test_options_build_and_reach_every_parameter(norm: str, attention: bool):
-    discriminator = MultiscaleDiscriminator(scales=2, width=8, norm=norm, attention=attention)
+    discriminator = MultiscaleDiscriminator(
+        num_discriminators=2, base_channels=8, norm=norm, attention=attention
+    )
     if attention:
         with torch.no_grad():
             for name, parameter in discriminator.named_parameters():
                 if name.endswith("gain"):
                     parameter.fill_(0.5)
-    L, ab = pictures()
+    L, ab = images()
     ab.requires_grad_()
     torch.stack([maps[-1].mean() for maps in discriminator(L, ab)]).sum().backward()
     assert ab.grad.abs().sum() > 0
     assert all(p.grad is not None for p in discriminator.parameters())
 
 
-def test_the_critic_sees_colours_and_reaches_every_parameter():
+def test_the_critic_sees_colors_and_reaches_every_parameter():
     critic = Critic(8)
     with torch.no_grad():
         for name, parameter in critic.named_parameters():
             if name.endswith("gain"):
                 parameter.fill_(0.5)
-    L, ab = pictures()
-    ab.mul_(0.2).requires_grad_()  # colours out of the gamut are clipped
+    L, ab = images()
+    ab.mul_(0.2).requires_grad_()  # colors out of the gamut are clipped
     features = critic(L, ab)
     assert len(features) == 1
     features[0][-1].mean().backward()
@@ -64,7 +66,7 @@ def test_the_critic_sees_colours_and_reaches_every_parameter():
 
 
 def test_a_patch_sees_70_pixels():
-    discriminator = PatchDiscriminator(inputs=1, layers=3, width=4, norm="none").eval()
+    discriminator = PatchDiscriminator(inputs=1, num_layers=3, base_channels=4, norm="none").eval()
     x = torch.zeros(1, 1, 256, 256, requires_grad=True)
     logits = discriminator(x)[-1]
     logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
@@ -74,7 +76,7 @@ def test_a_patch_sees_70_pixels():
 
 def test_spectral_norm_bounds_every_layer():
     torch.manual_seed(0)
-    discriminator = PatchDiscriminator(width=8).train()
+    discriminator = PatchDiscriminator(base_channels=8).train()
     for _ in range(50):
         discriminator(torch.randn(1, 3, 32, 32))
     for module in discriminator.modules():

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from gan_color.errors import GanColorError
-from gan_color.hub.model_file import load_model, read_header, save_model, start_from
+from gan_color.hub.model_file import init_from, load_model, read_header, save_model
 from gan_color.models import registry
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.unet import UNet
@@ -16,7 +16,7 @@ from tests.helpers.weights import weights_file
 FAST = {
     "encoder": "mobilenetv3_small_050",
     "encoder_weights": "none",
-    "widths": [16, 12, 8, 8, 8],
+    "decoder_channels": [16, 12, 8, 8, 8],
 }
 
 
@@ -39,7 +39,7 @@ def test_an_unknown_model_is_named_with_the_closest():
         registry.create("unet", presett="small")
 
 
-def test_it_starts_from_grey():
+def test_it_starts_from_gray():
     assert torch.all(small_unet().eval()(batch().L) == 0)
 
 
@@ -55,7 +55,7 @@ def test_encoders_build_train_and_export(encoder: str, tmp_path: Path):
     optimizer.step()
     save_model(tmp_path / "m.safetensors", "unet", model, {})
     loaded = load_model(tmp_path / "m.safetensors")
-    assert torch.allclose(loaded.colorize(data.L), model.colorize(data.L), atol=1e-5)
+    assert torch.allclose(loaded.predict_ab(data.L), model.predict_ab(data.L), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_encoders_build_train_and_export(encoder: str, tmp_path: Path):
         {"norm": "spectral"},
         {"norm": "batch"},
         {"norm": "none"},
-        {"bound": "clip"},
+        {"ab_activation": "clip"},
         {"attention_stride": None},
         {"attention_stride": 8},
         {"blur": False},
-        {"convolutions": 2},
+        {"convs_per_block": 2},
     ],
 )
 def test_options_build_and_learn(options: dict[str, object]):
@@ -90,20 +90,20 @@ def test_padding_makes_any_size_work_in_training_too():
     assert small_unet()(batch((33, 50)).L).shape == (2, 2, 33, 50)
 
 
-def test_chroma_weight_counts_colourful_pixels_more():
+def test_chroma_weight_counts_colorful_pixels_more():
     data = batch()
     zero = torch.zeros_like(data.ab)
     plain = small_unet().losses(zero, data)["pixel"]
     weighted = small_unet(chroma_weight=2.0).losses(zero, data)["pixel"]
-    grey = Batch(data.L, zero + 1e-9, data.label)
+    gray = Batch(data.L, zero + 1e-9, data.label)
     assert weighted > plain
     assert torch.isclose(
-        small_unet().losses(zero + 0.1, grey)["pixel"],
-        small_unet(chroma_weight=2.0).losses(zero + 0.1, grey)["pixel"],
+        small_unet().losses(zero + 0.1, gray)["pixel"],
+        small_unet(chroma_weight=2.0).losses(zero + 0.1, gray)["pixel"],
     )
 
 
-def test_rebalancing_counts_rare_colours_more():
+def test_rebalancing_counts_rare_colors_more():
     prior = torch.full((313,), 1e-4, dtype=torch.float64)
     prior[0] = 1 - 312e-4
     model = small_unet(rebalance=0.5)
@@ -141,7 +141,7 @@ def test_self_attention_keeps_no_matrix_of_all_pairs(layout: torch.memory_format
     assert max(t.numel() for t in kept) < 1024**2  # positions squared
 
 
-def test_upsampling_starts_as_nearest_neighbour():
+def test_upsampling_starts_as_nearest_neighbor():
     from gan_color.models.layers import PixelShuffleUp
 
     up = PixelShuffleUp(4, 3, "none", blur=False)(torch.randn(1, 4, 5, 5))
@@ -189,7 +189,7 @@ def test_the_header_asks_for_no_pretrained_weights(tmp_path: Path):
 
 @pytest.mark.parametrize("norm", ["both", "spectral", "batch"])
 def test_a_model_file_is_a_place_to_start_from(tmp_path: Path, norm: str):
-    """Folded spectral norms are unfolded again: the same colours, and training goes on."""
+    """Folded spectral norms are unfolded again: the same colors, and training goes on."""
     trained = small_unet(norm=norm)
     with torch.no_grad():
         for parameter in trained.parameters():
@@ -200,9 +200,9 @@ def test_a_model_file_is_a_place_to_start_from(tmp_path: Path, norm: str):
     trained.eval()
     save_model(tmp_path / "m.safetensors", "unet", trained, {})
     started = small_unet(norm=norm)
-    start_from(started, "unet", tmp_path / "m.safetensors")
+    init_from(started, "unet", tmp_path / "m.safetensors")
     L = batch((96, 64)).L
-    assert torch.allclose(started.colorize(L), trained.colorize(L), atol=1e-4)
+    assert torch.allclose(started.predict_ab(L), trained.predict_ab(L), atol=1e-4)
     output = started.train()(L)
     losses = started.losses(output, batch((96, 64)))
     torch.stack(list(losses.values())).sum().backward()
@@ -211,9 +211,9 @@ def test_a_model_file_is_a_place_to_start_from(tmp_path: Path, norm: str):
 def test_starting_from_another_model_is_refused(tmp_path: Path):
     path = tmp_path / "m.safetensors"
     save_model(path, "unet", small_unet(), {})
-    with pytest.raises(GanColorError, match=r"run\.start: .* does not fit"):
-        start_from(small_unet(widths=[16, 12, 8, 8, 4]), "unet", path)
-    with pytest.raises(GanColorError, match=r"run\.start: .* does not fit"):
-        start_from(small_unet(convolutions=2), "unet", path)
+    with pytest.raises(GanColorError, match=r"run\.init_from: .* does not fit"):
+        init_from(small_unet(decoder_channels=[16, 12, 8, 8, 4]), "unet", path)
+    with pytest.raises(GanColorError, match=r"run\.init_from: .* does not fit"):
+        init_from(small_unet(convs_per_block=2), "unet", path)
     with pytest.raises(GanColorError, match="holds a 'unet', expected a 'zhang16'"):
-        start_from(small_unet(), "zhang16", path)
+        init_from(small_unet(), "zhang16", path)

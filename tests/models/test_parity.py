@@ -40,7 +40,7 @@ def count(module: nn.Module) -> int:
         ("beta", {}, 3_892_194),
         ("pix2pix", {}, 54_409_858),
         ("pix2pixhd", {}, 182_433_858),
-        ("pix2pixhd", {"downs": 3}, 45_583_938),
+        ("pix2pixhd", {"num_downs": 3}, 45_583_938),
         # With the encoder's last norm, which nothing reads: 55,006,640 and 227,869,328.
         ("ddcolor", NONE, 55_006_640 - 2 * 768),
         ("ddcolor", {**NONE, "encoder": "convnext_large"}, 227_869_328 - 2 * 1536),
@@ -53,7 +53,7 @@ def test_published_numbers_of_parameters(name: str, options: dict[str, Any], exp
     assert count(model) - frozen == expected
 
 
-def test_ddcolors_colour_decoder_has_its_published_size():
+def test_ddcolors_color_decoder_has_its_published_size():
     with torch.device("meta"):
         assert count(registry.create("ddcolor", **NONE).queries) == 14_787_072
 
@@ -62,12 +62,12 @@ def test_published_discriminators():
     with torch.device("meta"):
         assert count(Critic()) == 94_555_649  # DeOldify
         assert count(Critic(64, 0.0, 0.0)) == 5_919_617  # DDColor
-        patch = MultiscaleDiscriminator(scales=1, norm="batch", padding=1)
+        patch = MultiscaleDiscriminator(num_discriminators=1, norm="batch", padding=1)
         assert count(patch) == 2_765_633  # pix2pix, on L and ab
-    picture = (torch.zeros(1, 1, 256, 256), torch.zeros(1, 2, 256, 256))
-    assert Critic(8)(*picture)[0][-1].shape == (1, 1, 13, 13)
-    small = MultiscaleDiscriminator(scales=1, width=8, norm="batch", padding=1)
-    assert small(*picture)[0][-1].shape == (1, 1, 30, 30)
+    image = (torch.zeros(1, 1, 256, 256), torch.zeros(1, 2, 256, 256))
+    assert Critic(8)(*image)[0][-1].shape == (1, 1, 13, 13)
+    small = MultiscaleDiscriminator(num_discriminators=1, base_channels=8, norm="batch", padding=1)
+    assert small(*image)[0][-1].shape == (1, 1, 30, 30)
 
 
 # --- zhang16 ---------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def test_published_discriminators():
 
 def zhang16(**options: Any) -> Zhang16:
     torch.manual_seed(0)
-    model = registry.create("zhang16", width=8, **options)
+    model = registry.create("zhang16", base_channels=8, **options)
     assert isinstance(model, Zhang16)
     return model
 
@@ -116,7 +116,7 @@ def test_the_annealed_mean_lies_between_mode_and_mean():
     assert torch.equal(zhang16().decode(logits), found)  # 0.38 is the default
 
 
-def test_grey_pictures_teach_nothing_and_rare_colours_more():
+def test_gray_images_teach_nothing_and_rare_colors_more():
     model = zhang16()
     model.set_prior(torch.full((313,), 1 / 313, dtype=torch.float64))
     logits = torch.zeros(2, 313, 4, 4)
@@ -150,7 +150,7 @@ def test_published_weights_load_by_path(suffix: str, tmp_path: Path):
     stored = published(trained)
     assert "model1.4.running_mean" in stored  # BatchNorm after the block's last ReLU
     (torch.save if suffix == ".pth" else save_file)(stored, path)
-    loaded = registry.create("zhang16", width=8, weights=str(path))
+    loaded = registry.create("zhang16", base_channels=8, weights=str(path))
     L = torch.rand(1, 1, 32, 32)
     # The authors' forward: no temperature, the softmax through their decode weights.
     logits = trained.eval()(L)
@@ -197,7 +197,7 @@ def test_a_pickle_that_is_more_than_tensors_is_not_run(tmp_path: Path):
 
 def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
     torch.manual_seed(0)
-    model = registry.create("iizuka16", width=8, classes=3, global_size=32)
+    model = registry.create("iizuka16", base_channels=8, classes=3, global_size=32)
     L, ab = torch.rand(2, 1, 32, 32), torch.zeros(2, 2, 32, 32)
     output = model(L)
     known, unknown = (
@@ -228,8 +228,8 @@ def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
         model.set_classes(["a", "b", "c", "d"])
 
 
-def test_iizukas_scene_loss_does_not_reach_the_colour_network():
-    model = registry.create("iizuka16", width=8, classes=3, global_size=32)
+def test_iizukas_scene_loss_does_not_reach_the_color_network():
+    model = registry.create("iizuka16", base_channels=8, classes=3, global_size=32)
     L = torch.rand(2, 1, 32, 32)
     data = Batch(L, torch.zeros(2, 2, 32, 32), torch.tensor([0, 1]))
     model.losses(model(L), data)["scene"].backward()
@@ -237,9 +237,9 @@ def test_iizukas_scene_loss_does_not_reach_the_colour_network():
     assert reached == {"low", "scene", "classifier"}
 
 
-def test_koalarization_asks_a_frozen_classifier_once_a_picture():
+def test_koalarization_asks_a_frozen_classifier_once_a_image():
     torch.manual_seed(0)
-    options = {"width": 8, "classifier_size": 32, **FROZEN}
+    options = {"base_channels": 8, "classifier_size": 32, **FROZEN}
     model = registry.create("koalarization", cache=3, **options).eval()
     model.classifier.requires_grad_(False)
     asked: list[int] = []

@@ -1,4 +1,4 @@
-"""What is refused, what is kept, and that nothing is ever lost."""
+"""What is rejected, what is kept, and that nothing is ever lost."""
 
 import hashlib
 import io
@@ -12,9 +12,9 @@ from PIL import Image
 
 from benchmarks.scraping import verdicts
 from scrapers import manifest
-from scrapers.checks.color import colour_verdict
+from scrapers.checks.color import color_verdict
 from scrapers.checks.duplicates import near
-from scrapers.checks.inspect_image import examine
+from scrapers.checks.inspect_image import inspect_image
 from scrapers.checks.rules import Rules
 from scrapers.clean import quarantine, scan
 from scrapers.clean.quarantine import undo
@@ -23,13 +23,13 @@ from scrapers.errors import ScraperError
 from tests.fakes.image_server import synthetic
 
 
-def picture(seed: int = 1, width: int = 320, height: int = 240) -> np.ndarray:
+def photo(seed: int = 1, width: int = 320, height: int = 240) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(synthetic(seed, width, height, 95))))
 
 
 def toned(rgb: np.ndarray, shade: tuple[float, float, float]) -> np.ndarray:
-    grey = rgb.mean(axis=2, keepdims=True) / 255
-    return (255 * grey ** np.array(shade)).astype(np.uint8)
+    gray = rgb.mean(axis=2, keepdims=True) / 255
+    return (255 * gray ** np.array(shade)).astype(np.uint8)
 
 
 def saved(folder, name, rgb, **options):
@@ -40,8 +40,8 @@ def saved(folder, name, rgb, **options):
 def bars() -> np.ndarray:
     chart = np.full((240, 320, 3), 255, np.uint8)
     for i in range(5):
-        colour = np.eye(3)[i % 3] * 200
-        cv2.rectangle(chart, (20 + 60 * i, 230), (60 + 60 * i, 30 + 30 * i), colour.tolist(), -1)
+        color = np.eye(3)[i % 3] * 200
+        cv2.rectangle(chart, (20 + 60 * i, 230), (60 + 60 * i, 30 + 30 * i), color.tolist(), -1)
     return chart
 
 
@@ -57,13 +57,13 @@ def bars() -> np.ndarray:
         (lambda rgb: rgb[:40], "too-small"),
         (lambda rgb: np.tile(rgb[:80], (1, 2, 1)), "too-small"),
     ],
-    ids=["photo", "grey", "sepia", "cyanotype", "chart", "flat", "small", "aspect"],
+    ids=["photo", "gray", "sepia", "cyanotype", "chart", "flat", "small", "aspect"],
 )
 @pytest.mark.parametrize("quality", [None, 60], ids=["png", "jpeg60"])
-def test_verdicts_are_named_as_the_labels_are(tmp_path, change, expected, quality):
+def test_each_defect_gets_its_verdict(tmp_path, change, expected, quality):
     name = "x.png" if quality is None else "x.jpg"
-    saved(tmp_path, name, change(picture()), **({"quality": quality} if quality else {}))
-    assert examine(tmp_path, name, Rules()).verdict == expected
+    saved(tmp_path, name, change(photo()), **({"quality": quality} if quality else {}))
+    assert inspect_image(tmp_path, name, Rules()).verdict == expected
 
 
 JPEG = synthetic(3)
@@ -71,19 +71,19 @@ JPEG = synthetic(3)
 
 def _png() -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture()).save(buffer, "PNG")
+    Image.fromarray(photo()).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def _animation() -> bytes:
-    frames = [Image.fromarray(picture(i)) for i in range(3)]
+    frames = [Image.fromarray(photo(i)) for i in range(3)]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     return buffer.getvalue()
 
 
 def _bomb() -> bytes:
-    """A PNG whose head claims 60000 x 60000 pixels."""
+    """A PNG whose header claims 60000 x 60000 pixels."""
     png = _png()
     head = png[12:16] + (60000).to_bytes(4, "big") * 2 + png[24:29]
     return png[:12] + head + zlib.crc32(head).to_bytes(4, "big") + png[33:]
@@ -103,14 +103,14 @@ def _bomb() -> bytes:
         ("jpeg_inside.png", JPEG, "keep"),
     ],
 )
-def test_files_are_judged_by_what_is_in_them(tmp_path, name, data, expected):
+def test_files_are_checked_by_content_not_by_name(tmp_path, name, data, expected):
     (tmp_path / name).write_bytes(data)
-    assert examine(tmp_path, name, Rules()).verdict == expected
+    assert inspect_image(tmp_path, name, Rules()).verdict == expected
 
 
 def copies(folder) -> list[str]:
-    """A picture and seven copies of it that a person would call the same."""
-    rgb = picture(5, 400, 320)
+    """An image and seven near duplicates of it."""
+    rgb = photo(5, 400, 320)
     saved(folder, "a.jpg", rgb, quality=95)
     saved(folder, "b_low.jpg", rgb, quality=30)
     saved(folder, "b_half.jpg", cv2.resize(rgb, (200, 160), interpolation=cv2.INTER_AREA))
@@ -124,7 +124,7 @@ def copies(folder) -> list[str]:
 
 def test_copies_are_found_and_the_best_is_kept(tmp_path):
     names = copies(tmp_path)
-    others = [saved(tmp_path, f"c{i}.jpg", picture(10 + i)) for i in range(6)]
+    others = [saved(tmp_path, f"c{i}.jpg", photo(10 + i)) for i in range(6)]
     clean(tmp_path, dry_run=True, write_report=False)
     assert not (tmp_path / "report.html").exists()
     found = {row.file: row.verdict for row in manifest.read(tmp_path)}
@@ -135,10 +135,10 @@ def test_copies_are_found_and_the_best_is_kept(tmp_path):
 def test_near_hashes_are_all_found(tmp_path):
     random = np.random.default_rng(1)
     hashes = random.integers(0, 2**64, 400, dtype=np.uint64)
-    for i in range(0, 200, 2):  # all distances from 0 to 9, at random bits
+    for i in range(0, 200, 2):  # distances from 0 to 9, at random bits
         bits = random.permutation(64)[: (i // 2) % 10].astype(np.uint64)
         hashes[i + 1] = hashes[i] ^ np.bitwise_or.reduce(np.uint64(1) << bits, initial=0)
-    for i in range(64):  # 7 bits that only one bucket of one word betrays
+    for i in range(64):  # 7 bits apart, found by only one bucket of one word
         word, bit = divmod(i, 16)
         masks = [1 << bit if w == word else 0b11 << (i % 15) for w in range(4)]
         flipped = sum(mask << 16 * w for w, mask in enumerate(masks))
@@ -159,30 +159,30 @@ def _contents(folder) -> dict[str, str]:
     }
 
 
-def test_what_is_refused_is_moved_and_undo_brings_all_back(tmp_path):
+def test_rejects_are_quarantined_and_undo_restores_everything(tmp_path):
     copies(tmp_path)
     (tmp_path / "sub").mkdir()
-    saved(tmp_path, "sub/grey.jpg", toned(picture(), (1, 1, 1)))
+    saved(tmp_path, "sub/gray.jpg", toned(photo(), (1, 1, 1)))
     (tmp_path / "broken.jpg").write_bytes(JPEG[:500])
-    image = Image.fromarray(picture(8))
+    image = Image.fromarray(photo(8))
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(tmp_path / "turned.jpg", exif=exif)
     frame = np.zeros((400, 400, 3), np.uint8)
-    frame[60:340] = cv2.resize(picture(9), (400, 280))
+    frame[60:340] = cv2.resize(photo(9), (400, 280))
     saved(tmp_path, "letterbox.png", frame)
     before = _contents(tmp_path)
     counts = clean(tmp_path)
     assert counts == {"keep": 3, "duplicate-of": 7, "grayscale": 1, "corrupt": 1}
     assert set(_contents(tmp_path).values()) > set(before.values())
-    assert (tmp_path / "quarantine" / "grayscale" / "sub" / "grey.jpg").exists()
+    assert (tmp_path / "quarantine" / "grayscale" / "sub" / "gray.jpg").exists()
     assert Image.open(tmp_path / "turned.jpg").size == (240, 320)
     assert Image.open(tmp_path / "turned.jpg").getexif().get(0x0112, 1) == 1
     assert abs(Image.open(tmp_path / "letterbox.png").height - 280) <= 8
     rows = {row.file: row for row in manifest.read(tmp_path)}
     assert all((tmp_path / name).exists() for name in rows)
     assert rows["turned.jpg"].height == 320
-    assert "grey.jpg" not in (tmp_path / "ATTRIBUTION.md").read_text()
+    assert "gray.jpg" not in (tmp_path / "ATTRIBUTION.md").read_text()
     again = clean(tmp_path)
     assert again["keep"] == 3
     undo(tmp_path)
@@ -191,7 +191,7 @@ def test_what_is_refused_is_moved_and_undo_brings_all_back(tmp_path):
     assert {row.verdict for row in manifest.read(tmp_path)} == {""}
 
 
-def test_a_killed_move_is_finished_by_the_next_run_or_undone(tmp_path, monkeypatch):
+def test_a_killed_clean_is_finished_by_the_next_run_or_undone(tmp_path, monkeypatch):
     copies(tmp_path)
     before = _contents(tmp_path)
     moved = []
@@ -215,52 +215,59 @@ def test_a_killed_move_is_finished_by_the_next_run_or_undone(tmp_path, monkeypat
     assert _contents(tmp_path) == before
 
 
-def test_the_eye_may_overrule_for_good(tmp_path):
-    saved(tmp_path, "grey.jpg", toned(picture(2), (1, 1, 1)))
-    saved(tmp_path, "x.jpg", picture())
+def test_keep_overrides_a_verdict_for_good(tmp_path):
+    saved(tmp_path, "gray.jpg", toned(photo(2), (1, 1, 1)))
+    saved(tmp_path, "x.jpg", photo())
     clean(tmp_path)
-    assert quarantine.keep(tmp_path, "quarantine/grayscale/grey.jpg") == "grey.jpg"
+    assert quarantine.keep(tmp_path, "quarantine/grayscale/gray.jpg") == "gray.jpg"
     assert clean(tmp_path) == {"keep": 2}
-    assert (tmp_path / "grey.jpg").exists()
+    assert (tmp_path / "gray.jpg").exists()
     with pytest.raises(ScraperError, match=r"--keep: found no 'x\.jpg'"):
         quarantine.keep(tmp_path, "x.jpg")
 
 
-def test_what_was_examined_is_not_examined_again(tmp_path, monkeypatch):
+def test_results_are_cached_per_rules(tmp_path, monkeypatch):
     copies(tmp_path)
     clean(tmp_path, dry_run=True)
-    monkeypatch.setattr(scan, "examine", lambda *_: pytest.fail("examined again"))
+    monkeypatch.setattr(scan, "inspect_image", lambda *_: pytest.fail("checked again"))
     clean(tmp_path, dry_run=True)
     with pytest.raises(pytest.fail.Exception):
         clean(tmp_path, Rules(min_side=100), dry_run=True)
 
 
-def test_the_report_shows_every_verdict_and_runs_no_strangers_markup(tmp_path):
-    saved(tmp_path, "<b>x.jpg", picture())
-    saved(tmp_path, "grey.jpg", toned(picture(2), (1, 1, 1)))
-    clean(tmp_path, dry_run=True)
-    page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/jpeg;base64") == 2
-    assert "&lt;b&gt;x.jpg" in page
+def test_the_report_shows_every_verdict_and_escapes_names(tmp_path):
+    folder = tmp_path / "<i>set"
+    folder.mkdir()
+    saved(folder, "<b>x.jpg", photo())
+    (folder / "copy of <b>x.jpg").write_bytes((folder / "<b>x.jpg").read_bytes())
+    saved(folder, "gray.jpg", toned(photo(2), (1, 1, 1)))
+    (folder / "broken.jpg").write_bytes(b"")
+    clean(folder, dry_run=True)
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64") == 3
+    assert "<h1>&lt;i&gt;set</h1>" in page
+    assert "duplicate-of:&lt;b&gt;x.jpg" in page
     assert "<b>" not in page
+    assert "<i>" not in page
     assert "grayscale: 1" in page
+    assert "broken.jpg · corrupt · an empty file" in page
 
 
-def test_no_pictures_is_a_users_mistake(tmp_path):
+def test_a_folder_without_images_is_a_user_error(tmp_path):
     with pytest.raises(ScraperError, match="found no files"):
         clean(tmp_path)
     with pytest.raises(ScraperError, match="found no folder"):
         clean(tmp_path / "no")
 
 
-def test_colour_verdict_takes_any_array():
-    assert colour_verdict(picture()) is None
-    assert colour_verdict(toned(picture(), (1, 1, 1))).name == "grayscale"
-    assert colour_verdict(np.zeros((1, 1, 3), np.uint8)).name == "grayscale"
+def test_color_verdict_takes_any_array():
+    assert color_verdict(photo()) is None
+    assert color_verdict(toned(photo(), (1, 1, 1))).name == "grayscale"
+    assert color_verdict(np.zeros((1, 1, 3), np.uint8)).name == "grayscale"
 
 
-def test_labelled_pictures_get_the_verdicts_that_people_gave_them(shared):
-    """Every class at 0.97, but that two files labelled `keep` have the same bytes."""
+def test_labeled_images_get_their_labels(shared):
+    """Every class at 0.97 or above, except that two files labeled `keep` have the same bytes."""
     data = shared / "data"
     text = verdicts(data / "dirty", data / "dirty.csv")
     rows = [line.split("|") for line in text.split("both half")[1].splitlines() if "." in line]

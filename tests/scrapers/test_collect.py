@@ -1,4 +1,4 @@
-"""Whatever a host does, the folder ends with exactly the right files and rows."""
+"""Whatever a host does, the folder ends up with exactly the right files and rows."""
 
 import json
 import os
@@ -19,21 +19,21 @@ from scrapers.recipe import Limits
 from tests.fakes.image_server import Answer, Photo, Server, photos, synthetic
 from tests.helpers.recipes import recipe, run, stored, url_list
 
-PICTURES = photos(4)
+IMAGES = photos(4)
 
 
 @pytest.fixture
 def server():
-    with Server(PICTURES) as running:
+    with Server(IMAGES) as running:
         yield running
 
 
 def collected(server: Server, folder: Path, paths: list[str], **changes) -> tuple[list[str], dict]:
-    """(paths stored, reasons of what is not) after one run over these paths."""
+    """(stored paths, counts of why others were not) after one run over these paths."""
     source = url_list(folder, [path if "//" in path else server.url(path) for path in paths])
     summary = run(recipe(source, **changes), folder / "set")
     assert not summary.errors
-    return stored(folder / "set", server), dict(summary.refused["urls"] + summary.failed["urls"])
+    return stored(folder / "set", server), dict(summary.rejected["urls"] + summary.failed["urls"])
 
 
 ONE = "/img/0.jpg"
@@ -52,13 +52,13 @@ ONE = "/img/0.jpg"
     ],
     ids=["429", "5xx", "cut", "cut-at-once", "chunked", "chunked-cut", "wrong-type"],
 )
-def test_what_mends_itself_is_fetched_in_the_end(server, tmp_path, answers, asked):
+def test_transient_failures_are_retried(server, tmp_path, answers, asked):
     server.script(ONE, *answers)
     assert collected(server, tmp_path, [ONE, "/img/1.jpg"]) == ([ONE, "/img/1.jpg"], {})
     assert [request.path for request in server.log].count(ONE) == asked
 
 
-def test_a_broken_off_body_goes_on_where_it_ended(server, tmp_path):
+def test_a_truncated_download_resumes(server, tmp_path):
     server.script(ONE, Answer(keep=1000))
     assert collected(server, tmp_path, [ONE]) == ([ONE], {})
     first, second = (request for request in server.log if request.path == ONE)
@@ -72,9 +72,9 @@ PAGE = b"<!doctype html><html>Sorry</html>"
     ("answer", "reason"),
     [
         (Answer(404), "http-404"),
-        (Answer(body=PAGE, headers=(("Content-Type", "image/jpeg"),)), "not a picture"),
-        (Answer(body=b""), "not a picture"),
-        (Answer(body=PICTURES[0].body[:-4000]), "not a picture"),
+        (Answer(body=PAGE, headers=(("Content-Type", "image/jpeg"),)), "not an image"),
+        (Answer(body=b""), "not an image"),
+        (Answer(body=IMAGES[0].body[:-4000]), "not an image"),
         (Answer(body=synthetic(0, 60, 60)), "too small"),
         (Answer(body=b"\xff" * 300_000), "too-many-bytes"),
         (Answer(body=b"\xff" * 300_000, chunked=True), "too-many-bytes"),
@@ -90,17 +90,17 @@ PAGE = b"<!doctype html><html>Sorry</html>"
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_had_is_counted_and_leaves_nothing(server, tmp_path, answer, reason):
+def test_failures_are_counted_and_leave_no_files(server, tmp_path, answer, reason):
     server.script(ONE, *[answer] * 3)
     found = collected(server, tmp_path, [ONE, "/img/1.jpg"], limits={"max_bytes": 200_000})
-    # A private address cannot say whether robots may come, so nothing is even asked of it.
+    # A private address has no reachable robots.txt, so the image is never requested.
     expected = {"robots-unreachable"} if reason == "private-address" else {reason}
     assert found[0] == ["/img/1.jpg"]
     assert set(found[1]) == expected
     assert not list((tmp_path / "set" / ".collect" / "parts").iterdir())
 
 
-def test_a_redirect_is_followed_and_a_loop_of_them_is_not(server, tmp_path):
+def test_redirects_are_followed_but_not_loops(server, tmp_path):
     server.files["/moved"] = server.files["/round"] = (b"", "text/html")
     server.script("/moved", Answer(301, headers=(("Location", ONE),)))
     server.script("/round", *[Answer(302, headers=(("Location", "/round"),))] * 9)
@@ -113,7 +113,7 @@ def test_robots_rules_and_reservations_are_obeyed(server, tmp_path):
     server.files["/robots.txt"] = (rules, "text/plain")
     reserved = [{"location": "/img/2*", "tdm-reservation": 1}]
     server.files["/.well-known/tdmrep.json"] = (json.dumps(reserved).encode(), "text/plain")
-    found = collected(server, tmp_path, [photo.path for photo in PICTURES])
+    found = collected(server, tmp_path, [photo.path for photo in IMAGES])
     assert found == ([ONE, "/img/3.jpg"], {"robots": 1, "opt-out": 1})
     assert "/img/1.jpg" not in [request.path for request in server.log]
 
@@ -124,27 +124,27 @@ def test_an_unreachable_robots_txt_disallows_all(server, tmp_path):
 
 
 def test_one_bad_host_stops_no_other(server, tmp_path):
-    with Server(PICTURES) as drips:
-        for photo in PICTURES:
+    with Server(IMAGES) as drips:
+        for photo in IMAGES:
             drips.script(photo.path, *[Answer(pause=0.3, piece=8)] * 3)
-        slow = [drips.url(photo.path) for photo in PICTURES]
+        slow = [drips.url(photo.path) for photo in IMAGES]
         changes = {"limits": {"deadline": 0.7, "attempts": 1}}
-        addresses = [*slow, *(photo.path for photo in PICTURES), "http://127.0.0.1:9/x.jpg"]
+        addresses = [*slow, *(photo.path for photo in IMAGES), "http://127.0.0.1:9/x.jpg"]
         found, reasons = collected(server, tmp_path, addresses, **changes)
-    assert found == [photo.path for photo in PICTURES]
+    assert found == [photo.path for photo in IMAGES]
     assert reasons == {"slow": 4, "robots-unreachable": 1}
 
 
-def test_the_same_picture_under_several_addresses_is_kept_once(server, tmp_path):
-    twin = Photo(9, PICTURES[0].body, 320, 280)
+def test_the_same_image_at_several_urls_is_stored_once(server, tmp_path):
+    twin = Photo(9, IMAGES[0].body, 320, 280)
     server.photos[twin.path] = twin
     found, reasons = collected(server, tmp_path, [ONE, "/img/1.jpg", twin.path])
     assert len(found) == 2
-    assert reasons == {"same bytes as another": 1}
+    assert reasons == {"duplicate bytes": 1}
 
 
 def test_a_second_run_fetches_nothing_but_what_failed(server, tmp_path):
-    paths = [photo.path for photo in PICTURES]
+    paths = [photo.path for photo in IMAGES]
     server.script("/img/3.jpg", *[Answer(500)] * 3)
     server.script("/img/2.jpg", Answer(404))
     assert collected(server, tmp_path, paths) == (paths[:2], {"http-500": 1, "http-404": 1})
@@ -153,7 +153,7 @@ def test_a_second_run_fetches_nothing_but_what_failed(server, tmp_path):
 
 
 def test_limits_are_exact_and_counted_over_runs(server, tmp_path):
-    paths = [photo.path for photo in PICTURES]
+    paths = [photo.path for photo in IMAGES]
     server.script(ONE, Answer(404))
     assert len(collected(server, tmp_path, paths, limit=2)[0]) == 2
     assert len(server.whole()) == 2
@@ -164,11 +164,11 @@ def test_limits_are_exact_and_counted_over_runs(server, tmp_path):
     assert len(server.whole()) == 5
 
 
-def test_a_row_says_all_that_must_be_said(server, tmp_path):
+def test_a_row_has_license_source_and_hashes(server, tmp_path):
     collected(server, tmp_path, [ONE])
     (row,) = pq.read_table(tmp_path / "set" / "manifest.parquet").to_pylist()
-    assert row["licence"] == "cc0"
-    assert row["licence_url"] == "https://creativecommons.org/publicdomain/zero/1.0/"
+    assert row["license"] == "cc0"
+    assert row["license_url"] == "https://creativecommons.org/publicdomain/zero/1.0/"
     assert row["url"] == server.url(ONE)
     assert (row["width"], row["height"], len(row["sha256"]), len(row["phash"])) == (
         320,
@@ -181,27 +181,27 @@ def test_a_row_says_all_that_must_be_said(server, tmp_path):
     assert row["file"] in (tmp_path / "set" / "ATTRIBUTION.md").read_text()
 
 
-def test_pictures_of_a_licence_no_longer_accepted_stop_a_run(server, tmp_path):
+def test_stored_images_of_an_unlisted_license_stop_a_run(server, tmp_path):
     collected(server, tmp_path, [ONE])
-    with pytest.raises(ScraperError, match="'cc0', which the recipe's licences do not list"):
-        collected(server, tmp_path, [ONE], licences=["by"])
+    with pytest.raises(ScraperError, match="'cc0', which the recipe's licenses do not list"):
+        collected(server, tmp_path, [ONE], licenses=["by"])
 
 
-def test_crawl_delay_is_waited_for(server, tmp_path):
+def test_crawl_delay_is_respected(server, tmp_path):
     server.files["/robots.txt"] = (b"User-agent: *\nCrawl-delay: 0.2\n", "text/plain")
     began = time.monotonic()
     assert len(collected(server, tmp_path, [ONE, "/img/1.jpg", "/img/2.jpg"])[0]) == 3
-    assert time.monotonic() - began >= 0.4  # slower machines only take longer
+    assert time.monotonic() - began >= 0.4  # slow machines only take longer
 
 
-def test_retry_after_is_waited_for(server, tmp_path):
+def test_retry_after_is_respected(server, tmp_path):
     server.script(ONE, Answer(429, headers=(("Retry-After", "0.5"),)))
     assert len(collected(server, tmp_path, [ONE])[0]) == 1
     first, second = (request.when for request in server.log if request.path == ONE)
     assert second - first >= 0.5
 
 
-def test_what_a_kill_left_of_a_line_is_cut_off(server, tmp_path):
+def test_a_partial_manifest_line_is_truncated(server, tmp_path):
     collected(server, tmp_path, [ONE])
     path = tmp_path / "set" / "manifest.jsonl"
     whole = path.read_bytes()
@@ -210,7 +210,7 @@ def test_what_a_kill_left_of_a_line_is_cut_off(server, tmp_path):
     assert path.read_bytes().startswith(whole)
 
 
-def test_who_asks_is_said_and_tls_is_never_off(server, tmp_path):
+def test_requests_carry_the_contact_and_verify_tls(server, tmp_path):
     collected(server, tmp_path, [ONE])
     assert {request.headers["user-agent"] for request in server.log} == {
         user_agent("me@gan-color.invalid")
@@ -232,13 +232,13 @@ SLOW = bool(os.environ.get("GAN_COLOR_SLOW"))
 
 
 def _on_the_disk(folder: Path) -> list[bytes]:
-    """Every body, whole or not, that a killed run left."""
+    """Every file, complete or partial, that a killed run left."""
     places = [folder / "images", folder / ".collect" / "parts"]
     return [path.read_bytes() for place in places if place.exists() for path in place.iterdir()]
 
 
 def _run(server: Server, folder: Path, kill_after: float | None) -> int:
-    """Run the command; kill -9 it so many seconds after its first request, None: let it end."""
+    """Run the command; kill -9 it `kill_after` seconds after its first request, if given."""
     command = [sys.executable, "-m", "scrapers", "collect", str(folder / "r.yml")]
     command += ["--allow-address", "127.0.0.1"]
     before = len(server.log)
@@ -267,12 +267,12 @@ def test_kill_9_loses_nothing_and_fetches_nothing_twice(tmp_path, kills):
             "limits: {rate: 0, concurrency: 4, workers: 4}, "
             f"sources: [{json.dumps(source)}]}}"
         )
-        for path in server.photos:  # some 0.1 s each, so that kills meet downloads
+        for path in server.photos:  # about 0.1 s each, so that kills hit downloads
             server.script(path, *[Answer(pause=0.05, piece=12_000)] * 20)
         killed, resumed, checks = 0, 0, []
         for _ in range(kills):
             killed += _run(server, tmp_path, moments.uniform(0, 3 / kills)) == -signal.SIGKILL
-            time.sleep(0.1)  # until the server noticed
+            time.sleep(0.1)  # until the server notices
             left = _on_the_disk(tmp_path / "set")
             checks.append((len(server.log), left))
         assert _run(server, tmp_path, None) == 0
@@ -282,7 +282,7 @@ def test_kill_9_loses_nothing_and_fetches_nothing_twice(tmp_path, kills):
             for path, photo in server.photos.items():
                 here = max((len(b) for b in left if b and photo.body.startswith(b)), default=0)
                 if here == len(photo.body):
-                    assert path not in later, f"{path} was whole, and was fetched again"
+                    assert path not in later, f"{path} was complete and was downloaded again"
                 elif here:
                     assert later[path].headers["range"] == f"bytes={here}-"
                     resumed += 1

@@ -1,4 +1,4 @@
-"""What the pages say can be typed is typed."""
+"""The documented commands run."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("page", ["README.md", "datasets/README.md"])
-def test_the_commands_of_the_pages_run_in_their_order(page, tmp_path, monkeypatch):
+def test_documented_commands_run_in_order(page, tmp_path, monkeypatch):
     blocks = re.findall(r"```console\n(.*?)```", (REPOSITORY / page).read_text(), re.DOTALL)
     commands = [shlex.split(line) for block in blocks for line in block.strip().splitlines()]
     assert len(commands) >= 3
@@ -21,10 +21,10 @@ def test_the_commands_of_the_pages_run_in_their_order(page, tmp_path, monkeypatc
     (datasets / "own").mkdir(parents=True)
     for i in range(8):
         (datasets / "own" / f"{i}.jpg").write_bytes(synthetic(i, 200, 160))
-    # The recipe's name, and pictures of this machine: the real ones ask the world.
+    # The same name, but local images: the real recipe needs the internet.
     (datasets / "landscapes.yml").write_text(
-        "{name: landscapes, contact: me@gan-color.invalid, licences: [own], min_side: 64, "
-        "sources: [{kind: folder, path: own, licence: own}]}"
+        "{name: landscapes, contact: me@gan-color.invalid, licenses: [own], min_side: 64, "
+        "sources: [{kind: folder, path: own, license: own}]}"
     )
     monkeypatch.chdir(tmp_path)
     for words in commands:
@@ -33,7 +33,7 @@ def test_the_commands_of_the_pages_run_in_their_order(page, tmp_path, monkeypatc
     assert list((datasets / "landscapes" / "images" / "train").iterdir())
 
 
-def test_links_of_the_datasets_page_lead_somewhere():
+def test_links_in_the_datasets_readme_resolve():
     text = (REPOSITORY / "datasets" / "README.md").read_text()
     local = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     assert local

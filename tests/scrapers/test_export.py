@@ -20,6 +20,7 @@ from scrapers.errors import ScraperError
 from scrapers.export.resize import resize
 from scrapers.export.split import groups, split
 from scrapers.export.webdataset import pack
+from scrapers.files import atomic, write_text
 from scrapers.manifest import Row
 from tests.fakes.image_server import synthetic
 from tests.helpers.recipes import recipe, run
@@ -33,20 +34,22 @@ def dataset(tmp_path) -> Path:
     own.mkdir()
     for i in range(12):
         (own / f"{i}.v{i}.jpg").write_bytes(synthetic(i, 200, 160))
-    Image.fromarray(np.full((160, 200, 3), 90, np.uint8)).save(own / "grey.png")
-    source = {"kind": "folder", "path": own, "licence": "own", "author": ""}
-    run(recipe(source, licences=["own"]), tmp_path / "set")
+    Image.fromarray(np.full((160, 200, 3), 90, np.uint8)).save(own / "gray.png")
+    source = {"kind": "folder", "path": own, "license": "own", "author": ""}
+    run(recipe(source, licenses=["own"]), tmp_path / "set")
     clean(tmp_path / "set")
     return tmp_path / "set"
 
 
-def test_quarantined_pictures_are_not_trained_on(dataset):
+def test_quarantined_images_are_not_trained_on(dataset):
     assert len(find_images(dataset)) == 12
-    (dataset / "manifest.jsonl").unlink()  # without it a folder of that name is a class like others
+    (
+        dataset / "manifest.jsonl"
+    ).unlink()  # without it, `quarantine` is a class folder like any other
     assert len(find_images(dataset)) == 13
 
 
-def test_a_split_moves_files_and_is_the_same_again(dataset):
+def test_a_split_moves_files_and_is_deterministic(dataset):
     first = split(dataset, val=0.3, test=0.2)
     rows = manifest.read(dataset)
     assert first.total() == 12
@@ -55,18 +58,18 @@ def test_a_split_moves_files_and_is_the_same_again(dataset):
     where = {row.id: row.file for row in rows}
     assert split(dataset, val=0.3, test=0.2) == first
     assert {row.id: row.file for row in manifest.read(dataset)} == where
-    # A killed run: moved, but the manifest still says the old place.
+    # A killed run: moved, but the manifest has the old path.
     moved = [row for row in rows if row.verdict == "keep"]
     for row in moved:
         row.file = f"images/{Path(row.file).name}"
     manifest.write(dataset, rows)
     split(dataset, val=0.3, test=0.2)
     assert {row.id: row.file for row in manifest.read(dataset)} == where
-    with pytest.raises(ScraperError, match="leave some to train on"):
+    with pytest.raises(ScraperError, match="leave some images for training"):
         split(dataset, val=0.6, test=0.5)
 
 
-def test_what_belongs_together_is_one_group():
+def test_bursts_and_duplicates_form_groups():
     rows = [
         Row("a", "a", sha256="1", author="Ann", taken_at="2020-05-01 10:00"),
         Row("b", "b", sha256="2", author="Ann", taken_at="2020-05-01 18:00"),
@@ -83,7 +86,7 @@ def test_what_belongs_together_is_one_group():
     assert len({a, c, d, f}) == 4
 
 
-def test_resizing_never_enlarges_and_goes_on_after_a_kill(dataset, tmp_path):
+def test_resizing_never_upscales_and_resumes(dataset, tmp_path):
     output = tmp_path / "small"
     assert resize(dataset, output, 80) == 12
     sizes = {Image.open(output / row.file).size for row in manifest.read(output)}
@@ -95,7 +98,7 @@ def test_resizing_never_enlarges_and_goes_on_after_a_kill(dataset, tmp_path):
     assert "own" in (output / "ATTRIBUTION.md").read_text()
 
 
-def test_tars_are_the_same_every_time_and_read_back_by_the_trainer(dataset, tmp_path):
+def test_tars_are_deterministic_and_readable_by_the_trainer(dataset, tmp_path):
     assert pack(dataset, tmp_path / "tars", per_shard=5) == 3
     pack(dataset, tmp_path / "again", per_shard=5)
     for path in (tmp_path / "tars").glob("*.tar"):
@@ -105,7 +108,7 @@ def test_tars_are_the_same_every_time_and_read_back_by_the_trainer(dataset, tmp_
         assert len(names) == 10
         assert {name.count(".") for name in names} == {1}
         row = json.load(tar.extractfile(names[1]))
-    assert (row["licence"], Path(names[1]).suffix) == ("own", ".json")
+    assert (row["license"], Path(names[1]).suffix) == ("own", ".json")
     folders = (FolderConfig(path=tmp_path / "tars"),)
     index = scan(folders, DataConfig(folders=folders), ScanCache(tmp_path / "cache.jsonl"))
     assert (len(index.files), index.bad, index.classes) == (12, [], [])
@@ -115,13 +118,13 @@ def test_tars_are_the_same_every_time_and_read_back_by_the_trainer(dataset, tmp_
         read_rgb(tmp_path / "tars" / "train-00000.tar" / "no.jpg")
 
 
-def test_a_broken_tar_is_a_users_mistake(tmp_path):
+def test_a_broken_tar_is_a_user_error(tmp_path):
     (tmp_path / "x.tar").write_bytes(b"no tar" * 1000)
     with pytest.raises(GanColorError, match="cannot read the tar"):
         find_images(tmp_path, shards=True)
 
 
-def test_the_whole_way_on_the_command_line(dataset, tmp_path, capsys):
+def test_the_commands_end_to_end(dataset, tmp_path, capsys):
     place = str(dataset)
     assert main(["clean", place, "--rules", str(REPOSITORY / "datasets" / "clean.yml")]) == 0
     assert main(["split", place, "--val", "0.3"]) == 0
@@ -132,3 +135,22 @@ def test_the_whole_way_on_the_command_line(dataset, tmp_path, capsys):
     assert main(["clean", str(tmp_path / "nowhere")]) == 2
     assert main(["pack", str(tmp_path / "own")]) == 2
     assert "has no manifest: run `collect` or `clean` first" in capsys.readouterr().err
+
+
+def test_images_are_opened_and_files_renamed_in_one_place():
+    sources = {path.name: path.read_text() for path in (REPOSITORY / "scrapers").rglob("*.py")}
+    for text, owner in (
+        ("Image.open(", "images.py"),
+        ('.part"', "files.py"),
+        ("hashlib", "files.py"),
+    ):
+        assert [name for name, source in sources.items() if text in source] == [owner]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "x.txt"
+    write_text(path, "old")
+    with pytest.raises(OSError, match="disk full"), atomic(path) as partial:  # noqa: PT012
+        partial.write_text("new")
+        raise OSError("disk full")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.txt": "old"}

@@ -1,17 +1,20 @@
-"""What may be asked for and kept: licences, recipes, robots.txt, opt-outs, addresses."""
+"""What may be requested and kept: licenses, recipes, robots.txt, opt-outs, addresses."""
+
+import socket
 
 import pytest
 
 from scrapers.checks.rules import Rules
 from scrapers.cli import main
-from scrapers.collect.filters import refusal
+from scrapers.collect.filters import rejection_reason
 from scrapers.errors import ScraperError
+from scrapers.fetch.access import Access, FetchError
 from scrapers.fetch.robots import Reservations, Robots, blocked_by_tags
 from scrapers.fetch.ssrf_guard import is_public
 from scrapers.item import Item
-from scrapers.licenses import Licence, creative_commons, from_url, named
+from scrapers.licenses import License, creative_commons, from_url, named
 from scrapers.options import parse, read_yaml
-from scrapers.recipe import Recipe, check_contact, read_recipe
+from scrapers.recipe import Limits, Recipe, check_contact, read_recipe
 from scrapers.sources.flickr import live_url
 from tests.helpers.recipes import recipe
 from tests.helpers.runs import REPOSITORY
@@ -19,8 +22,8 @@ from tests.helpers.runs import REPOSITORY
 DATASETS = REPOSITORY / "datasets"
 
 
-def test_licences_are_known_however_they_are_written():
-    by = Licence("by", "2.0", "https://creativecommons.org/licenses/by/2.0/")
+def test_licenses_are_recognized_in_any_spelling():
+    by = License("by", "2.0", "https://creativecommons.org/licenses/by/2.0/")
     for text in (
         "http://creativecommons.org/licenses/by/2.0",
         "//creativecommons.org/licenses/by/2.0/deed.en",
@@ -42,39 +45,44 @@ def test_licences_are_known_however_they_are_written():
 
 
 @pytest.mark.parametrize("name", ["by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd"])
-def test_nothing_but_free_licences_pass_by_default(name):
+def test_nothing_but_free_licenses_pass_by_default(name):
     made = recipe({"kind": "commons", "search": ["x"]})
     item = Item("a", "commons", "http://a.test/a.jpg", creative_commons(name, "4.0"))
-    assert refusal(item, made) == f"licence {name}"
+    assert rejection_reason(item, made) == f"license {name}"
     if "nc" in name or "nd" in name:
         with pytest.raises(ScraperError, match="also needs"):
-            recipe({"kind": "commons", "search": ["x"]}, licences=[name])
+            recipe({"kind": "commons", "search": ["x"]}, licenses=[name])
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"licences": ["ccby"]}, "found 'ccby', expected some of"),
-        ({"sauces": []}, "sauces: Extra inputs"),
+        ({"licenses": ["ccby"]}, "found 'ccby', expected some of"),
+        ({"sauces": []}, "unknown key 'sauces', expected one of name, about"),
         ({"sources": [{"kind": "google"}]}, "sources.0: Input tag 'google'"),
-        ({"sources": [{"kind": "folder", "path": "x", "licence": "by"}]}, "with its version"),
+        ({"sources": [{"kind": "folder", "path": "x", "license": "by"}]}, "with its version"),
+        ({"licences": ["cc0"]}, "did you mean 'licenses'?"),
+        (
+            {"sources": [{"kind": "folder", "path": "x", "licence": "own"}]},
+            "sources.0.folder: unknown key 'licence', expected one of limit, kind, path, license",
+        ),
         ({"limit": 0}, "limit: Input should be greater than 0"),
     ],
 )
-def test_a_wrong_recipe_is_one_sentence(change, says):
+def test_recipe_errors_are_one_sentence(change, says):
     good = {"name": "x", "sources": [{"kind": "commons", "search": ["x"]}]}
     with pytest.raises(ScraperError) as caught:
         parse(Recipe, {**good, **change}, "r.yml")
     assert says in str(caught.value)
 
 
-def test_a_contact_is_required_and_a_key_may_stand_once(tmp_path, capsys):
+def test_a_contact_is_required_and_duplicate_keys_are_rejected(tmp_path, capsys):
     for contact in ("", "me", "you@example.org", "http://localhost"):
         with pytest.raises(ScraperError, match="hosts must be able"):
             check_contact(contact)
     path = tmp_path / "r.yml"
     path.write_text("name: a\nname: b\n")
-    with pytest.raises(ScraperError, match="stands twice"):
+    with pytest.raises(ScraperError, match="duplicate key 'name'"):
         read_recipe(path)
     assert main(["collect", str(path)]) == 2
     assert capsys.readouterr().err.startswith("scrapers: ")
@@ -96,7 +104,7 @@ def test_a_contact_is_required_and_a_key_may_stand_once(tmp_path, capsys):
         (["all"], ""),
     ],
 )
-def test_robots_tags_are_read_as_they_are_meant(lines, blocks):
+def test_robots_tags(lines, blocks):
     assert blocked_by_tags(lines) == blocks
 
 
@@ -116,29 +124,64 @@ def test_robots_txt_and_reservations():
     assert not Reservations("<html>").reserved("http://h.test/")
 
 
-def test_addresses_of_this_machine_and_its_network_are_private():
+def test_local_and_embedded_addresses_are_private():
     for address in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:192.168.0.1",
-                    "64:ff9b::a00:1", "2002:7f00:1::", "224.0.0.1", "0.0.0.0"):  # fmt: skip
+                    "64:ff9b::a00:1", "2002:7f00:1::", "2001::5:f5ff:fffe", "224.0.0.1",
+                    "0.0.0.0", "100.64.0.1", "fe80::1%eth0"):  # fmt: skip
         assert not is_public(address), address
     assert is_public("93.184.216.34")
     assert is_public("2606:4700::1111")
+    assert is_public("64:ff9b::5db8:d822")
 
 
-def test_old_flickr_addresses_lead_to_todays_host():
+def _resolve_to(monkeypatch, *addresses):
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+@pytest.mark.parametrize("private", ["10.0.0.1", "127.0.0.9"])
+def test_a_name_with_any_private_address_is_never_connected_to(monkeypatch, private):
+    def connect(*_):
+        raise AssertionError("connected")
+
+    _resolve_to(monkeypatch, "93.184.216.34", private)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    access = Access("me@gan-color.invalid", Limits(), ["127.0.0.1"])
+    for scheme in ("http", "https"):
+        with access.open(f"{scheme}://a.test/", {}, "", False) as (response, _):
+            assert response == FetchError("private-address", "a.test")
+
+
+def test_every_address_of_a_name_is_tried_and_nothing_else_is(monkeypatch):
+    tried = []
+
+    def connect(place, _):
+        tried.append(place)
+        raise OSError("unreachable")
+
+    _resolve_to(monkeypatch, "93.184.216.34", "127.0.0.1")
+    monkeypatch.setattr(socket, "create_connection", connect)
+    access = Access("me@gan-color.invalid", Limits(), ["127.0.0.1"])
+    with access.open("https://a.test/", {}, "", False) as (response, _):
+        assert response.reason == "connection"
+    assert tried == [("93.184.216.34", 443), ("127.0.0.1", 443)]
+
+
+def test_old_flickr_urls_are_rewritten():
     assert live_url("http://farm3.staticflickr.com/12/34_ab.jpg") == (
         "https://live.staticflickr.com/12/34_ab.jpg"
     )
     assert live_url("http://farm3.static.flickr.com/12/34_ab_b.jpg").endswith("/12/34_ab_b.jpg")
 
 
-def test_every_recipe_is_valid_and_asks_for_a_contact():
+def test_every_recipe_is_valid_and_needs_a_contact():
     paths = [path for path in sorted(DATASETS.glob("*.yml")) if path.name != "clean.yml"]
     assert len(paths) == 9
     for path in paths:
         made = read_recipe(path)
         assert made.name == path.stem
         assert made.expected is None
-        assert set(made.licences) <= {"cc0", "pdm", "by", "own"}
+        assert set(made.licenses) <= {"cc0", "pdm", "by", "own"}
         with pytest.raises(ScraperError, match="contact"):
             check_contact(made.contact)
     assert parse(Rules, read_yaml(DATASETS / "clean.yml"), "clean.yml") == Rules()

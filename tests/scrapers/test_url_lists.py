@@ -1,4 +1,4 @@
-"""Sources without an interface: published lists, web pages, lists of addresses."""
+"""Sources without an API: published lists, web pages, URL lists."""
 
 import bz2
 import gzip
@@ -39,10 +39,10 @@ def test_yfcc_streams_every_edition(tmp_path, columns, suffix):
         rows, _, error = found(tmp_path / "set", server, source)
     assert (list(rows), error) == (["flickr-0"], "")
     assert rows["flickr-0"].author == "Zoë & co"
-    assert rows["flickr-0"].licence_version == "2.0"
+    assert rows["flickr-0"].license_version == "2.0"
 
 
-def test_the_unsplash_dataset_leaves_grey_ones_out(tmp_path):
+def test_the_unsplash_dataset_skips_gray_photos(tmp_path):
     photos, colors = tmp_path / "photos.tsv", tmp_path / "colors.tsv"
     with Server(many(2)) as server:
         head = "photo_id\tphoto_url\tphoto_image_url\tphotographer_username\tphoto_description\n"
@@ -57,9 +57,9 @@ def test_the_unsplash_dataset_leaves_grey_ones_out(tmp_path):
             "photo_id\tred\tgreen\tblue\tcoverage\nid0\t200\t90\t10\t0.5\nid1\t90\t92\t91\t0.9\n"
         )
         source = {"kind": "unsplash_dataset", "files": [photos], "colors": [colors]}
-        rows, refused, _ = found(tmp_path / "set", server, source, licences=["unsplash-lite"])
+        rows, rejected, _ = found(tmp_path / "set", server, source, licenses=["unsplash-lite"])
     assert list(rows) == ["unsplash-id0"]
-    assert refused == {"grey by its colours": 1}
+    assert rejected == {"gray (colors.tsv)": 1}
 
 
 PAGE = """<html><head><title>Lakes</title><meta name="author" content="Ann">
@@ -67,10 +67,10 @@ PAGE = """<html><head><title>Lakes</title><meta name="author" content="Ann">
 <figure><img src="/img/9.jpg" srcset="/img/9.jpg 100w, /img/0.jpg 320w"><figcaption>A <i>lake</i>
 </figcaption></figure><img src="http://elsewhere.test/x.jpg"><img src="/img/2.jpg" alt="Two">
 <img src="data:image/png;base64,AA"><a rel="license"
-href="//creativecommons.org/licenses/by/3.0/deed.en">licence</a></body></html>"""
+href="//creativecommons.org/licenses/by/3.0/deed.en">license</a></body></html>"""
 
 
-def test_web_pages_give_their_pictures_with_captions_and_licence(tmp_path):
+def test_web_pages_yield_images_with_captions_and_license(tmp_path):
     with Server(many(3)) as server:
         server.files["/page"] = (PAGE.encode(), "text/html")
         source = {"kind": "web", "pages": [server.url("/page")], "hosts": [ADDRESS]}
@@ -78,7 +78,7 @@ def test_web_pages_give_their_pictures_with_captions_and_licence(tmp_path):
         assert not error
         titles = {row.url.rpartition("/")[2]: row.title for row in rows.values()}
         assert titles == {"0.jpg": "A lake", "1.jpg": "Lakes", "2.jpg": "Two"}
-        assert {(r.licence, r.licence_version, r.author) for r in rows.values()} == {
+        assert {(r.license, r.license_version, r.author) for r in rows.values()} == {
             ("by", "3.0", "Ann")
         }
         closed = PAGE.replace("<title>", '<meta name="robots" content="noai"><title>')
@@ -87,17 +87,17 @@ def test_web_pages_give_their_pictures_with_captions_and_licence(tmp_path):
         assert "opt-out" in error
 
 
-def test_lists_of_addresses_keep_their_columns(tmp_path):
+def test_url_lists_keep_their_columns(tmp_path):
     with Server(many(3)) as server:
         urls = [server.url(path) for path in server.photos]
-        (tmp_path / "a.csv").write_text(f"url,licence,author\n{urls[0]},by-4.0,Ann\n")
-        table = {"url": urls[1:2], "licence_url": ["http://creativecommons.org/licenses/by/2.0"]}
+        (tmp_path / "a.csv").write_text(f"url,license,author\n{urls[0]},by-4.0,Ann\n")
+        table = {"url": urls[1:2], "license_url": ["http://creativecommons.org/licenses/by/2.0"]}
         pq.write_table(pa.table(table), tmp_path / "b.parquet")
         (tmp_path / "c.txt").write_text(f"# mine\n{urls[2]}\n")
         files = [tmp_path / name for name in ("a.csv", "b.parquet", "c.txt")]
-        rows, refused, _ = found(tmp_path / "set", server, {"kind": "urls", "files": files})
-    assert {(r.licence, r.licence_version, r.author) for r in rows.values()} == {
+        rows, rejected, _ = found(tmp_path / "set", server, {"kind": "urls", "files": files})
+    assert {(r.license, r.license_version, r.author) for r in rows.values()} == {
         ("by", "4.0", "Ann"),
         ("by", "2.0", ""),
     }
-    assert refused == {"licence unknown": 1}
+    assert rejected == {"unknown license": 1}

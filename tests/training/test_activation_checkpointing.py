@@ -5,18 +5,18 @@ import copy
 import torch
 from torch import nn
 
-from gan_color.training.activation_checkpointing import blocks, recompute_blocks
+from gan_color.training.activation_checkpointing import blocks, checkpoint_blocks
 from gan_color.training.steps import AdversarialStep
-from tests.helpers.tiny_steps import FP32, batch, discriminator, generator, stage, updater
+from tests.helpers.tiny_steps import FP32, batch, discriminator, generator, sgd, stage
 
 
-def trained(recompute: bool) -> tuple[dict, dict, int]:
+def trained(checkpointing: bool) -> tuple[dict, dict, int]:
     """Two adversarial updates: losses, the generator's state, bytes kept for the backward pass."""
-    model, judge = generator("both"), discriminator()
-    if recompute:
-        assert recompute_blocks(model) > 5
-    step = AdversarialStep(model, judge, updater(model), updater(judge), FP32, stage())
-    step.train_mode()
+    model, critic = generator("both"), discriminator()
+    if checkpointing:
+        assert checkpoint_blocks(model) > 5
+    step = AdversarialStep(model, critic, sgd(model), sgd(critic), FP32, stage())
+    step.train()
     kept = 0
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,7 @@ def test_blocks_are_found_in_encoder_and_decoder():
 
 def test_nothing_is_recomputed_without_training():
     model = generator("both")
-    recompute_blocks(model)
+    checkpoint_blocks(model)
     L = torch.zeros(1, 1, 32, 32)
-    expected = generator("both").eval().colorize(L)
-    assert torch.equal(model.eval().colorize(L), expected)
+    expected = generator("both").eval().predict_ab(L)
+    assert torch.equal(model.eval().predict_ab(L), expected)

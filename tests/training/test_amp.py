@@ -37,15 +37,15 @@ def test_the_cpu_takes_bf16_where_it_has_the_units(flags, kind, tmp_path: Path, 
     has_units = amp.cpu_has_bf16_units(cpuinfo)
     assert not amp.cpu_has_bf16_units(tmp_path / "missing")
     monkeypatch.setattr(amp, "cpu_has_bf16_units", lambda: has_units)
-    assert amp.choose("auto", torch.device("cpu")) == kind
+    assert amp.resolve_precision("auto", torch.device("cpu")) == kind
 
 
 @pytest.mark.parametrize(("capability", "kind"), [((7, 5), "fp16"), ((8, 0), "bf16")])
 def test_a_gpu_takes_bf16_from_ampere_on(capability, kind, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert amp.choose("auto", torch.device("cuda")) == kind
+    assert amp.resolve_precision("auto", torch.device("cuda")) == kind
 
 
 def test_fp16_on_the_cpu_is_refused():
     with pytest.raises(GanColorError, match="found fp16 on cpu, expected fp32 or bf16"):
-        amp.choose("fp16", torch.device("cpu"))
+        amp.resolve_precision("fp16", torch.device("cpu"))

@@ -14,8 +14,8 @@ from tests.helpers.runs import tiny_mapping
 
 
 def mapping(tmp_path, **gan: object) -> dict:
-    found = tiny_mapping((tmp_path, tmp_path), tmp_path, memory="1GiB", epoch_images=2000)
-    found["stages"][2] |= {"images": 100_000, "batch": "auto", **gan}
+    found = tiny_mapping((tmp_path, tmp_path), tmp_path, memory_budget="1GiB", epoch_images=2000)
+    found["stages"][2] |= {"images": 100_000, "batch_size": "auto", **gan}
     return found
 
 
@@ -24,8 +24,8 @@ def counted(monkeypatch) -> list[tuple[str, int, bool]]:
     """What was counted; 100 MiB and 10 an image, so that 86 images fit 1 GiB."""
     asked = []
 
-    def footprint(config: Config, stage, kind, size, recompute) -> Footprint:
-        asked.append((kind, size, recompute))
+    def footprint(config: Config, stage, kind, size, checkpointing) -> Footprint:
+        asked.append((kind, size, checkpointing))
         return Footprint(fixed=100 * MIB, per_image=10 * MIB)
 
     monkeypatch.setattr(planner, "footprint", footprint)
@@ -36,18 +36,18 @@ def counted(monkeypatch) -> list[tuple[str, int, bool]]:
     ("gan", "ranks", "batch"),
     [
         ({}, 1, 80),  # in eights
-        ({"accumulate": 3}, 1, 240),
+        ({"grad_accum_steps": 3}, 1, 240),
         ({}, 4, 320),
         ({"images": 2000}, 1, 40),  # fifty updates
         ({"images": 24}, 1, 2),
-        ({"inflection": {"every": 48}}, 1, 48),
+        ({"early_stopping": {"eval_every": 48}}, 1, 48),
     ],
 )
 def test_the_batch_is_what_fits(tmp_path, counted, monkeypatch, capsys, gan, ranks, batch):
-    monkeypatch.setattr(distributed, "ranks", lambda: ranks)
+    monkeypatch.setattr(distributed, "world_size", lambda: ranks)
     monkeypatch.setattr(distributed, "broadcast_object", lambda value: value)
     config = resolve_batches(parse(mapping(tmp_path, **gan)))
-    assert [stage.batch for stage in config.stages] == [6, 6, batch]
+    assert [stage.batch_size for stage in config.stages] == [6, 6, batch]
     assert counted == [("fp32", 32, False)]
     assert f"gan: batch {batch} (auto" in capsys.readouterr().err
 
@@ -57,7 +57,7 @@ def test_a_resumed_run_has_the_number_it_began_with(tmp_path, counted):
     config.folder.mkdir()
     text = yaml.safe_dump(config.model_dump(mode="json"))
     (config.folder / "config.yml").write_text(text)
-    again = resume_config(config.folder, ("run.memory=2GiB",))
+    again = resume_config(config.folder, ("run.memory_budget=2GiB",))
     assert again.stages == config.stages
     assert len(counted) == 1
 
@@ -66,10 +66,13 @@ def test_a_resumed_run_has_the_number_it_began_with(tmp_path, counted):
     ("change", "message"),
     [
         (
-            {"memory": "64MiB"},
-            r"stages\.gan\.batch: auto found 64 MiB, where .* set run\.recompute",
+            {"memory_budget": "64MiB"},
+            r"stages\.gan\.batch_size: auto found 64 MiB, where .* set run\.activation",
         ),
-        ({"memory": "much"}, r"run\.memory: found 'much', expected a size such as 16GB"),
+        (
+            {"memory_budget": "much"},
+            r"run\.memory_budget: found 'much', expected a size such as 16GB",
+        ),
         ({"precison": "fp32"}, r"run\.precison: unknown key"),
     ],
 )
@@ -89,18 +92,19 @@ def test_ranks_take_the_first_ranks_number_or_its_error(tmp_path, counted, monke
             with pytest.raises(GanColorError, match=sent):
                 resolve_batches(parse(mapping(tmp_path)))
         else:
-            assert resolve_batches(parse(mapping(tmp_path))).stages[2].batch == 24
+            assert resolve_batches(parse(mapping(tmp_path))).stages[2].batch_size == 24
     assert not counted
 
 
 def test_a_perceptual_loss_is_counted_and_its_weights_are_not_asked_for(tmp_path):
-    found = mapping(tmp_path, batch=6)
+    found = mapping(tmp_path, batch_size=6)
     plain = parse(found)
-    judge = {"weight": 1, "backbone": "test_resnet", "weights": "missing.safetensors"}
-    found["stages"][0]["perceptual"] = judge
-    judged = parse(found)
+    loss = {"weight": 1, "backbone": "test_resnet", "weights": "missing.safetensors"}
+    found["stages"][0]["perceptual"] = loss
+    perceptual = parse(found)
     least, more = (
-        planner._peak(config, config.stages[0], "fp32", 32, False, 2) for config in (plain, judged)
+        planner._peak(config, config.stages[0], "fp32", 32, False, 2)
+        for config in (plain, perceptual)
     )
     assert more > least
 

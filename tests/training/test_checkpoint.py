@@ -25,7 +25,7 @@ def test_what_is_written_is_what_was_there_when_it_was_asked_for(tmp_path: Path,
 
     monkeypatch.setattr(checkpoint, "save", slow)
     weight, state = torch.zeros(3), {**STATE, "judged": [1]}
-    writer = checkpoint.Writer()
+    writer = checkpoint.AsyncCheckpointWriter()
     writer.save(at(tmp_path, 0), {"model": {"weight": weight}}, state, 3, set())
     weight.fill_(1)
     state["judged"].append(2)
@@ -38,7 +38,7 @@ def test_what_is_written_is_what_was_there_when_it_was_asked_for(tmp_path: Path,
 
 
 def test_one_is_written_at_a_time_and_old_ones_go(tmp_path: Path):
-    writer = checkpoint.Writer()
+    writer = checkpoint.AsyncCheckpointWriter()
     for images in range(4):
         state = {**STATE, "images": images}
         writer.save(at(tmp_path, images), {"model": {}}, state, 2, {"gan-0"})
@@ -51,7 +51,7 @@ def test_one_is_written_at_a_time_and_old_ones_go(tmp_path: Path):
 
 def test_what_writing_raised_is_raised_once_by_whoever_waits(tmp_path: Path):
     (tmp_path / "checkpoints").write_text("a file where a folder should be")
-    writer = checkpoint.Writer()
+    writer = checkpoint.AsyncCheckpointWriter()
     writer.save(at(tmp_path / "checkpoints", 0), {"model": {}}, STATE, 1, set())
     with pytest.raises(OSError, match="checkpoints"):
         writer.wait()

@@ -1,4 +1,4 @@
-"""The rule that ends a GAN stage, and what it judges by."""
+"""The rule that ends a GAN stage, and what it evaluates."""
 
 from pathlib import Path
 
@@ -7,15 +7,19 @@ import torch
 from PIL import Image
 
 from benchmarks import inflection_study
-from gan_color.color.lab import rgb8_to_float, rgb_to_lab
-from gan_color.config.stages import InflectionConfig
-from gan_color.data.index import ImageFile
+from gan_color.color.lab import rgb_to_lab, to_float
+from gan_color.config.stages import EarlyStoppingConfig
 from gan_color.evaluation import metrics
-from gan_color.evaluation.feature_extractors import BackboneSpace
+from gan_color.evaluation.feature_extractors import BackboneExtractor
+from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.models.base import Colorizer, ModelOptions
 from gan_color.models.discriminators import MultiscaleDiscriminator
-from gan_color.training.amp import Precision
-from gan_color.training.early_stopping import Verdict, Watch, decide, skin_like, sky_like
+from gan_color.training.early_stopping import (
+    SnapshotEvaluator,
+    StopDecision,
+    decide,
+    skin_like,
+)
 from tests.helpers.tint import Tint
 from tests.helpers.weights import backbone_file
 
@@ -27,18 +31,18 @@ def curve(*frechets: float, cycle: int = 1, ratio: float = 1.0, **more: object) 
     return [{"frechet": f, "colorfulness_ratio": ratio, "cycle": cycle, **extra} for f in frechets]
 
 
-def rule(**settings: object) -> InflectionConfig:
-    return InflectionConfig(every=100, patience=2, minimum_gain=0.01, **settings)
+def rule(**settings: object) -> EarlyStoppingConfig:
+    return EarlyStoppingConfig(eval_every=100, patience=2, min_delta=0.01, **settings)
 
 
 def test_the_lowest_score_is_best_and_patience_ends_the_stage():
-    assert decide(curve(1.0), rule()) == Verdict(0, False)
+    assert decide(curve(1.0), rule()) == StopDecision(0, False)
     falling = curve(1.0, 0.8, 0.7)
     assert (decide(falling, rule()).best, decide(falling, rule()).stop) == (2, False)
     rising = curve(1.0, 0.8, 0.7, 0.75, 0.9)
     assert (decide(rising, rule()).best, decide(rising, rule()).stop) == (2, True)
-    assert not decide(rising, rule(stop=False)).stop
-    assert decide(rising, rule(stop=False)).best == 2
+    assert not decide(rising, rule(stop_early=False)).stop
+    assert decide(rising, rule(stop_early=False)).best == 2
 
 
 def test_a_gain_below_the_minimum_is_none():
@@ -47,7 +51,7 @@ def test_a_gain_below_the_minimum_is_none():
     assert decide(curve(1.0, 0.995, 0.98), rule()).best == 2
 
 
-def test_colourfulness_counts_in_both_directions():
+def test_colorfulness_counts_in_both_directions():
     dull, right, garish = (curve(1.0, ratio=ratio)[0] for ratio in (0.6, 1.0, 1.4))
     assert decide([dull, right], rule()).best == 1
     assert decide([right, dull, garish], rule()).best == 0
@@ -71,15 +75,15 @@ def test_each_cycle_has_its_own_patience():
     assert (ended.best, ended.stop) == (1, True)
 
 
-# --- What is judged ----------------------------------------------------------------------------
+# --- What is evaluated ----------------------------------------------------------------------------
 
 
 class Oracle(Colorizer):
-    """Colours from memory, by the lightness it is shown, with a change of its own."""
+    """Colors from memory, by the lightness it is shown, with a change of its own."""
 
-    def __init__(self, pictures: torch.Tensor, change=lambda ab: ab) -> None:
+    def __init__(self, images: torch.Tensor, change=lambda ab: ab) -> None:
         super().__init__(ModelOptions())
-        self.lab, self.change = rgb_to_lab(rgb8_to_float(pictures)), change
+        self.lab, self.change = rgb_to_lab(to_float(images)), change
 
     def forward(self, L: torch.Tensor) -> torch.Tensor:
         found = []
@@ -90,25 +94,28 @@ class Oracle(Colorizer):
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> BackboneSpace:
-    return BackboneSpace("resnet18", str(backbone_file(tmp_path)))
+def extractor(tmp_path: Path) -> BackboneExtractor:
+    return BackboneExtractor("resnet18", str(backbone_file(tmp_path)))
 
 
 @pytest.fixture
-def watch(space: BackboneSpace, tmp_path: Path) -> Watch:
-    """Four pictures: a skin-coloured lower half under a blue upper half."""
+def evaluator(extractor: BackboneExtractor, tmp_path: Path) -> SnapshotEvaluator:
+    """Four images: a skin-colorized lower half under a blue upper half."""
     files = []
     for i in range(4):
-        picture = Image.new("RGB", (64, 64), (200 - 5 * i, 160, 140))
-        picture.paste((120, 150, 210 - 9 * i), (0, 0, 64, 32))
+        image = Image.new("RGB", (64, 64), (200 - 5 * i, 160, 140))
+        image.paste((120, 150, 210 - 9 * i), (0, 0, 64, 32))
         path = tmp_path / f"{i}.png"
-        picture.save(path)
-        files.append(ImageFile(path, str(i), False, -1, "x", 0))
-    return Watch(files, 64, 4, space, Precision("fp32", torch.device("cpu")))
+        image.save(path)
+        files.append(path)
+    return SnapshotEvaluator(ValidationSet(files, 64), extractor)
 
 
-def judged(watch: Watch, generator: Colorizer) -> dict:
-    return watch.judge(generator, MultiscaleDiscriminator(width=8), "lsgan")
+def evaluated(
+    evaluator: SnapshotEvaluator, generator: Colorizer, baseline: Colorizer | None = None
+) -> dict:
+    hue = evaluator.skin_hue(baseline or generator)
+    return evaluator.evaluate(generator, MultiscaleDiscriminator(base_channels=8), "lsgan", hue)
 
 
 def turned(degrees: float):
@@ -117,54 +124,49 @@ def turned(degrees: float):
     return lambda ab: torch.einsum("ij,bjhw->bihw", matrix, ab)
 
 
-def test_regions_are_found_by_their_true_colours(watch: Watch):
-    assert watch.skin[:, 32:].all()
-    assert not watch.skin[:, :32].any()
-    assert watch.sky[:, :32].all()
-    assert not watch.sky[:, 32:].any()
-    lab = rgb_to_lab(rgb8_to_float(watch.truth)).flip(2)  # blue below is no sky
-    assert not sky_like(lab)[:, 32:].any()
+def test_regions_are_found_by_their_true_colors(evaluator: SnapshotEvaluator):
+    assert evaluator.skin[:, 32:].all()
+    assert not evaluator.skin[:, :32].any()
+    lab = rgb_to_lab(to_float(evaluator.images.truth)).flip(2)
     assert skin_like(lab)[:, :32].all()
 
 
-def test_the_truth_is_judged_perfect(watch: Watch):
-    truth = Oracle(watch.truth)
-    watch.remember(truth)
-    found = judged(watch, truth)
+def test_the_truth_is_evaluated_perfect(evaluator: SnapshotEvaluator):
+    truth = Oracle(evaluator.images.truth)
+    found = evaluated(evaluator, truth)
     assert found["frechet"] == pytest.approx(0, abs=1e-3)
     assert found["colorfulness_ratio"] == pytest.approx(1, abs=0.01)
-    for name in ("drift", "skin_hue", "sky_hue", "skin_chroma"):
+    for name in ("skin_hue", "skin_chroma"):
         assert found[name] == pytest.approx(0, abs=0.05), name
     assert all(0 <= found[f"fresh_accuracy_{i}"] <= 1 for i in range(3))
 
 
-def test_drifts_have_the_right_sign_and_size(watch: Watch):
-    watch.remember(Oracle(watch.truth))
-    orange = judged(watch, Oracle(watch.truth, turned(12.0)))
+def test_drifts_have_the_right_sign_and_size(evaluator: SnapshotEvaluator):
+    start = Oracle(evaluator.images.truth)
+    orange = evaluated(evaluator, Oracle(evaluator.images.truth, turned(12.0)), start)
     assert orange["skin_hue"] == pytest.approx(12, abs=0.1)
-    assert orange["sky_hue"] == pytest.approx(12, abs=0.1)
-    assert orange["drift"] > 1
-    vivid = judged(watch, Oracle(watch.truth, lambda ab: ab * 1.5))
-    chroma = float(rgb_to_lab(rgb8_to_float(watch.truth))[:, 1:, 32:].norm(dim=1).mean())
+    vivid = evaluated(evaluator, Oracle(evaluator.images.truth, lambda ab: ab * 1.5))
+    chroma = float(rgb_to_lab(to_float(evaluator.images.truth))[:, 1:, 32:].norm(dim=1).mean())
     assert vivid["skin_chroma"] == pytest.approx(0.5 * chroma, rel=0.01)
     assert vivid["skin_hue"] == pytest.approx(0, abs=0.01)
     assert vivid["colorfulness_ratio"] > 1.2
-    assert judged(watch, Tint(0.0, 0.0))["colorfulness_ratio"] < 0.01
+    assert evaluated(evaluator, Tint(0.0, 0.0))["colorfulness_ratio"] < 0.01
 
 
-def test_judging_changes_nothing(watch: Watch):
-    discriminator = MultiscaleDiscriminator(width=8).train()
+def test_evaluating_changes_nothing(evaluator: SnapshotEvaluator):
+    discriminator = MultiscaleDiscriminator(base_channels=8).train()
     before = {k: v.clone() for k, v in discriminator.state_dict().items()}
-    watch.remember(Tint())
     state = torch.get_rng_state()
-    watch.judge(Tint(), discriminator, "lsgan")
+    evaluator.evaluate(Tint(), discriminator, "lsgan", None)
     assert discriminator.training
     assert all(torch.equal(v, before[k]) for k, v in discriminator.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_colourfulness_of_the_set_is_the_metrics(watch: Watch):
-    assert watch.truth_colorfulness == float(metrics.colorfulness(watch.truth).mean())
+def test_colorfulness_of_the_set_is_the_metrics(evaluator: SnapshotEvaluator):
+    assert evaluator.truth_colorfulness == float(
+        metrics.colorfulness(evaluator.images.truth).mean()
+    )
 
 
 def test_a_replay_stops_where_the_run_would_have():

@@ -7,7 +7,7 @@ import torch
 from fastai.learner import Learner
 
 from gan_color.errors import GanColorError
-from gan_color.training.learner import ColorLearner, update
+from gan_color.training.learner import ColorLearner, run_step
 from tests.helpers.tiny_steps import adversarial, batch, weights
 
 
@@ -38,9 +38,9 @@ def starved(most: int):
 def test_out_of_memory_the_batch_is_cut_and_the_update_stays_the_same(capsys):
     rich, poor = starved(4), starved(1)
     for step in (rich, poor):
-        update(step, batch())
-        update(step, batch())
-    assert (rich.accumulate, poor.accumulate) == (1, 4)
+        run_step(step, batch())
+        run_step(step, batch())
+    assert (rich.grad_accum_steps, poor.grad_accum_steps) == (1, 4)
     assert capsys.readouterr().err.count("out of memory") == 2
     for network in ("generator", "discriminator"):
         pairs = zip(weights(getattr(rich, network)), weights(getattr(poor, network)), strict=True)
@@ -49,4 +49,4 @@ def test_out_of_memory_the_batch_is_cut_and_the_update_stays_the_same(capsys):
 
 def test_what_does_not_fit_in_any_way_is_one_sentence():
     with pytest.raises(GanColorError, match=r"batch of 4 in 4 parts.*gan-color plan"):
-        update(starved(0), batch())
+        run_step(starved(0), batch())

@@ -10,7 +10,7 @@ import wandb
 import yaml
 
 from gan_color.config.schema import Config, load
-from gan_color.config.yaml_file import overrides_of
+from gan_color.config.yaml_file import find_recipe, overrides_of
 from gan_color.errors import GanColorError
 from gan_color.training import trainer
 from gan_color.training.loggers import base, create, wandb_logger
@@ -57,20 +57,20 @@ def watched(monkeypatch, cls: type) -> dict[str, list]:
 def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
     """The whole of a run goes to W&B's local files."""
     monkeypatch.setenv("WANDB_SILENT", "true")
-    seen = watched(monkeypatch, wandb_logger.WandbTracker)
-    trainer.train(changed(tiny, "tracking.wandb=offline", "tracking.checkpoints=true"))
+    seen = watched(monkeypatch, wandb_logger.WandbLogger)
+    trainer.train(changed(tiny, "loggers.wandb=offline", "loggers.checkpoints=true"))
     assert len(seen["log"]) == len(CsvLog(tiny.folder / "log.csv").rows())
     assert [path for path, _ in seen["model"]] == [tiny.folder / "model.safetensors"]
     assert [stage for _, stage in seen["checkpoint"]] == ["pretrain", "discriminator", "gan"]
     rows, _ = seen["previews"][0]
-    assert list(rows) == ["grey", "EMA", "raw", "truth"]
-    assert all(pictures.shape == (2, 3, 32, 32) for pictures in rows.values())
+    assert list(rows) == ["gray", "EMA", "raw", "truth"]
+    assert all(images.shape == (2, 3, 32, 32) for images in rows.values())
     assert not torch.equal(rows["EMA"], rows["raw"])
     manifest = (tiny.folder / "manifest.csv").read_text().splitlines()
     assert seen["dataset"][0][0] == tiny.folder / "manifest.csv"
     assert manifest[0] == "split,path,digest,source,label"
     kinds = [line.split(",")[0] for line in manifest[1:]]
-    assert kinds.count("valid") == 14
+    assert kinds.count("val") == 14
     assert kinds.count("train") == len(kinds) - 14 > 14
     stored = list((tiny.folder / "wandb").glob("offline-run-*/*.wandb"))
     assert len(stored) == 1
@@ -80,14 +80,14 @@ def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
 def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     ids = []
-    original = wandb_logger.WandbTracker.__init__
+    original = wandb_logger.WandbLogger.__init__
 
     def kept(self, config, mode, run_id) -> None:
         original(self, config, mode, run_id)
         ids.append((run_id, self.run_id))
 
-    monkeypatch.setattr(wandb_logger.WandbTracker, "__init__", kept)
-    trainer.train(changed(tiny, "tracking.wandb=offline"))
+    monkeypatch.setattr(wandb_logger.WandbLogger, "__init__", kept)
+    trainer.train(changed(tiny, "loggers.wandb=offline"))
     trainer.train(trainer.resume_config(tiny.folder), resume=True)
     (first_wanted, first), (again_wanted, again) = ids
     assert first_wanted is None
@@ -97,7 +97,7 @@ def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
 def test_tensorboard_gets_the_same_figures(tiny: Config):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    trainer.train(changed(tiny, "tracking.tensorboard=true"))
+    trainer.train(changed(tiny, "loggers.tensorboard=true"))
     events = EventAccumulator(str(tiny.folder / "tensorboard"))
     events.Reload()
     rows = [row for row in CsvLog(tiny.folder / "log.csv").rows() if row["psnr"]]
@@ -113,9 +113,9 @@ def test_tensorboard_gets_the_same_figures(tiny: Config):
 
 def test_a_missing_tensorboard_is_one_sentence(tiny: Config, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_color.training.loggers.tensorboard_logger", None)
-    config = changed(tiny, "tracking.tensorboard=true")
+    config = changed(tiny, "loggers.tensorboard=true")
     with pytest.raises(GanColorError, match=r"gan-color\[tensorboard\]"):
-        create.create(config, None)
+        create.create_logger(config, None)
 
 
 @pytest.mark.parametrize(
@@ -131,15 +131,15 @@ def test_a_run_goes_on_offline_and_says_why(
 ):
     modes = []
 
-    class Recorded(base.Tracker):
+    class Recorded(base.Logger):
         def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
             modes.append(mode)
             if mode == "online" and not reachable:
                 raise wandb.errors.CommError("no route to host")
 
-    monkeypatch.setattr(wandb_logger, "WandbTracker", Recorded)
+    monkeypatch.setattr(wandb_logger, "WandbLogger", Recorded)
     monkeypatch.setattr(wandb_logger, "has_key", lambda: key is not None)
-    create.create(changed(tiny, "tracking.wandb=online"), None)
+    create.create_logger(changed(tiny, "loggers.wandb=online"), None)
     assert modes == tried
     found = capsys.readouterr().err
     assert said in found if said else found == ""
@@ -149,7 +149,7 @@ def test_the_sweep_names_keys_that_exist(tmp_path: Path):
     """Every parameter of the sweep file is a key of the configuration it sweeps."""
     sweep = yaml.safe_load((REPOSITORY / "configs" / "sweeps" / "unet_small.yml").read_text())
     command = sweep["command"]
-    config = REPOSITORY / command[command.index("--config") + 1]
+    config = find_recipe(command[command.index("--config") + 1])
     values = {k: (v.get("values") or [v.get("min")])[0] for k, v in sweep["parameters"].items()}
     path = tmp_path / "parameters.json"
     path.write_text(json.dumps(values))

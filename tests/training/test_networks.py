@@ -7,11 +7,11 @@ from torch._dynamo.testing import CompileCounter
 
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
-from gan_color.training.activation_checkpointing import recompute_blocks
+from gan_color.training.activation_checkpointing import checkpoint_blocks
 from gan_color.training.amp import Precision
-from gan_color.training.networks import compile_or_say_why
+from gan_color.training.networks import compile_or_warn
 from gan_color.training.steps import AdversarialStep
-from tests.helpers.tiny_steps import FP32, batch, discriminator, stage, updater
+from tests.helpers.tiny_steps import FP32, batch, discriminator, sgd, stage
 
 SIZES = (64, 96)
 
@@ -19,7 +19,11 @@ SIZES = (64, 96)
 def generator() -> Colorizer:
     """One with few layers: tracing takes time by the layer."""
     torch.manual_seed(0)
-    options = {"encoder": "test_resnet", "encoder_weights": "none", "widths": [16, 12, 8, 8, 8]}
+    options = {
+        "encoder": "test_resnet",
+        "encoder_weights": "none",
+        "decoder_channels": [16, 12, 8, 8, 8],
+    }
     model = registry.create("unet", **options)
     nn.init.normal_(model.head.weight, std=0.1)
     return model.train()
@@ -27,24 +31,24 @@ def generator() -> Colorizer:
 
 def losses(*options: str) -> list[dict[str, float]]:
     """Of two adversarial updates, of different sizes, with speed options on."""
-    model, judge = generator(), discriminator()
+    model, critic = generator(), discriminator()
     if "channels_last" in options:
-        for module in (model, judge):
+        for module in (model, critic):
             module.to(memory_format=torch.channels_last)
     if "recompute" in options:
-        recompute_blocks(model)
+        checkpoint_blocks(model)
     counters = [CompileCounter(), CompileCounter()]
     if "compile" in options:
         torch.compiler.reset()
-        for module, counter in zip((model, judge), counters, strict=True):
-            compile_or_say_why(module, counter)
+        for module, counter in zip((model, critic), counters, strict=True):
+            compile_or_warn(module, counter)
     precision = Precision("bf16", torch.device("cpu")) if "bf16" in options else FP32
-    step = AdversarialStep(model, judge, updater(model), updater(judge), precision, stage())
-    step.train_mode()
+    step = AdversarialStep(model, critic, sgd(model), sgd(critic), precision, stage())
+    step.train()
     found = [step(batch(size=size)) for size in SIZES]
     if "compile" in options:
         # The discriminators are used in three ways: with and without their own gradients, and
-        # with the picture's.
+        # with the image's.
         assert counters[0].frame_count == 1
         assert 1 <= counters[1].frame_count <= 3
     return [{name: float(value) for name, value in each.items()} for each in found]
@@ -79,13 +83,13 @@ def test_what_cannot_be_compiled_says_why_once_and_trains_as_it_is(capsys):
     def broken(*_: object) -> None:
         raise RuntimeError("no compiler here")
 
-    judge = discriminator().train()
-    compile_or_say_why(judge, broken)
+    critic = discriminator().train()
+    compile_or_warn(critic, broken)
     for _ in range(2):
-        judge(batch().L, batch().ab)
+        critic(batch().L, batch().ab)
     model, again = generator(), generator()
-    recompute_blocks(model)
-    compile_or_say_why(model, "eager")
+    checkpoint_blocks(model)
+    compile_or_warn(model, "eager")
     for _ in range(2):
         assert torch.equal(model(batch().L), again(batch().L))
     said = " ".join(capsys.readouterr().err.split())

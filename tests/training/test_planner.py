@@ -62,7 +62,7 @@ def test_the_command_says_what_fits_and_what_would(tiny: Config, tmp_path, monke
     monkeypatch.setattr(planner, "footprint", lambda *_: found)
     path = tmp_path / "c.yml"
     path.write_text(json.dumps(tiny.model_dump(mode="json")))
-    assert run("plan", "-c", path, "--card", "1GB", "--size", "64") == 0
+    assert run("plan", "-c", path, "--gpu-memory", "1GB", "--size", "64") == 0
     output = capsys.readouterr().out
-    assert "gan at 64 px, bf16, run.recompute: 300.0 MiB an image" in output
-    assert output.count("batch 6 fits with accumulate: 2") == 5
+    assert "gan at 64 px, bf16, run.activation_checkpointing: 300.0 MiB an image" in output
+    assert output.count("batch 6 fits with grad_accum_steps: 2") == 5

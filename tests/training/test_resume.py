@@ -48,7 +48,7 @@ def test_resuming_a_finished_run_changes_nothing(tiny: Config):
 
 
 def test_a_damaged_checkpoint_is_passed_over(tiny: Config):
-    trainer.train(changed(tiny, "run.keep=3"))
+    trainer.train(changed(tiny, "run.keep_checkpoints=3"))
     checkpoints = tiny.folder / "checkpoints"
     newest = checkpoint.find(checkpoints)[-1]
     before = newest.state["images"]
@@ -62,7 +62,7 @@ def test_a_damaged_checkpoint_is_passed_over(tiny: Config):
 
 
 def test_old_checkpoints_go_and_each_stage_keeps_its_last(tiny: Config):
-    trainer.train(changed(tiny, "run.keep=1"))
+    trainer.train(changed(tiny, "run.keep_checkpoints=1"))
     names = sorted(p.name for p in (tiny.folder / "checkpoints").iterdir())
     assert names == ["discriminator-0000024", "gan-0000024", "pretrain-0000024"]
 
@@ -93,4 +93,4 @@ def test_resuming_without_a_run_is_refused(tmp_path: Path):
 def test_resuming_with_another_model_is_refused(tiny: Config):
     trainer.train(tiny)
     with pytest.raises(GanColorError, match="does not fit the model"):
-        trainer.train(changed(tiny, "model.widths=[16, 12, 8, 8, 4]"), resume=True)
+        trainer.train(changed(tiny, "model.decoder_channels=[16, 12, 8, 8, 4]"), resume=True)

@@ -1,4 +1,4 @@
-"""Schedules and optimisers of stages, as the literature asks for them."""
+"""Schedules and optimizers of stages, as the literature asks for them."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ BASE: dict[str, Any] = {
     "kind": "supervised",
     "images": 8,
     "size": 32,
-    "batch": 4,
+    "batch_size": 4,
     "lr": 1.0,
 }
 RATES = np.array([0.1, 1.0])
@@ -31,11 +31,11 @@ RATES = np.array([0.1, 1.0])
     ("options", "expected"),
     [
         ({"schedule": "constant"}, [1, 1, 1, 1, 1]),
-        ({"schedule": "linear", "hold": 0.5}, [1, 1, 1, 0.5, 0]),
-        ({"schedule": "linear", "hold": 0.0}, [1, 0.75, 0.5, 0.25, 0]),
-        ({"schedule": "linear", "hold": 1.0}, [1, 1, 1, 1, 0]),
+        ({"schedule": "linear", "hold_fraction": 0.5}, [1, 1, 1, 0.5, 0]),
+        ({"schedule": "linear", "hold_fraction": 0.0}, [1, 0.75, 0.5, 0.25, 0]),
+        ({"schedule": "linear", "hold_fraction": 1.0}, [1, 1, 1, 1, 0]),
         (
-            {"schedule": "steps", "milestones": [0.25, 0.75], "factor": 0.1},
+            {"schedule": "steps", "milestones": [0.25, 0.75], "gamma": 0.1},
             [1, 0.1, 0.1, 0.01, 0.01],
         ),
         ({"pct_start": 0.5}, [1 / 25, 0.52, 1, 0.500005, 1e-5]),
@@ -58,11 +58,11 @@ def test_rates_over_a_stage(options: dict[str, Any], expected: list[float]):
         ("rmsprop", torch.optim.RMSprop, "alpha", 0.9),
     ],
 )
-def test_a_stage_names_its_optimiser(name: str, kind: type, key: str, value: object):
+def test_a_stage_names_its_optimizer(name: str, kind: type, key: str, value: object):
     stage = SupervisedStage(**BASE, optimizer=name, betas=(0.5, 0.9), weight_decay=0.01)
     cpu = Precision("fp32", torch.device("cpu"))
-    _, updaters = build_step(stage, create("alpha"), None, cpu, False)
-    optimizer = updaters["generator"].optimizer
+    _, optimizers = build_step(stage, create("alpha"), None, cpu, False)
+    optimizer = optimizers["generator"].optimizer
     assert type(optimizer) is kind
     assert optimizer.defaults[key] == value
     assert optimizer.param_groups[0]["weight_decay"] == 0.01
@@ -72,7 +72,10 @@ def test_a_stage_names_its_optimiser(name: str, kind: type, key: str, value: obj
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "critic", "scales": 2}, "scales: found 2, but kind: critic"),
+        (
+            {"kind": "critic", "num_discriminators": 2},
+            "num_discriminators: found 2, but kind: critic",
+        ),
         ({"dropout": 0.15}, "dropout: found 0.15, but kind: patch"),
     ],
 )
@@ -82,22 +85,22 @@ def test_options_of_another_discriminator_are_refused(options: dict[str, Any], m
 
 
 def test_length_scales_every_stage_of_a_run(mapping_of_a_run: dict[str, Any]):
-    mapping_of_a_run["run"]["length"] = 0.5
+    mapping_of_a_run["run"]["duration_scale"] = 0.5
     config = parse(mapping_of_a_run)
     assert [s.stage.images for s in config.schedule] == [12, 12, 12]
-    mapping_of_a_run["run"]["length"] = 1e-9
+    mapping_of_a_run["run"]["duration_scale"] = 1e-9
     assert [s.stage.images for s in parse(mapping_of_a_run).schedule] == [6, 6, 6]  # one batch
     assert parse(config.model_dump(mode="json")).schedule == config.schedule
-    mapping_of_a_run["data"]["only"] = "("
-    with pytest.raises(GanColorError, match=r"only: .*not a regular expression"):
+    mapping_of_a_run["data"]["filename_filter"] = "("
+    with pytest.raises(GanColorError, match=r"filename_filter: .*not a regular expression"):
         parse(mapping_of_a_run)
 
 
 def test_a_run_may_train_on_some_files_only(tiny: Config):
-    data = tiny.data.model_copy(update={"only": "^chelsea_0[01]"})
+    data = tiny.data.model_copy(update={"filename_filter": "^chelsea_0[01]"})
     found = find_data(tiny.model_copy(update={"data": data}))
     assert {file.path.name for file in found.train} == {"chelsea_00.png", "chelsea_01.png"}
-    assert {file.path.name[:6] for file in found.valid} == {"coffee"}
+    assert {file.path.name[:6] for file in found.val} == {"coffee"}
 
 
 @pytest.fixture

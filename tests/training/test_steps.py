@@ -6,10 +6,10 @@ import weakref
 import pytest
 import torch
 
-from gan_color.losses.auxiliary import ImageTerms
-from gan_color.training.amp import Precision, Updater
+from gan_color.losses.auxiliary import AuxiliaryLosses
+from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.builders import build_step, generator_groups
-from gan_color.training.ema import Average
+from gan_color.training.ema import EMA
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep, SupervisedStep
 from tests.helpers.processes import in_two_ranks
 from tests.helpers.tiny_steps import (
@@ -19,24 +19,26 @@ from tests.helpers.tiny_steps import (
     discriminator,
     generator,
     same,
+    sgd,
     stage,
-    updater,
     weights,
 )
 
 
 def test_supervised_steps_learn():
     g = generator("both")
-    step = SupervisedStep(g, Updater(g, torch.optim.Adam(g.parameters(), 1e-2), FP32, 1.0), FP32)
-    step.train_mode()
+    step = SupervisedStep(
+        g, AmpOptimizer(g, torch.optim.Adam(g.parameters(), 1e-2), FP32, 1.0), FP32
+    )
+    step.train()
     totals = [float(step(batch())["total"]) for _ in range(8)]
     assert totals[-1] < 0.9 * totals[0]
 
 
 def test_a_discriminator_step_leaves_the_generator_as_it_is():
     g, d = generator(), discriminator()
-    step = DiscriminatorStep(g, d, updater(d), FP32)
-    step.train_mode()
+    step = DiscriminatorStep(g, d, sgd(d), FP32)
+    step.train()
     before_g, before_d = copy.deepcopy(g.state_dict()), weights(d)
     losses = step(batch())
     assert all(torch.equal(v, g.state_dict()[k]) for k, v in before_g.items())
@@ -62,30 +64,32 @@ def test_gradients_of_the_two_updates_are_those_of_their_own_losses():
     data = batch()
     seen: dict[str, list[torch.Tensor]] = {}
 
-    def record(step: AdversarialStep, name: str) -> None:
+    def keep(step: AdversarialStep, name: str) -> None:
         seen[name] = [p.grad.clone() for p in step.discriminator.parameters()]
 
     # The same step with the generator's backward pass left out.
-    alone.generator_updater.backward = lambda loss: None
-    for step, name in ((together, "together"), (alone, "alone")):
-        original = step.judges.updater.step
+    alone.generator_optimizer.backward = lambda loss: None
+    for step, name in ((together, "together"), (alone, "run_isolated")):
+        original = step.discriminator_step.optimizer.step
 
         def wrapped(step=step, name=name, original=original) -> torch.Tensor:
-            record(step, name)
+            keep(step, name)
             return original()
 
-        step.judges.updater.step = wrapped
+        step.discriminator_step.optimizer.step = wrapped
         step(data)
-    assert all(torch.equal(a, b) for a, b in zip(seen["together"], seen["alone"], strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(seen["together"], seen["run_isolated"], strict=True)
+    )
 
 
-def test_nothing_of_the_real_pictures_is_kept_during_the_generators_backward_pass():
+def test_nothing_of_the_real_images_is_kept_during_the_generators_backward_pass():
     step = adversarial()
-    judge, backward = step.discriminator.forward, step.generator_updater.backward
+    critic, backward = step.discriminator.forward, step.generator_optimizer.backward
     kept, freed, held = [], [], []
 
     def forward(L: torch.Tensor, ab: torch.Tensor) -> list[list[torch.Tensor]]:
-        features = judge(L, ab)
+        features = critic(L, ab)
         if not kept:
             kept.extend(
                 weakref.finalize(m.untyped_storage(), freed.append, 1) for m in features[0][:-1]
@@ -96,7 +100,7 @@ def test_nothing_of_the_real_pictures_is_kept_during_the_generators_backward_pas
         held.append(len(kept) - len(freed))
         backward(loss)
 
-    step.discriminator.forward, step.generator_updater.backward = forward, watched
+    step.discriminator.forward, step.generator_optimizer.backward = forward, watched
     step(batch())
     assert len(kept) > 2
     assert held == [0]
@@ -113,7 +117,7 @@ def test_the_losses_of_a_step_are_named_and_sum_up():
 @pytest.mark.parametrize("parts", [2, 4])
 def test_accumulating_equals_the_large_batch(parts: int):
     # Without power iteration, which would advance once a part, and without batch statistics.
-    whole, pieces = adversarial(norm="none"), adversarial(norm="none", accumulate=parts)
+    whole, pieces = adversarial(norm="none"), adversarial(norm="none", grad_accum_steps=parts)
     for step in (whole, pieces):
         step.generator.eval()
         step.discriminator.eval()
@@ -137,10 +141,10 @@ def test_accumulating_equals_the_large_batch_for_a_network_alone(kind: type):
         g, d = generator("none"), discriminator()
         if kind is SupervisedStep:
             trained = g
-            step = SupervisedStep(g, updater(g), FP32, accumulate=parts)
+            step = SupervisedStep(g, sgd(g), FP32, grad_accum_steps=parts)
         else:
             trained = d
-            step = DiscriminatorStep(g, d, updater(d), FP32, accumulate=parts)
+            step = DiscriminatorStep(g, d, sgd(d), FP32, grad_accum_steps=parts)
         trained.eval()  # no batch statistics, no power iteration
         step(batch())
         found.append(weights(trained))
@@ -155,12 +159,12 @@ def test_a_batch_that_does_not_divide_is_refused():
 
 
 def test_the_generator_waits_while_the_discriminators_are_behind():
-    step = adversarial(catch_up=1e-6)
+    step = adversarial(generator_update_threshold=1e-6)
     before_g, before_d = weights(step.generator), weights(step.discriminator)
     step(batch())
     assert same(before_g, step.generator)
     assert not same(before_d, step.discriminator)
-    moving = adversarial(catch_up=1e6)
+    moving = adversarial(generator_update_threshold=1e6)
     before_g = weights(moving.generator)
     moving(batch())
     assert not same(before_g, moving.generator)
@@ -170,7 +174,7 @@ def test_a_frozen_encoder_does_not_move_nor_do_its_statistics():
     g = generator("both")
     frozen = stage(freeze_encoder=True)
     step, _ = build_step(frozen, g, discriminator(), FP32, False)
-    step.train_mode()
+    step.train()
     before = copy.deepcopy(g.encoder.state_dict())
     step(batch())
     assert all(torch.equal(v, g.encoder.state_dict()[k]) for k, v in before.items())
@@ -180,7 +184,7 @@ def test_a_frozen_encoder_does_not_move_nor_do_its_statistics():
 def test_frozen_norms_keep_their_statistics():
     g = generator("both")
     step, _ = build_step(stage(freeze_norm=True), g, discriminator(), FP32, False)
-    step.train_mode()
+    step.train()
     before = {k: v.clone() for k, v in g.state_dict().items() if "running" in k}
     step(batch())
     assert before
@@ -189,7 +193,7 @@ def test_frozen_norms_keep_their_statistics():
 
 def test_rates_rise_from_the_input_to_the_output():
     g = generator()
-    groups = generator_groups(g, stage(encoder_lr=0.01, lr=1.0))
+    groups = generator_groups(g, stage(encoder_lr_mult=0.01, lr=1.0))
     rates = sorted({round(group["lr"], 6) for group in groups})
     assert rates == [0.01, 0.1, 1.0]
     head = next(group for group in groups if any(p is g.head.weight for p in group["params"]))
@@ -199,32 +203,32 @@ def test_rates_rise_from_the_input_to_the_output():
 
 def test_the_average_follows_with_its_half_life():
     g = generator()
-    average = Average(g, half_life=10)
-    average.skip_ramp()
+    ema = EMA(g, half_life=10)
+    ema.skip_ramp()
     with torch.no_grad():
         for p in g.parameters():
             p.add_(1.0)
-    average.update(g, 10)
+    ema.update(g, 10)
     moved = [
-        (a - b).abs().max() for a, b in zip(average.model.parameters(), g.parameters(), strict=True)
+        (a - b).abs().max() for a, b in zip(ema.model.parameters(), g.parameters(), strict=True)
     ]
     assert all(abs(float(m) - 0.5) < 1e-4 for m in moved)
-    assert not any(p.requires_grad for p in average.model.parameters())
+    assert not any(p.requires_grad for p in ema.model.parameters())
 
 
 def test_the_statistics_of_the_norms_are_averaged_with_the_weights():
     g = generator()
-    average = Average(g, half_life=10)
-    average.images = 10_000
+    ema = EMA(g, half_life=10)
+    ema.images = 10_000
     name = next(n for n, _ in g.named_buffers() if n.endswith("running_mean"))
     u = next(n for n, _ in g.named_buffers() if n.endswith("._u"))
-    before = average.model.get_buffer(name).clone()
+    before = ema.model.get_buffer(name).clone()
     with torch.no_grad():
         g.get_buffer(name).add_(2.0)
         g.get_buffer(u).neg_()
-    average.update(g, 10)
-    assert torch.allclose(average.model.get_buffer(name), before + 1.0)
-    assert torch.equal(average.model.get_buffer(u), g.get_buffer(u))
+    ema.update(g, 10)
+    assert torch.allclose(ema.model.get_buffer(name), before + 1.0)
+    assert torch.equal(ema.model.get_buffer(u), g.get_buffer(u))
 
 
 def test_bf16_steps_stay_close_to_fp32():
@@ -232,8 +236,8 @@ def test_bf16_steps_stay_close_to_fp32():
     for kind in ("fp32", "bf16"):
         g, d = generator(), discriminator()
         precision = Precision(kind, torch.device("cpu"))
-        step = AdversarialStep(g, d, updater(g), updater(d), precision, stage())
-        step.train_mode()
+        step = AdversarialStep(g, d, sgd(g), sgd(d), precision, stage())
+        step.train()
         results[kind] = step(batch())
     for name in ("pixel", "adversarial", "feature_matching"):
         a, b = (float(results[kind][name]) for kind in ("fp32", "bf16"))
@@ -245,8 +249,10 @@ def test_a_stage_weighs_the_models_own_losses_and_adds_its_own():
     g, data = generator(), batch()
     found = {}
     for own in (0.0, 0.5, 1.0):
-        step = SupervisedStep(g, updater(g, lr=0.0), FP32, ImageTerms(psnr_weight=2.0), own=own)
-        step.train_mode()
+        step = SupervisedStep(
+            g, sgd(g, lr=0.0), FP32, AuxiliaryLosses(psnr_weight=2.0), model_loss_weight=own
+        )
+        step.train()
         found[own] = step(data)
     assert "pixel" not in found[0.0]
     assert float(found[0.5]["pixel"]) == pytest.approx(0.5 * float(found[1.0]["pixel"]), rel=0.02)

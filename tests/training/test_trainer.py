@@ -21,19 +21,19 @@ def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
     path = trainer.train(tiny)
     folder = tiny.folder
     assert path == folder / "model.safetensors"
-    assert load_model(path).colorize(torch.zeros(1, 1, 40, 40)).shape == (1, 2, 40, 40)
-    record = read_header(path)["record"]
-    assert record["images"] == 72
-    assert record["data_licence"] == "unstated"
-    assert [stage["name"] for stage in record["stages"]] == ["pretrain", "discriminator", "gan"]
+    assert load_model(path).predict_ab(torch.zeros(1, 1, 40, 40)).shape == (1, 2, 40, 40)
+    state = read_header(path)["record"]
+    assert state["images"] == 72
+    assert state["data_license"] == "unstated"
+    assert [stage["name"] for stage in state["stages"]] == ["pretrain", "discriminator", "gan"]
 
     rows = CsvLog(folder / "log.csv").rows()
     steps = [row for row in rows if row["lr"]]
     assert [int(row["total_images"]) for row in steps] == list(range(6, 73, 6))
     gan = [row for row in steps if row["stage"] == "gan"]
     assert all(float(row["adversarial"]) > 0 and float(row["accuracy_2"]) <= 1 for row in gan)
-    judged = [row for row in rows if row["psnr"]]
-    assert len(judged) == 6
+    checked = [row for row in rows if row["psnr"]]
+    assert len(checked) == 6
 
     previews = sorted((folder / "previews").iterdir())
     assert len(previews) == 6
@@ -46,14 +46,14 @@ def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
 
 def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, monkeypatch):
     seen = []
-    original = trainer.callbacks.FollowRate.before_batch
+    original = trainer.callbacks.DiscriminatorLR.before_batch
 
     def watched(self) -> None:
         original(self)
         seen.append((self.opt.hypers[-1]["lr"], self.optimizer.param_groups[0]["lr"]))
 
-    monkeypatch.setattr(trainer.callbacks.FollowRate, "before_batch", watched)
-    trainer.train(changed(tiny, "stages.gan.discriminator_lr=3.0"))
+    monkeypatch.setattr(trainer.callbacks.DiscriminatorLR, "before_batch", watched)
+    trainer.train(changed(tiny, "stages.gan.discriminator_lr_mult=3.0"))
     assert len(seen) == 4
     assert all(d == pytest.approx(3 * g) for g, d in seen)
     assert len({g for g, _ in seen}) > 1  # one cycle moved it
@@ -61,14 +61,14 @@ def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, mon
 
 def test_a_stage_may_have_a_half_life_of_its_own(tiny: Config, monkeypatch):
     seen = []
-    original = trainer.callbacks.Averaging.after_batch
+    original = trainer.callbacks.UpdateEMA.after_batch
 
     def watched(self) -> None:
-        seen.append(self.average.half_life)
+        seen.append(self.ema.half_life)
         original(self)
 
-    monkeypatch.setattr(trainer.callbacks.Averaging, "after_batch", watched)
-    trainer.train(changed(tiny, "stages.gan.average_half_life=3"))
+    monkeypatch.setattr(trainer.callbacks.UpdateEMA, "after_batch", watched)
+    trainer.train(changed(tiny, "stages.gan.ema_half_life=3"))
     assert seen == [10] * 4 + [3] * 4
 
 
@@ -77,14 +77,14 @@ def test_a_run_may_start_from_a_model_file(tiny: Config, tmp_path: Path):
     first = trainer.train(tiny)
     still = "stages=[{name: still, kind: supervised, images: 6, size: 32, batch: 6, lr: 1.0e-12}]"
     freeze = ("stages.still.freeze_norm=true", "stages.still.freeze_encoder=true")
-    again = trainer.train(changed(tiny, "run.name=again", f"run.start={first}", still, *freeze))
+    again = trainer.train(changed(tiny, "run.name=again", f"run.init_from={first}", still, *freeze))
     L = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    before, after = (load_model(path).colorize(L) for path in (first, again))
+    before, after = (load_model(path).predict_ab(L) for path in (first, again))
     assert before.abs().max() > 1e-3
     # Not equal: the spectral norms are estimated anew.
     assert (before - after).abs().max() < 0.05 * before.abs().max()
     with pytest.raises(GanColorError, match=r"nowhere\.safetensors"):
-        trainer.train(changed(tiny, "run.name=none", "run.start=/nowhere.safetensors"))
+        trainer.train(changed(tiny, "run.name=none", "run.init_from=/nowhere.safetensors"))
 
 
 def test_a_stage_may_start_from_the_mean_of_others(tiny: Config):
@@ -93,7 +93,7 @@ def test_a_stage_may_start_from_the_mean_of_others(tiny: Config):
     mapping["stages"] = [
         first,
         {**first, "name": "more"},
-        {**mapping["stages"][1], "mean_of": ["pretrain", "more"]},
+        {**mapping["stages"][1], "average_from": ["pretrain", "more"]},
     ]
     config = parse(mapping)
     trainer.train(config)
@@ -103,19 +103,21 @@ def test_a_stage_may_start_from_the_mean_of_others(tiny: Config):
         resumed.load(found)
         ends[found.state["stage"]] = resumed
     L = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    folded = [folded_state(ends[name].average.model) for name in ("pretrain", "more")]
-    mean = folded_state(ends["discriminator"].average.model)
+    folded = [folded_state(ends[name].ema.model) for name in ("pretrain", "more")]
+    mean = folded_state(ends["discriminator"].ema.model)
     for key in ("head.weight", "head.bias"):
         assert torch.allclose(mean[key], (folded[0][key] + folded[1][key]) / 2, atol=1e-6)
         assert not torch.allclose(mean[key], folded[1][key], atol=1e-6)
     generator = ends["discriminator"].generator
-    average = ends["discriminator"].average.model
-    assert torch.allclose(generator.colorize(L), average.colorize(L), atol=1e-5)
+    ema = ends["discriminator"].ema.model
+    assert torch.allclose(generator.predict_ab(L), ema.predict_ab(L), atol=1e-5)
 
 
 def test_a_mean_of_stages_to_come_is_refused(tiny: Config):
-    with pytest.raises(GanColorError, match=r"gan\.mean_of: found nope, expected stages before it"):
-        changed(tiny, "stages.gan.mean_of=[pretrain, nope]")
+    with pytest.raises(
+        GanColorError, match=r"gan\.average_from: found nope, expected stages before it"
+    ):
+        changed(tiny, "stages.gan.average_from=[pretrain, nope]")
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(tiny: Config):
@@ -154,17 +156,15 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_checkpoint(
 
 
 def test_data_that_leaves_nothing_is_refused(tiny: Config, tmp_path: Path):
-    grey = tmp_path / "grey"
-    grey.mkdir()
-    Image.new("RGB", (40, 40), (80, 80, 80)).save(grey / "g.png")
-    (grey / "bad.jpg").write_text("x")
-    with pytest.raises(
-        GanColorError, match=r"no pictures left to train on \(1 unreadable, 1 grey\)"
-    ):
-        trainer.train(changed(tiny, f"data.folders=[{grey}]"))
+    gray = tmp_path / "gray"
+    gray.mkdir()
+    Image.new("RGB", (40, 40), (80, 80, 80)).save(gray / "g.png")
+    (gray / "bad.jpg").write_text("x")
+    with pytest.raises(GanColorError, match=r"no images left to train on \(1 unreadable, 1 gray\)"):
+        trainer.train(changed(tiny, f"data.folders=[{gray}]"))
 
 
-def test_bad_pictures_are_listed_and_skipped(tiny: Config, tmp_path: Path, sample_folders):
+def test_bad_images_are_listed_and_skipped(tiny: Config, tmp_path: Path, sample_folders):
     folder = tmp_path / "mixed"
     shutil.copytree(sample_folders[0], folder)
     (folder / "broken.png").write_text("x")
@@ -180,29 +180,29 @@ def test_a_stage_may_crop_in_its_own_way(tiny: Config, monkeypatch):
     monkeypatch.setattr(trainer, "CropDataset", lambda *a: seen.append(a[2]) or crops(*a))
     config = changed(tiny, f"stages.{tiny.stages[1].name}.augment={{scale: [0.9, 1.0]}}")
     config.folder.mkdir(parents=True)
-    training = trainer.Run(config, None)
+    training = trainer.Trainer(config, None)
     for stage in config.stages[:2]:
         training.learner(stage, 1, [])
     assert [augment.scale for augment in seen] == [config.data.augment.scale, (0.9, 1.0)]
 
 
-def test_a_small_run_overfits_one_picture(tiny: Config, tmp_path: Path, coffee: Image.Image):
+def test_a_small_run_overfits_one_image(tiny: Config, tmp_path: Path, coffee: Image.Image):
     folder = tmp_path / "one"
     folder.mkdir()
     coffee.resize((48, 48)).save(folder / "coffee.png")
     config = changed(
         tiny,
         f"data.folders=[{folder}]",
-        f"data.valid=[{folder}]",
+        f"data.val=[{folder}]",
         "data.augment={scale: [1, 1], ratio: [1, 1], flip: 0}",
         "model.rebalance=0",
         "run.epoch_images=400",
         "stages=[{name: fit, kind: supervised, images: 800, size: 48, batch: 8, lr: 5.0e-3}]",
     )
     trainer.train(config)
-    judged = [row for row in CsvLog(config.folder / "log.csv").rows() if row["psnr"]]
+    checked = [row for row in CsvLog(config.folder / "log.csv").rows() if row["psnr"]]
     last = {
-        name: float(judged[-1][name]) for name in ("psnr", "colorfulness", "colorfulness_truth")
+        name: float(checked[-1][name]) for name in ("psnr", "colorfulness", "colorfulness_truth")
     }
     assert last["psnr"] > 24
     assert last["colorfulness"] > 0.75 * last["colorfulness_truth"]

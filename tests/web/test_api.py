@@ -1,4 +1,4 @@
-"""The REST interface: what it answers, what it refuses, how much it lets in."""
+"""The REST interface: responses, errors, limits."""
 
 import asyncio
 import base64
@@ -27,16 +27,16 @@ from starlette.testclient import TestClient
 
 from gan_color.cli import main
 from gan_color.cli.serve import serve
-from gan_color.color.lab import rgb8_to_float, rgb_to_lab
+from gan_color.color.lab import rgb_to_lab, to_float
 from gan_color.hub.pretrained import DEFAULT
 from gan_color.models import registry
 from gan_color.web import colorize
-from gan_color.web.api import create_api
+from gan_color.web.api import TEMPLATES, create_api
 from gan_color.web.app import create_app
 from gan_color.web.limits import Limits
-from gan_color.web.model_cache import ModelLibrary
+from gan_color.web.model_cache import ModelCache
 from tests.helpers.runs import save_scene_model
-from tests.helpers.web_photos import LIMITS, colour, photo, write_models
+from tests.helpers.web_photos import LIMITS, photo, post_photo, write_models
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def client(app: FastAPI) -> TestClient:
     return TestClient(app)
 
 
-def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
+def test_a_photo_comes_back_in_color_with_its_own_lightness(client):
     sent = photo((61, 43), "PNG")
-    answer = colour(client, sent, model="run", render=64, format="png")
+    answer = post_photo(client, sent, model="run", render=64, format="png")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cache-control"] == "no-store"
@@ -66,22 +66,22 @@ def test_a_photo_comes_back_in_colour_with_its_own_lightness(client):
     software = Image.open(io.BytesIO(answer.content)).getexif()[ExifTags.Base.Software]
     assert re.match(r"colorized by gan_color \S+ \(model.safetensors, sha256 ", software)
     assert not np.array_equal(after, before)
-    whole = colour(client, sent, model="run", format="png", strength=0).content
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole))), before)
-    grey = colour(client, sent, model="run", render=64, format="png", saturation=0).content
-    was, coloured, none = (
-        rgb_to_lab(rgb8_to_float(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]))
-        for x in (before, after, np.asarray(Image.open(io.BytesIO(grey))))
+    unchanged = post_photo(client, sent, model="run", format="png", strength=0).content
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(unchanged))), before)
+    gray = post_photo(client, sent, model="run", render=64, format="png", saturation=0).content
+    original, colored, uncolored = (
+        rgb_to_lab(to_float(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]))
+        for x in (before, after, np.asarray(Image.open(io.BytesIO(gray))))
     )
-    assert float((was - none)[:, 0].abs().max()) < 0.5
-    assert float(none[:, 1:].abs().max()) < 0.5
-    assert float(coloured[:, 1:].abs().mean()) > 2
+    assert float((original - uncolored)[:, 0].abs().max()) < 0.5
+    assert float(uncolored[:, 1:].abs().max()) < 0.5
+    assert float(colored[:, 1:].abs().mean()) > 2
 
 
-def test_both_pictures_come_as_json_upright_and_alike_in_size(client):
+def test_both_images_come_as_json_upright_and_of_one_size(client):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
-    answer = colour(client, photo((60, 40), exif=exif), answer="json", format="webp").json()
+    answer = post_photo(client, photo((60, 40), exif=exif), response="json", format="webp").json()
     assert (answer["model"], answer["width"], answer["height"]) == ("plain", 40, 60)
     assert answer["scenes"] == {}
     for key in ("before", "after"):
@@ -90,36 +90,36 @@ def test_both_pictures_come_as_json_upright_and_alike_in_size(client):
         assert Image.open(io.BytesIO(base64.b64decode(data))).size == (40, 60)
 
 
-def test_a_model_that_names_scenes_says_them_in_json_and_in_a_header(tmp_path):
+def test_a_model_with_scene_classes_names_them_in_json_and_in_a_header(tmp_path):
     save_scene_model(tmp_path / "scene.safetensors")
     client = TestClient(create_app(tmp_path, "cpu", LIMITS, page=False))
     expected = {"forêt": pytest.approx(0.731, abs=1e-3), "beach": pytest.approx(0.269, abs=1e-3)}
-    found = colour(client, photo(), answer="json").json()["scenes"]
+    found = post_photo(client, photo(), response="json").json()["scenes"]
     assert list(found.items()) == list(expected.items())
-    assert json.loads(colour(client, photo()).headers["scenes"]) == expected
+    assert json.loads(post_photo(client, photo()).headers["scenes"]) == expected
 
 
-def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):
+def test_added_changed_and_deleted_model_files_are_noticed(folder, tmp_path):
     place = tmp_path / "models"
     shutil.copytree(folder, place)
-    library = ModelLibrary(place, torch.device("cpu"), keep=1)
-    client = TestClient(create_api(library, Limits()))
+    cache = ModelCache(place, torch.device("cpu"), max_models=1)
+    client = TestClient(create_api(cache, Limits()))
     assert [m["name"] for m in client.get("/models").json()["models"]] == ["plain", "run"]
     run = shutil.copy(place / "run" / "model.safetensors", place / "model.safetensors")
-    further = Path(shutil.copy(run, tmp_path / "model.safetensors"))
-    library.further = (further,)  # named for its file, as what lies in the folder itself
-    assert list(library.files()) == ["model", "plain", "run", "model/model"]
-    library.further = ()
+    extra = Path(shutil.copy(run, tmp_path / "model.safetensors"))
+    cache.extra = (extra,)  # named after its file, like those in the folder itself
+    assert list(cache.files()) == ["model", "plain", "run", "model/model"]
+    cache.extra = ()
     Path(run).unlink()
     assert [a["name"] for a in client.get("/models").json()["architectures"]] == registry.names()
-    assert len(library.unusable()) == 1
-    first = library.load(library.find(None))
-    assert library.load(library.find("plain")) is first
-    library.load(library.find("run"))  # pushes the first one out
-    assert library.load(library.find("plain")) is not first
-    second = library.load(library.find("plain"))
+    assert len(cache.unusable()) == 1
+    first = cache.load(cache.find(None))
+    assert cache.load(cache.find("plain")) is first
+    cache.load(cache.find("run"))  # evicts the first one
+    assert cache.load(cache.find("plain")) is not first
+    second = cache.load(cache.find("plain"))
     os.utime(place / "plain.safetensors", (1, 1))
-    assert library.load(library.find("plain")) is not second
+    assert cache.load(cache.find("plain")) is not second
     shutil.copy(place / "plain.safetensors", place / "a new one.safetensors")
     names = [m["name"] for m in client.get("/models").json()["models"]]
     assert names == ["a new one", "plain", "run"]
@@ -127,7 +127,7 @@ def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):
     assert client.get("/models").json()["models"] == []
     assert client.get("/health").json()["models"] == 0
     answer = client.post("/colorize", files={"file": photo()})
-    assert (answer.status_code, "none at the moment" in answer.json()["error"]) == (422, True)
+    assert (answer.status_code, "found none on the server" in answer.json()["error"]) == (422, True)
 
 
 @pytest.mark.parametrize(
@@ -142,20 +142,20 @@ def test_model_files_appear_change_and_go_by_themselves(folder, tmp_path):
         ({"rendre": "64"}, "rendre: unknown key"),
     ],
 )
-def test_an_option_that_is_not_allowed_is_named(client, fields, message):
-    answer = colour(client, photo(), **fields)
+def test_an_invalid_option_is_named(client, fields, message):
+    answer = post_photo(client, photo(), **fields)
     assert answer.status_code == 422
     assert message in answer.json()["error"]
 
 
-def test_requests_of_another_shape_are_refused_in_json(client):
+def test_malformed_requests_are_refused_in_json(client):
     def error(answer: httpx.Response, status: int) -> str:
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/json"
         return answer.json()["error"]
 
     post = client.post
-    assert "found none, or an empty one" in error(post("/api/colorize", files={"x": b""}), 422)
+    assert "found none or an empty one" in error(post("/api/colorize", files={"x": b""}), 422)
     assert "file: found text" in error(post("/api/colorize", files={"file": (None, "text")}), 422)
     assert "application/json" in error(post("/api/colorize", json={"file": "x"}), 415)
     assert "found the content type none" in error(post("/api/colorize"), 415)
@@ -163,10 +163,25 @@ def test_requests_of_another_shape_are_refused_in_json(client):
     assert "Too many files" in error(post("/api/colorize", files=twice), 400)
     broken = {"content-type": "multipart/form-data; boundary=x"}
     assert "damaged form" in error(post("/api/colorize", content=b"?", headers=broken), 400)
-    assert "at most 0.3 MB" in error(colour(client, bytes(400_000)), 413)
+    assert "at most 0.3 MB" in error(post_photo(client, bytes(400_000)), 413)
     assert "/api/docs" in error(client.get("/api/colorize"), 405)
     assert "/api/docs" in error(client.get("/api/nothing"), 404)
-    assert "found none called 'x'" in error(client.get("/examples/x.jpg"), 404)
+
+
+def test_without_the_page_there_is_rest_alone(folder, client):
+    assert [client.get(path).status_code for path in ("/", "/examples")] == [404, 404]
+    with_page = TestClient(create_app(folder, "cpu", LIMITS))
+    assert with_page.get("/").text.startswith("<!doctype html>")
+    assert "coffee" in with_page.get("/examples").json()["examples"]
+    assert with_page.get("/examples/coffee.jpg").headers["content-type"] == "image/jpeg"
+    refused = with_page.get("/examples/x.jpg")
+    assert refused.status_code == 404
+    assert "found 'x', expected one of coffee" in refused.json()["error"]
+
+
+def test_the_limits_are_listed(client):
+    expected = {"upload_bytes": 300_000, "pixels": 1_000_000, "render": 1024, "timeout": 60}
+    assert client.get("/api/limits").json() == expected
 
 
 def together(app: FastAPI, count: int) -> list[httpx.Response]:
@@ -183,8 +198,8 @@ def together(app: FastAPI, count: int) -> list[httpx.Response]:
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch):
-    """Colouring that waits until it is let go, and then answers; `started` counts."""
-    gate, real = threading.Event(), colorize.colour
+    """Holds `colorize_photo` until the gate opens; `started` counts the calls."""
+    gate, real = threading.Event(), colorize.colorize_photo
     gate.started = 0  # type: ignore[attr-defined]
 
     def wait(*arguments):
@@ -192,25 +207,25 @@ def held(monkeypatch: pytest.MonkeyPatch):
         assert gate.wait(20)
         return real(*arguments)
 
-    monkeypatch.setattr(colorize, "colour", wait)
+    monkeypatch.setattr(colorize, "colorize_photo", wait)
     yield gate
     gate.set()
 
 
-def test_requests_beyond_the_queue_are_sent_away_and_the_others_answered(folder, held):
-    library = ModelLibrary(folder, torch.device("cpu"), keep=1)
-    api = create_api(library, Limits(requests=3))
+def test_requests_beyond_the_queue_get_503_and_the_others_are_answered(folder, held):
+    cache = ModelCache(folder, torch.device("cpu"), max_models=1)
+    api = create_api(cache, Limits(requests=3))
     threading.Timer(0.5, held.set).start()
     answers = together(api, 5)
     assert sorted(a.status_code for a in answers) == [200, 200, 200, 503, 503]
     busy = next(a for a in answers if a.status_code == 503)
     assert int(busy.headers["retry-after"]) > 0
-    assert "found 3 requests at work" in busy.json()["error"]
+    assert "found 3 requests" in busy.json()["error"]
 
 
-def test_what_takes_too_long_is_given_up_and_what_waits_is_never_begun(folder, held):
-    library = ModelLibrary(folder, torch.device("cpu"), keep=1)
-    api = create_api(library, Limits(requests=3, seconds=0.5))
+def test_slow_requests_time_out_and_queued_ones_never_start(folder, held):
+    cache = ModelCache(folder, torch.device("cpu"), max_models=1)
+    api = create_api(cache, Limits(requests=3, timeout=0.5))
     answers = together(api, 2)
     assert [a.status_code for a in answers] == [503, 503]
     assert "within 0.5 s" in answers[0].json()["error"]
@@ -220,19 +235,24 @@ def test_what_takes_too_long_is_given_up_and_what_waits_is_never_begun(folder, h
     held.set()
 
 
-def test_openapi_calls_are_answered_as_described_and_find_no_5xx(app):
+def test_generated_requests_match_the_openapi_description_without_5xx(app):
     files = st.sampled_from([photo(), photo(kind="PNG")]) | st.binary(max_size=300)
     schemathesis.openapi.format("binary", files.map(Binary))
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", app)
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert [o.label for o in operations] == ["GET /health", "GET /models", "POST /colorize"]
+    assert [o.label for o in operations] == [
+        "GET /health",
+        "GET /limits",
+        "GET /models",
+        "POST /colorize",
+    ]
     statuses = set()
-    for operation, examples in zip(operations, (3, 3, 60), strict=True):
+    for operation, examples in zip(operations, (3, 3, 3, 60), strict=True):
 
         @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
         @given(operation.as_strategy())
         def call(case):
-            # No schema can say that bytes are a photo, or a string the name of a model.
+            # No schema can say that bytes are a photo or that a string names a model.
             answer = case.call_and_validate(excluded_checks=[positive_data_acceptance])
             statuses.add(answer.status_code)
 
@@ -240,17 +260,31 @@ def test_openapi_calls_are_answered_as_described_and_find_no_5xx(app):
     assert statuses >= {200, 422}
 
 
-def test_the_documentation_needs_nothing_from_elsewhere(client):
+def test_the_api_page_loads_nothing_from_other_hosts(client):
     page = client.get("/api/docs").text
     assert "POST /colorize" in page
     assert "saturation" in page
     assert "503" in page
+    assert "file" in page
+    assert "integer, 32 to 1024" in page
+    assert "jpeg or png or webp" in page
     assert "://" not in page
     assert "<script" not in page
+    assert "style=" not in page
+    for address in re.findall(r'(?:href|src)="([^"]+)"', page):
+        assert client.get(f"/api/{address}").status_code == 200, address
     assert client.get("/api/openapi.json").json()["openapi"].startswith("3.")
 
 
-def test_serving_says_what_is_wrong_in_one_line(tmp_path, capsys):
+def test_the_api_page_escapes_what_it_shows():
+    description = {"info": {"description": "<b>"}, "paths": {"/<i>": {"get": {"responses": {}}}}}
+    page = TEMPLATES.get_template("docs.html").render(description)
+    assert "&lt;b&gt;" in page
+    assert "GET /&lt;i&gt;" in page
+    assert not {"<b>", "<i>"} & set(re.findall("<[^>]*>", page))
+
+
+def test_serve_reports_an_error_in_one_line(tmp_path, capsys):
     def failing(*arguments: object) -> str:
         with pytest.raises(SystemExit) as caught:
             main(["serve", *map(str, arguments)])
@@ -262,7 +296,7 @@ def test_serving_says_what_is_wrong_in_one_line(tmp_path, capsys):
     (tmp_path / "x.safetensors").write_text("none")
     assert "not a readable safetensors" in failing("--models", tmp_path, "--port", 0)
     assert "--port" in failing("--models", tmp_path, "--port", 0, "--host", "192.0.2.1")
-    assert "like /colour" in failing("--models", tmp_path, "--port", 0, "--root-path", "colour")
+    assert "like /color" in failing("--models", tmp_path, "--port", 0, "--root-path", "color")
 
 
 def test_the_shipped_model_is_listed_after_those_of_the_folder(tmp_path, folder, monkeypatch):
@@ -277,7 +311,7 @@ def test_the_shipped_model_is_listed_after_those_of_the_folder(tmp_path, folder,
     assert listed(None) == [DEFAULT]
 
 
-def test_serving_without_the_extra_names_it(monkeypatch, capsys):
+def test_serve_without_the_extra_names_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "gan_color.web.server", raising=False)
     with pytest.raises(SystemExit):
@@ -285,5 +319,5 @@ def test_serving_without_the_extra_names_it(monkeypatch, capsys):
     assert "found no package 'uvicorn'; install the extra" in capsys.readouterr().err
 
 
-def test_nobody_else_reaches_the_server_unless_told():
+def test_the_server_listens_on_this_machine_only_by_default():
     assert inspect.signature(serve).parameters["host"].default == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""What is no usable photo is refused, and harms nothing."""
+"""Uploads that are not usable photos are refused and do no harm."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from gan_color.web import colorize
 from gan_color.web.app import create_app
-from tests.helpers.web_photos import LIMITS, colour, photo, write_models
+from tests.helpers.web_photos import LIMITS, photo, post_photo, write_models
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     return TestClient(create_app(folder, "cpu", LIMITS, page=False))
 
 
-def test_a_body_without_a_stated_length_is_cut_off_at_the_limit(client):
+def test_a_body_without_a_content_length_is_cut_off_at_the_limit(client):
     sent = 0
 
     def body():
@@ -65,7 +65,7 @@ def animation() -> bytes:
 
 
 def malformed() -> list[tuple[str, bytes]]:
-    """200 files that are no usable photo: (what it is, bytes)."""
+    """200 files that are not usable photos: (what it is, bytes)."""
     dice = np.random.default_rng(4)
     found = [
         ("empty", b""),
@@ -79,7 +79,7 @@ def malformed() -> list[tuple[str, bytes]]:
         ("pdf", b"%PDF-1.7\n%%EOF"),
         ("heic in name only", b"\0\0\0\x18ftypheic" + bytes(40)),
         ("strip", photo((300_000, 1), "PNG")),
-        ("too long", bytes(390_000)),
+        ("too large", bytes(390_000)),
         ("ppm bomb", b"P6 99999 99999 255\n" + bytes(300)),
         ("huge comment", photo(comment=b"x" * 60_000)[:-2000]),
     ]
@@ -94,34 +94,34 @@ def malformed() -> list[tuple[str, bytes]]:
     return found
 
 
-def test_200_malformed_uploads_are_refused_and_the_server_lives(client):
+def test_200_malformed_uploads_are_refused_and_the_server_survives(client):
     for what, data in malformed():
-        answer = colour(client, data, name="photo.jpg", render=32)
+        answer = post_photo(client, data, name="photo.jpg", render=32)
         assert 400 <= answer.status_code < 500, what
         assert "found" in answer.json()["error"], what
         assert "expected" in answer.json()["error"], what
-    assert colour(client, photo()).status_code == 200
+    assert post_photo(client, photo()).status_code == 200
 
 
 def test_photos_with_random_damage_never_break_the_server(client, monkeypatch):
-    # What is tried is reading and writing; the model's part would take most of the time.
-    monkeypatch.setattr(colorize, "colorize_and_name", lambda _, picture, __: (picture, {}))
+    # The test is about decoding and encoding; the model would take most of the time.
+    monkeypatch.setattr(colorize, "colorize_and_classify", lambda _, photo, __: (photo, {}))
     dice = np.random.default_rng(5)
     for kind in ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF"):
         exif = Image.Exif()
         exif[0x010E] = "a text"
         whole = np.frombuffer(photo((33, 21), kind, exif=exif.tobytes()), np.uint8)
         for _ in range(40):
-            hurt = whole.copy()
-            places = dice.integers(0, len(hurt), dice.integers(1, 12))
-            hurt[places] = dice.integers(0, 256, len(places))
-            answer = colour(client, hurt.tobytes(), render=32)
+            damaged = whole.copy()
+            positions = dice.integers(0, len(damaged), dice.integers(1, 12))
+            damaged[positions] = dice.integers(0, 256, len(positions))
+            answer = post_photo(client, damaged.tobytes(), render=32)
             assert answer.status_code == 200 or 400 <= answer.status_code < 500, kind
 
 
-def test_bombs_are_told_by_their_header_before_a_pixel_is_decoded(client, monkeypatch):
+def test_bombs_are_refused_by_their_header_before_decoding(client, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
-    answer = colour(client, png_claiming(40_000, 40_000))
+    answer = post_photo(client, png_claiming(40_000, 40_000))
     assert "at most 1,000,000" in answer.json()["error"]
-    answer = colour(client, png_claiming(10_000, 10_000))
+    answer = post_photo(client, png_claiming(10_000, 10_000))
     assert "10000 x 10000 pixels, at most 1,000,000" in answer.json()["error"]

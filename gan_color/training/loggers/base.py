@@ -5,10 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
-Rows = dict[str, Tensor]  # {"grey", "EMA", "raw", "truth"}: uint8 [N, 3, H, W] each
+Rows = dict[str, Tensor]  # {"gray", "EMA", "raw", "truth"}: uint8 [N, 3, H, W] each
 
 
-class Tracker:
+class Logger:
     """The tracker that tracks nothing, so that callers never ask whether one is on."""
 
     run_id: str | None = None
@@ -17,7 +17,7 @@ class Tracker:
         """A row of numbers; "stage" and "total_images" say when."""
 
     def previews(self, rows: Rows, total_images: int) -> None:
-        """The same pictures, as each of the names answers them."""
+        """The same images, one row of them per name."""
 
     def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
         """What the run trains on."""
@@ -32,13 +32,13 @@ class Tracker:
         """Final figures, beside the curves."""
 
     def finish(self) -> None:
-        """Say goodbye; nothing may follow."""
+        """Close; nothing may follow."""
 
 
-class Trackers(Tracker):
-    """Several trackers as one."""
+class Loggers(Logger):
+    """Several loggers as one: every call goes to each of them."""
 
-    def __init__(self, members: list[Tracker]) -> None:
+    def __init__(self, members: list[Logger]) -> None:
         self.members = members
 
     @property
@@ -46,36 +46,21 @@ class Trackers(Tracker):
         """Weights & Biases' id of the run, to go on with after a resume."""
         return next((m.run_id for m in self.members if m.run_id), None)
 
-    def log(self, row: dict[str, Any]) -> None:
-        for member in self.members:
-            member.log(row)
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_") or name not in CALLS:
+            return super().__getattribute__(name)
 
-    def previews(self, rows: Rows, total_images: int) -> None:
-        for member in self.members:
-            member.previews(rows, total_images)
+        def call(*arguments: Any) -> None:
+            for member in self.members:
+                getattr(member, name)(*arguments)
 
-    def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
-        for member in self.members:
-            member.dataset(manifest, summary)
-
-    def checkpoint(self, folder: Path, stage: str) -> None:
-        for member in self.members:
-            member.checkpoint(folder, stage)
-
-    def model(self, path: Path, metadata: dict[str, Any]) -> None:
-        for member in self.members:
-            member.model(path, metadata)
-
-    def summary(self, values: dict[str, Any]) -> None:
-        for member in self.members:
-            member.summary(values)
-
-    def finish(self) -> None:
-        for member in self.members:
-            member.finish()
+        return call
 
 
-def numbers(row: dict[str, Any]) -> dict[str, float]:
+CALLS = frozenset(name for name in vars(Logger) if callable(getattr(Logger, name)))
+
+
+def scalars(row: dict[str, Any]) -> dict[str, float]:
     """A row's figures by "stage/name", without its place in the run."""
     return {
         f"{row['stage']}/{name}": value

@@ -3,60 +3,60 @@
 from gan_color.config.schema import Config
 from gan_color.console import console
 from gan_color.errors import GanColorError
-from gan_color.training.loggers.base import Tracker, Trackers
+from gan_color.training.loggers.base import Logger, Loggers
 
 
-def create(config: Config, run_id: str | None) -> Tracker:
+def create_logger(config: Config, run_id: str | None) -> Logger:
     """The trackers a configuration asks for.
 
     Weights & Biases online without a key, or without the server: a sentence, and offline.
     """
-    members: list[Tracker] = []
-    if config.tracking.tensorboard:
+    members: list[Logger] = []
+    if config.loggers.tensorboard:
         members.append(_tensorboard(config))
-    if config.tracking.notebook:
+    if config.loggers.notebook:
         members.append(_notebook())
-    if config.tracking.wandb != "disabled":
+    if config.loggers.wandb != "disabled":
         members.append(_wandb(config, run_id))
-    return Trackers(members)
+    return Loggers(members)
 
 
-def _tensorboard(config: Config) -> Tracker:
+def _tensorboard(config: Config) -> Logger:
     try:
-        from gan_color.training.loggers.tensorboard_logger import TensorboardTracker
+        from gan_color.training.loggers.tensorboard_logger import TensorboardLogger
     except ImportError:
         raise GanColorError(
-            "tracking.tensorboard: found no package tensorboard; expected it installed: "
+            "loggers.tensorboard: found no package tensorboard; expected it installed: "
             "pip install 'gan-color[tensorboard]'"
         ) from None
-    return TensorboardTracker(config.folder / "tensorboard")
+    return TensorboardLogger(config.folder / "tensorboard")
 
 
-def _notebook() -> Tracker:
+def _notebook() -> Logger:
     try:
-        from gan_color.training.loggers.notebook_logger import NotebookTracker
+        from gan_color.training.loggers.notebook_logger import NotebookLogger
     except ImportError:
         raise GanColorError(
-            "tracking.notebook: found no package IPython; expected to run in Jupyter"
+            "loggers.notebook: found no package IPython; expected to run in Jupyter"
         ) from None
-    return NotebookTracker()
+    return NotebookLogger()
 
 
-def _wandb(config: Config, run_id: str | None) -> Tracker:
+def _wandb(config: Config, run_id: str | None) -> Logger:
     from gan_color.training.loggers import wandb_logger
 
-    if config.tracking.wandb == "online":
+    if config.loggers.wandb == "online":
         if not wandb_logger.has_key():
-            _say_offline("found no API key; run `wandb login`")
+            _warn_offline("found no API key; run `wandb login`")
         else:
             try:
-                return wandb_logger.WandbTracker(config, "online", run_id)
+                return wandb_logger.WandbLogger(config, "online", run_id)
             except wandb_logger.WandbError as error:
-                _say_offline(f"could not start online ({error})")
-    return wandb_logger.WandbTracker(config, "offline", run_id)
+                _warn_offline(f"could not start online ({error})")
+    return wandb_logger.WandbLogger(config, "offline", run_id)
 
 
-def _say_offline(reason: str) -> None:
+def _warn_offline(reason: str) -> None:
     console.print(
         f"W&B: {' '.join(reason.split())}: this run is tracked offline; `wandb sync` sends the "
         "folder it names",

@@ -4,6 +4,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from gan_color.atomic import atomic_write
+from gan_color.config import legacy
+
 
 class CsvLog:
     """log.csv: one row per report, columns added as they come; an empty cell means "not now"."""
@@ -13,14 +16,15 @@ class CsvLog:
         self.columns: list[str] = []
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
-                self.columns = next(csv.reader(file), [])
+                self.columns = [legacy.log_column(name) for name in next(csv.reader(file), [])]
 
     def rows(self) -> list[dict[str, str]]:
         """Every row so far."""
         if not self.path.exists():
             return []
         with self.path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            next(file, None)  # the header, which may be of an earlier version
+            return list(csv.DictReader(file, self.columns))
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row."""
@@ -45,9 +49,10 @@ class CsvLog:
             self._rewrite(kept)
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        temporary = self.path.with_name(f".{self.path.name}.part")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_write(self.path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        temporary.replace(self.path)

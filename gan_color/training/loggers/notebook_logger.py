@@ -2,18 +2,18 @@
 
 from IPython.display import DisplayHandle, display
 
-from gan_color.training.loggers.base import Rows, Tracker
-from gan_color.training.loggers.preview import sheet_of
+from gan_color.training.loggers.base import Logger, Rows
+from gan_color.training.loggers.preview import preview_sheet
 
 
-class NotebookTracker(Tracker):
-    """Shows previews below the cell that trains: grey, EMA generator, raw generator, truth."""
+class NotebookLogger(Logger):
+    """Shows previews below the cell that trains: gray, EMA generator, raw generator, truth."""
 
     def __init__(self) -> None:
         self.handle: DisplayHandle | None = None
 
     def previews(self, rows: Rows, total_images: int) -> None:
-        sheet = sheet_of(rows)
+        sheet = preview_sheet(rows)
         if self.handle is None:
             self.handle = display(sheet, display_id=True)
         else:

@@ -1,21 +1,21 @@
 """Weights & Biases: config, curves by stage, previews, and artifacts with their lineage."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
 import wandb
 
+from gan_color.atomic import sha256
 from gan_color.config.schema import Config
-from gan_color.training.loggers.base import Rows, Tracker, numbers
+from gan_color.training.loggers.base import Logger, Rows, scalars
 
 WandbError = wandb.errors.Error
 
 # What the summary keeps of a curve: by default W&B keeps its last value.
 SUMMARIES = {
     "psnr": "max",
-    "watch_frechet": "min",
-    "watch_score": "min",
+    "snapshot_frechet": "min",
+    "snapshot_score": "min",
     "gradient_norm": "max",
     "gradient_norm_discriminator": "max",
 }
@@ -26,7 +26,7 @@ def has_key() -> bool:
     return wandb.login(prompt=False, verify=False)
 
 
-class WandbTracker(Tracker):
+class WandbLogger(Logger):
     """The x-axis is images, and stages are groups ("gan/adversarial")."""
 
     def __init__(
@@ -34,12 +34,12 @@ class WandbTracker(Tracker):
     ) -> None:
         self.online = mode == "online"
         self.run = wandb.init(
-            project=config.tracking.project,
+            project=config.loggers.project,
             name=config.run.name,
             dir=str(config.folder),
             config=config.model_dump(mode="json"),
             mode=mode,
-            tags=list(config.tracking.tags),
+            tags=list(config.loggers.tags),
             id=run_id,
             resume="allow",
         )
@@ -53,16 +53,16 @@ class WandbTracker(Tracker):
                 self.run.define_metric(metric, step_metric="images", summary=kept)
 
     def log(self, row: dict[str, Any]) -> None:
-        self.run.log({**numbers(row), "images": row["total_images"]})
+        self.run.log({**scalars(row), "images": row["total_images"]})
 
     def previews(self, rows: Rows, total_images: int) -> None:
-        table = wandb.Table(columns=["picture", *rows])
-        for i, pictures in enumerate(zip(*rows.values(), strict=True)):
-            table.add_data(i, *(wandb.Image(p.permute(1, 2, 0).numpy()) for p in pictures))
+        table = wandb.Table(columns=["image", *rows])
+        for i, images in enumerate(zip(*rows.values(), strict=True)):
+            table.add_data(i, *(wandb.Image(p.permute(1, 2, 0).numpy()) for p in images))
         self.run.log({"previews": table, "images": total_images})
 
     def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
-        self.manifest_sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        self.manifest_sha256 = sha256(manifest)
         kept = {k: v for k, v in summary.items() if k != "bad"}
         artifact = wandb.Artifact(
             f"{self.run.project}-dataset",
@@ -80,7 +80,7 @@ class WandbTracker(Tracker):
         artifact = wandb.Artifact(
             f"{self.run.name}-checkpoint", "checkpoint", metadata=self._origin({"stage": stage})
         )
-        artifact.add_file(str(folder / "average.safetensors"))
+        artifact.add_file(str(folder / "ema.safetensors"))
         artifact.add_file(str(folder / "state.json"))
         self.run.log_artifact(artifact, aliases=["latest", stage])
 

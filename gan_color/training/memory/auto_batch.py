@@ -26,15 +26,19 @@ def resolve_batches(config: Config) -> Config:
     The first rank counts, so that all ranks have its numbers. Raises GanColorError where no image
     fits.
     """
-    auto = [stage for stage in config.stages if stage.batch == "auto"]
+    auto = [stage for stage in config.stages if stage.batch_size == "auto"]
     if not auto:
         return config
-    ranks = distributed.ranks()
+    ranks = distributed.world_size()
     found: dict[str, int] | str = {}
     if distributed.rank() == 0:
         try:
-            memory = config.run.memory
-            room = parse_bytes(memory, "run.memory") if memory else free_bytes(config.run.device)
+            memory = config.run.memory_budget
+            room = (
+                parse_bytes(memory, "run.memory_budget")
+                if memory
+                else free_bytes(config.run.device)
+            )
             found = {stage.name: _batch(config, stage, room, ranks) for stage in auto}
         except GanColorError as error:
             found = str(error)
@@ -45,21 +49,24 @@ def resolve_batches(config: Config) -> Config:
 
 
 def _batch(config: Config, stage: Stage, room: int, ranks: int) -> int:
-    kind = amp.choose(config.run.precision, distributed.choose_device(config.run.device))
+    kind = amp.resolve_precision(config.run.precision, distributed.choose_device(config.run.device))
     counted = "bf16" if kind == "fp16" else kind  # as wide, and known to every device
-    found = planner.footprint(config, stage, counted, stage.size, config.run.recompute)
+    found = planner.footprint(
+        config, stage, counted, stage.size, config.run.activation_checkpointing
+    )
     fits = found.images(room)
     if not fits:
         raise GanColorError(
-            f"stages.{stage.name}.batch: auto found {room / MIB:,.0f} MiB, where a step takes "
+            f"stages.{stage.name}.batch_size: auto found {room / MIB:,.0f} MiB, where a step takes "
             f"{found.fixed / MIB:,.0f} MiB and {found.per_image / MIB:,.1f} an image at "
-            f"{stage.size} px; set run.recompute or run.memory, or a smaller size or model"
+            f"{stage.size} px; set run.activation_checkpointing or run.memory_budget, or a smaller "
+            "size or model"
         )
-    whole = stage.accumulate * ranks
+    whole = stage.grad_accum_steps * ranks
     epoch = config.run.epoch_images
-    if isinstance(stage, AdversarialStage) and stage.inflection:
-        epoch = stage.inflection.every
-    most = max(2, min(round(stage.images * config.run.length) // UPDATES, epoch))
+    if isinstance(stage, AdversarialStage) and stage.early_stopping:
+        epoch = stage.early_stopping.eval_every
+    most = max(2, min(round(stage.images * config.run.duration_scale) // UPDATES, epoch))
     part = min(fits, max(1, most // whole))
     batch = (part // STEP * STEP or part) * whole
     console.print(

@@ -36,8 +36,8 @@ def _machine(meminfo: Path = Path("/proc/meminfo")) -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
         raise GanColorError(
-            "run.memory: this system does not say how much memory is free, expected a size such "
-            "as 16GB"
+            "run.memory_budget: this system does not say how much memory is free, expected a size "
+            "such as 16GB"
         ) from None
 
 

@@ -20,13 +20,13 @@ from gan_color.config.stages import DiscriminatorStage, Stage, SupervisedStage
 from gan_color.models import registry
 from gan_color.models.base import Batch
 from gan_color.models.discriminators import create_discriminator
-from gan_color.training.activation_checkpointing import recompute_blocks
+from gan_color.training.activation_checkpointing import checkpoint_blocks
 from gan_color.training.amp import Kind, Precision
 from gan_color.training.builders import build_step
 
 MIB = 2**20
 USABLE = 0.9375  # of a card: 15 of 16 GiB
-# Batches whose peaks give the slope. Where few images are held, the optimisers' update is the
+# Batches whose peaks give the slope. Where few images are held, the optimizers' update is the
 # peak, which no batch changes: the smaller one must be past that.
 PROBES = (16, 32)
 
@@ -72,19 +72,21 @@ class Footprint:
         return max(0, int((card * USABLE - self.fixed) // self.per_image))
 
 
-def footprint(config: Config, stage: Stage, kind: Kind, size: int, recompute: bool) -> Footprint:
-    """Count a stage's step at `size` pixels: networks, EMA, optimisers, activations, gradients.
+def footprint(
+    config: Config, stage: Stage, kind: Kind, size: int, checkpointing: bool
+) -> Footprint:
+    """Count a stage's step at `size` pixels: networks, EMA, optimizers, activations, gradients.
 
     A perceptual loss is counted too, and its weights are not looked for.
     """
     small, large = PROBES
-    low, high = (_peak(config, stage, kind, size, recompute, count) for count in PROBES)
+    low, high = (_peak(config, stage, kind, size, checkpointing, count) for count in PROBES)
     per_image = (high - low) / (large - small)
     return Footprint(fixed=low - small * per_image, per_image=per_image)
 
 
 def _peak(
-    config: Config, stage: Stage, kind: Kind, size: int, recompute: bool, count: int
+    config: Config, stage: Stage, kind: Kind, size: int, checkpointing: bool, count: int
 ) -> float:
     bytes_ = LiveBytes()
     with FakeTensorMode(allow_non_fake_inputs=True), bytes_:
@@ -92,29 +94,29 @@ def _peak(
         name = config.model["name"]
         parsed = registry.parse_options(name, options).for_inference()
         generator = registry.model_class(name)(parsed)
-        average = registry.model_class(name)(parsed)  # fake tensors cannot be deep-copied
-        if recompute:
-            recompute_blocks(generator)
+        ema = registry.model_class(name)(parsed)  # fake tensors cannot be deep-copied
+        if checkpointing:
+            checkpoint_blocks(generator)
         discriminator = None
         if not isinstance(stage, SupervisedStage):
             discriminator = create_discriminator(config.discriminator)
         for network in (generator, discriminator):
             _use_channels_last(network)
         precision = Precision(kind, torch.device("cpu"))
-        whole = stage.model_copy(update={"batch": count, "accumulate": 1})
+        whole = stage.model_copy(update={"batch_size": count, "grad_accum_steps": 1})
         step, _ = build_step(
-            whole, generator, discriminator, precision, channels_last=True, random_judge=True
+            whole, generator, discriminator, precision, channels_last=True, skip_weights=True
         )
-        step.train_mode()
+        step.train()
         batch = Batch.from_rgb8(
             torch.zeros(count, 3, size, size, dtype=torch.uint8),
             torch.zeros(count),
             channels_last=True,
         )
-        for _ in range(2):  # the second has the optimisers' state from the start
+        for _ in range(2):  # the second has the optimizers' state from the start
             bytes_.peak = bytes_.live
             step(batch)
-        del average
+        del ema
     return float(bytes_.peak)
 
 
@@ -128,10 +130,10 @@ def _use_channels_last(network: nn.Module | None) -> None:
 def plan_stages(
     config: Config, card: int, sizes: tuple[int, ...], kind: Kind
 ) -> list[dict[str, Any]]:
-    """For each stage that differs in cost, and each size: what fits, plain and recomputed.
+    """For each stage that differs in cost, and each size: what fits, plain and checkpointed.
 
-    Keys: stage, size, recompute, fixed_mib, per_image_mib, images (that fit), batch (configured),
-    verdict (in words: fits, or the `accumulate` that makes it fit).
+    Keys: stage, size, activation_checkpointing, fixed_mib, per_image_mib, images (that fit),
+    batch_size (configured), advice (in words: fits, or the grad_accum_steps that make it fit).
     """
     rows: list[dict[str, Any]] = []
     seen = set()
@@ -141,31 +143,31 @@ def plan_stages(
             if (stage.kind, size, frozen) in seen:
                 continue
             seen.add((stage.kind, size, frozen))
-            for recompute in (False, True):
-                if recompute and isinstance(stage, DiscriminatorStage):
+            for checkpointing in (False, True):
+                if checkpointing and isinstance(stage, DiscriminatorStage):
                     continue  # its generator keeps nothing
-                found = footprint(config, stage, kind, size, recompute)
+                found = footprint(config, stage, kind, size, checkpointing)
                 images = found.images(card)
                 rows.append(
                     {
                         "stage": stage.name,
                         "size": size,
-                        "recompute": recompute,
+                        "activation_checkpointing": checkpointing,
                         "fixed_mib": round(found.fixed / MIB),
                         "per_image_mib": round(found.per_image / MIB, 1),
                         "images": images,
-                        "batch": stage.batch,
-                        "verdict": _verdict(stage, images),
+                        "batch_size": stage.batch_size,
+                        "advice": _advice(stage, images),
                     }
                 )
     return rows
 
 
-def _verdict(stage: Stage, images: int) -> str:
-    if stage.batch == "auto":
+def _advice(stage: Stage, images: int) -> str:
+    if stage.batch_size == "auto":
         return "takes what fits"
-    batch = stage.batch
+    batch = stage.batch_size
     if batch <= images:
         return "fits"
     parts = [n for n in range(2, batch + 1) if batch % n == 0 and batch // n <= images]
-    return f"fits with accumulate: {parts[0]}" if parts else "does not fit"
+    return f"fits with grad_accum_steps: {parts[0]}" if parts else "does not fit"

@@ -1,0 +1,31 @@
+// Requests to this server. Paths are relative, so that the page works below any root path.
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server did not respond. Check that it is running, then try again.");
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Error(body.error || `The server answered ${response.status}. Try again later.`);
+}
+
+export const getJson = async (path) => (await request(path)).json();
+export const getBlob = async (path) => (await request(path)).blob();
+
+/** Options are the form fields of api/colorize; resolves to the Response. */
+export function colorize(photo, options, signal) {
+  const form = new FormData();
+  form.append("file", photo, photo.name);
+  for (const [name, value] of Object.entries(options)) form.append(name, value);
+  return request("api/colorize", { method: "POST", body: form, signal });
+}
+
+/** The security policy lets no script fetch a data URL. */
+export function dataUrlToBlob(url) {
+  const [, type, data] = url.match(/^data:([^;]+);base64,(.*)$/s);
+  return new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))], { type });
+}

@@ -1,0 +1,78 @@
+"""Pages of runs: panels that have data, names as text."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import pytest
+from PIL import Image
+
+from gan_color.training.loggers.csv_log import CsvLog
+from gan_color.training.report import write_report
+from gan_color.training.runs import compare_runs
+from tests.helpers.pages import ESCAPED, NASTY, check_page
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's folder, as far as pages read it."""
+    folder = tmp_path / NASTY
+    (folder / "previews").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "previews" / f"{NASTY}.jpg")
+    (folder / "config.yml").write_text("run: {name: '<b>&\"x', seed: 0}\nwidths: [[1, 2], [3]]\n")
+    (folder / "data.json").write_text(json.dumps({"train": 3, "classes": {}, "bad": [NASTY]}))
+    log = CsvLog(folder / "log.csv")
+    log.add({"stage": NASTY, "total_images": 6, "lr": 0.1, "pixel": 0.5})
+    log.add({"stage": "gan", "total_images": 12, "lr": 0.1, "psnr_loss": ""})
+    return folder
+
+
+@pytest.fixture
+def panels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles of the panels of every figure that is saved, in order."""
+    titles: list[str] = []
+    save = matplotlib.figure.Figure.savefig
+
+    def savefig(self: matplotlib.figure.Figure, *args: Any, **kwargs: Any) -> None:
+        titles.extend(axes.get_title() for axes in self.axes)
+        save(self, *args, **kwargs)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", savefig)
+    return titles
+
+
+def test_a_report_draws_panels_that_have_data(run: Path, panels: list[str]):
+    write_report(run)
+    assert panels == ["loss", "learning rate"]
+
+
+def test_a_run_without_a_log_has_no_curves(run: Path, panels: list[str]):
+    (run / "log.csv").unlink()
+    assert "Curves" not in write_report(run).read_text()
+    assert panels == []
+
+
+def test_a_report_escapes_names(run: Path, tmp_path: Path):
+    image = tmp_path / "x.png"
+    Image.new("RGB", (8, 8)).save(image)
+    text = check_page(write_report(run, {NASTY: image}))
+    assert f"<title>{ESCAPED}</title>" in text
+    assert f"<h1>{ESCAPED}</h1>" in text
+    assert f'alt="{ESCAPED}"><figcaption>{ESCAPED}</figcaption>' in text
+    assert f"truth: {ESCAPED}</figcaption>" in text  # the preview
+    assert "<pre>run: {name: &#39;&lt;b&gt;&amp;" in text
+    assert text.count("data:image/png") == 2  # the given image and the curves
+    assert text.count("data:image/jpeg") == 1
+
+
+def test_compared_runs_escape_names(run: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    (other / "config.yml").write_text("run: {name: other, seed: 0}\nwidths: [[1, 2], [4]]\n")
+    compare_runs([run, other], tmp_path / "page.html")
+    text = check_page(tmp_path / "page.html")
+    assert f"<th>{ESCAPED}</th><td>empty</td>" in text.replace("\n", "")
+    assert "<td>[[1, 2], [3]]</td>" in text  # no interval
+    assert "run.seed" not in text
