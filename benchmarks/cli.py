@@ -166,7 +166,7 @@ def study_inflection(
 
 def scrapers(
     what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
-    images: Annotated[int, typer.Option(min=0, help="how many; 0: the usual")] = 0,
+    images: Annotated[int, typer.Option(min=0, help="how many; 0: the default")] = 0,
     folder: Annotated[Path | None, typer.Option(help="real images, or labeled ones")] = None,
     labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
 ) -> None:

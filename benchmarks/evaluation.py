@@ -1,6 +1,6 @@
 """The evaluation protocol against a plain loop of the libraries' own metrics.
 
-Both measure the all-gray answer on the same images with the same networks (random weights: a
+Both measure the all-gray baseline on the same images with the same networks (random weights: a
 network costs the same whatever it knows), each in a process of its own, for its peak memory.
 """
 

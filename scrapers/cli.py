@@ -22,9 +22,7 @@ app = typer.Typer(
 
 RecipePath = Annotated[Path, typer.Argument(help="a recipe, such as datasets/landscapes.yml")]
 Folder = Annotated[Path, typer.Argument(help="a dataset folder, or any folder of images")]
-Contact = Annotated[
-    str, typer.Option(help="your email address or web page, instead of the recipe's")
-]
+Contact = Annotated[str, typer.Option(help="your email or web page, overriding the recipe's")]
 Private = Annotated[
     list[str] | None,
     typer.Option("--allow-address", hidden=True, help="for tests: allow this private address"),
@@ -75,13 +73,10 @@ def progress() -> Progress:
 def collect(
     recipe: RecipePath,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="output folder; default: beside the recipe"),
+        Path | None, typer.Option("-o", "--output", help="default: beside the recipe")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="images in total")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="search only, download nothing")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only search")] = False,
     contact: Contact = "",
     allow_address: Private = None,
 ) -> None:
@@ -108,9 +103,7 @@ def collect(
         summary = collector.collect(
             loaded, folder, allow_address or (), lambda name: bars.update(tasks[name], advance=1)
         )
-    table = Table(
-        "source", "found", "already stored", "stored", "rejected, failed", title=str(folder)
-    )
+    table = Table("source", "found", "skipped", "stored", "rejected, failed", title=str(folder))
     for name in source_names(loaded):
         reasons = [f"{n} {why}" for why, n in summary.rejected[name].most_common()]
         reasons += [f"{n} {why} (will retry next run)" for why, n in summary.failed[name].items()]
@@ -145,9 +138,7 @@ def urls(
 @app.command()
 def clean(
     folder: Folder,
-    rules: Annotated[
-        Path | None, typer.Option(help="thresholds, such as datasets/clean.yml")
-    ] = None,
+    rules: Annotated[Path | None, typer.Option(help="thresholds: datasets/clean.yml")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="write verdicts, move nothing")
     ] = False,
@@ -170,16 +161,11 @@ def clean(
         for name in keep:
             console.print(f"{folder}: kept {quarantine.keep(folder, name)}", markup=False)
         return
-    thresholds = parse(Rules, read_yaml(rules), rules) if rules else Rules()
+    limits = parse(Rules, read_yaml(rules), rules) if rules else Rules()
     with progress() as bars:
         task = bars.add_task("check", total=len(run.files(folder)))
         counts = run.clean(
-            folder,
-            thresholds,
-            dry_run,
-            workers,
-            lambda done: bars.update(task, advance=done),
-            report,
+            folder, limits, dry_run, workers, lambda n: bars.update(task, advance=n), report
         )
     table = Table("verdict", "images", title=str(folder))
     for verdict, count in counts.most_common():
@@ -206,7 +192,7 @@ def split(
 def resize(
     folder: Folder,
     short_side: Annotated[int, typer.Option(min=16, help="pixels")] = 288,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="default: DIR_288")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="or DIR_288")] = None,
 ) -> None:
     """Write a resized copy of a dataset; never upscales."""
     from scrapers.export import resize
@@ -221,9 +207,7 @@ def resize(
 @app.command()
 def pack(
     folder: Folder,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="default: DIR_shards")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="or DIR_shards")] = None,
     per_shard: Annotated[int, typer.Option(min=1, help="images per tar")] = 1000,
 ) -> None:
     """Write WebDataset tars, which the trainer's data.folders also reads."""

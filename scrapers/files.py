@@ -39,15 +39,10 @@ def atomic(path: Path) -> Iterator[Path]:
     _sync(path.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    with atomic(path) as partial:
-        partial.write_bytes(data)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
-    write_bytes(path, text.encode())
+    with atomic(path) as partial:
+        partial.write_bytes(text.encode())
 
 
 class Journal:

@@ -83,11 +83,6 @@ _TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Row).items()])
 
 
-def to_json(row: Row) -> dict[str, Any]:
-    """A row as written to jsonl."""
-    return asdict(row)
-
-
 def from_json(row: dict[str, Any], where: Path) -> Row:
     """A row from jsonl; ScraperError without id or file, or if the file is outside the folder."""
     known = {name: row[name] for name in NAMES if name in row}
@@ -116,7 +111,7 @@ def write(folder: Path, rows: Iterable[Row]) -> None:
 
 
 def _to_jsonl(rows: list[Row]) -> str:
-    return "".join(json.dumps(to_json(row), ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
 def write_derived(folder: Path, rows: list[Row]) -> None:

@@ -202,7 +202,7 @@ def test_an_earlier_dataset_keeps_its_licenses_beside_new_rows(tmp_path: Path):
     before = manifest.read(folder)
     new = dataclasses.replace(before[0], id="new", license="cc0")
     with (folder / manifest.JSONL).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(manifest.to_json(new)) + "\n")
+        file.write(json.dumps(dataclasses.asdict(new)) + "\n")
     manifest.write_derived(folder, manifest.read(folder))
     found = pq.read_table(folder / manifest.PARQUET).to_pylist()
     assert [row["license"] for row in found] == [row.license for row in (*before, new)]

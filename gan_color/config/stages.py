@@ -38,10 +38,10 @@ class FeatureExtractorConfig(Strict):
 class EarlyStoppingConfig(Strict):
     """When an adversarial stage has given what it can: gan_color.training.early_stopping."""
 
-    eval_every: Count = Field(description="images between judgments; a checkpoint each")
+    eval_every: Count = Field(description="images between evaluations; a checkpoint each")
     num_images: Count = Field(128, description="validation images evaluated")
     size: Annotated[int, Field(ge=32, le=1024)] | None = Field(None, description="null: stage's")
-    patience: Count = Field(4, description="judgments without gain before the stage stops")
+    patience: Count = Field(4, description="evaluations without gain before the stage stops")
     min_delta: Weight = Field(0.01, description="of the score, which starts near 2")
     colorfulness_weight: Weight = Field(1.0, description="of |1 - CF / truth's CF| in the score")
     max_skin_chroma: Positive = Field(

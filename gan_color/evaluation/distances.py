@@ -108,7 +108,7 @@ def kernel_with_interval(first: Features, second: Features, seed: int) -> tuple[
     https://arxiv.org/abs/1801.01401) by torch-fidelity, over 100 subsets, and its 95 % interval.
 
     A subset is m = min(1000, N / 2) images of one set against m *other* images of the second:
-    the sets here are answers to the same photographs, and pairs in common would pull the distance
+    the sets here predict the same photographs, and pairs in common would pull the distance
     below 0. The subsets' spread, times ((m/N) / (1 - m/N))^(1/2), is that of the whole.
     """
     count = min(len(first), len(second))

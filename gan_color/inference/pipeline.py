@@ -166,8 +166,8 @@ def predict_chroma(
         for shape in dict.fromkeys(L.shape for L in seen):
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
-            answers = run_model(model, batch, options.precision)
-            for i, ab in zip(members, answers, strict=True):
+            predicted = run_model(model, batch, options.precision)
+            for i, ab in zip(members, predicted, strict=True):
                 largest = found[i]
                 if largest is None:
                     found[i] = Chroma(ab, seen[i][0])

@@ -2,7 +2,7 @@
 https://arxiv.org/abs/1712.03400; and the tutorial's "full" version of it,
 https://github.com/emilwallner/Coloring-greyscale-images.
 
-An encoder and a decoder with the verdict of a pretrained classifier fused in between. Layers and
+An encoder and a decoder with the output of a pretrained classifier fused in between. Layers and
 constants are those of https://github.com/baldassarreFe/deep-koalarization. Stages of a faithful
 training have `freeze_encoder: true`: the classifier never learns.
 """

@@ -39,7 +39,7 @@ class SeedEpoch(Callback):
         self.learn.step.train()
 
     def before_validate(self) -> None:
-        # Judging is ValidateAndPreview's: there is no validation loader.
+        # ValidateAndPreview evaluates: there is no validation loader.
         raise CancelValidException
 
 

@@ -1,4 +1,4 @@
-"""The mean of several stages' generators as a place to start the next from: a model soup.
+"""Weight averaging: the mean of several stages' generators as the start of the next.
 
 Weights found at the ends of several learning-rate cycles lie in one basin, where their mean is a
 model too: Izmailov et al. 2018, https://arxiv.org/abs/1803.05407, and Wortsman et al. 2022,

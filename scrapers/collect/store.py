@@ -7,6 +7,7 @@ download resumes), `.collect/parts/` holds bodies, and an image counts as stored
 
 import threading
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,7 +102,7 @@ class Store:
         row = _row(item, name, digest, size, len(data), to_text(phash(luma)))
         part.rename(self.folder / name)
         with self._lock:
-            self._manifest.append(manifest.to_json(row))
+            self._manifest.append(asdict(row))
             self.known.add(item.id)
         return None
 

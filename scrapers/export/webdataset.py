@@ -5,6 +5,7 @@ import json
 import re
 import tarfile
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 from scrapers import manifest
@@ -47,7 +48,7 @@ def _write(folder: Path, rows: list[Row], target: Path) -> None:
                 data = (folder / row.file).read_bytes()
             except OSError as error:
                 raise ScraperError(f"{folder}: {row.file}: {error.strerror}") from None
-            text = json.dumps(manifest.to_json(row), ensure_ascii=False).encode()
+            text = json.dumps(asdict(row), ensure_ascii=False).encode()
             for suffix, content in ((Path(row.file).suffix.lower(), data), (".json", text)):
                 member = tarfile.TarInfo(key + suffix)
                 member.size = len(content)

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
@@ -145,7 +145,9 @@ class Access:
                 yield error, url
                 return
             free = held == "" or (held and self.rate_limits.same_group(held, url))
-            with nullcontext(True) if free else self._wait(url, held) as acquired:
+            # With a timeout if a slot is already held: two holders could wait for each other.
+            slot = self.rate_limits.slot(url, self.limits.timeout if held else None)
+            with nullcontext(True) if free else slot as acquired:
                 if not acquired:
                     yield FetchError("busy", origin(url), retry=True), url
                     return
@@ -167,10 +169,6 @@ class Access:
                 return
             url = target
         yield FetchError("redirects", f"more than {REDIRECTS}"), url
-
-    def _wait(self, url: str, held: str | None) -> AbstractContextManager[bool]:
-        # With a timeout if a slot is already held: two holders could wait for each other.
-        return self.rate_limits.slot(url, self.limits.timeout if held else None)
 
     def site_rules(self, url: str) -> tuple[Robots, Reservations]:
         """robots.txt and TDM reservations of a URL's origin; fetched once."""
