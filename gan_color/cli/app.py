@@ -10,10 +10,10 @@ import typer
 from gan_color.errors import GanColorError
 
 
-def _recipe(name: str) -> Path:
+def _recipe(name: str | Path) -> Path:
     from gan_color.config.yaml_file import find_recipe
 
-    return find_recipe(name)
+    return find_recipe(str(name))  # a default comes as a path
 
 
 RECIPE = typer.Option(

@@ -1,6 +1,7 @@
 """The command line, as a person types it."""
 
 import hashlib
+import importlib
 import json
 import runpy
 import shutil
@@ -262,3 +263,13 @@ def test_a_file_of_overrides_and_a_name_made_up(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 2
     assert "expected a name of your own" in one_line(capsys)
+
+
+def test_the_demo_finds_its_recipe_in_any_folder(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module("gan_color.cli.demo")  # the package's `demo` is the command
+    monkeypatch.setattr(module, "run_demo", lambda config: asked.append(config.run.name) or "")
+    assert run("demo") == 0
+    assert run("demo", "-c", "tiny") == 0
+    assert asked == ["demo", "tiny"]
