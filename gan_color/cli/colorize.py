@@ -91,7 +91,7 @@ def colorize(
     )
     count = dict.fromkeys(JobState, 0)
     results = colorize_jobs(colorizer, jobs, work)
-    for result in track(results, "coloring", total=len(jobs), console=console):
+    for result in track(results, "colorizing", total=len(jobs), console=console):
         count[result.state] += 1
         if result.state is JobState.FAILED:
             console.print(f"{result.job.source}: {result.problem}", markup=False)
@@ -143,7 +143,7 @@ def video(
     frames = colorize_video(colorizer, source, target, film)
     done = 0
     with Progress(console=console) as progress:
-        task = progress.add_task("coloring", total=next(frames) or None)
+        task = progress.add_task("colorizing", total=next(frames) or None)
         for done in frames:
             progress.update(task, completed=done)
     console.print(f"colorized {done} frames into {target}")
