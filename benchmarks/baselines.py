@@ -12,7 +12,12 @@ PEERS: dict[str, dict[str, Any]] = {
     "pix2pixHD": {
         "model": {"name": "pix2pixhd"},
         "discriminator": {"num_discriminators": 3, "norm": "instance"},
-        "stage": {"betas": [0.5, 0.999], "weight_decay": 0.0, "discriminator_lr": 1.0, "clip": 0.0},
+        "stage": {
+            "betas": [0.5, 0.999],
+            "weight_decay": 0.0,
+            "discriminator_lr_mult": 1.0,
+            "clip_grad_norm": 0.0,
+        },
     },
     "DeOldify": {
         "model": {
@@ -25,15 +30,15 @@ PEERS: dict[str, dict[str, Any]] = {
             "pixel_loss": "l1",
         },
         "discriminator": {"kind": "critic", "base_channels": 256, "dropout": 0.15},
-        # Without its switch `catch_up`, which would spare it updates of the generator.
+        # Without `generator_update_threshold`, which would spare it updates of the generator.
         "stage": {
             "betas": [0.0, 0.9],
             "weight_decay": 1e-3,
-            "objective": "vanilla",
+            "gan_mode": "vanilla",
             "freeze_encoder": True,
-            "feature_matching": 0.0,
-            "own": 2.0,
-            "discriminator_lr": 5.0,
+            "feature_matching_weight": 0.0,
+            "model_loss_weight": 2.0,
+            "discriminator_lr_mult": 5.0,
         },
     },
 }

@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_and_ends_bit_identical(
     recorded = read_json("unbroken.json")
     if not same_arithmetic(recorded["arithmetic"]):
         pytest.skip("bits were recorded on another processor or by another torch")
-    # The killed run's checkpoints of earlier stages were left out.
+    # The killed run's checkpoints of earlier stages were not copied.
     expected = {
         today(name): digests
         for name, digests in recorded["files"].items()

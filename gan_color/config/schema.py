@@ -46,7 +46,7 @@ class RunConfig(Strict):
         False, description="activation checkpointing: less memory, more work"
     )
     memory_budget: str | None = Field(
-        None, description="such as 16GiB: what batch: auto may fill; null: what the device has free"
+        None, description="such as 16GiB: what batch_size: auto may fill; null: all that is free"
     )
     duration_scale: Positive = Field(1.0, description="multiplies the images of every stage")
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
@@ -84,7 +84,7 @@ class DataConfig(Strict):
 
     folders: tuple[FolderConfig, ...] = ()
     samples: bool = Field(False, description="use the photographs that installed packages carry")
-    val: tuple[FolderConfig, ...] = Field((), description="none: split off valid_share")
+    val: tuple[FolderConfig, ...] = Field((), description="none: split off val_fraction")
     val_fraction: Share = 0.05
     drop_gray: bool = True
     balance: Share = Field(0.0, description="0: files alike; 1: sources or classes alike")
@@ -213,7 +213,7 @@ class Config(Strict):
 
     @property
     def schedule(self) -> tuple[ScheduledStage, ...]:
-        """The stages as they are run: DeOldify's cycles (`repeat`) written out, named _2, _3 ..."""
+        """The stages as they are run: DeOldify's `cycles` written out, named _2, _3 ..."""
         written: list[ScheduledStage] = []
         stages = [self._lengthened(stage) for stage in self.stages]
         for i, stage in enumerate(stages):

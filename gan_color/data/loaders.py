@@ -68,7 +68,9 @@ class KeySampler(Sampler[list[tuple[int, int]]]):
         ranks: int = 1,
     ) -> None:
         if batch % ranks:
-            raise GanColorError(f"batch: found {batch}, expected a multiple of the {ranks} ranks")
+            raise GanColorError(
+                f"batch_size: found {batch}, expected a multiple of the {ranks} ranks"
+            )
         self.probabilities, self.batches, self.batch = probabilities, batches, batch
         self.seed, self.rank, self.ranks = seed, rank, ranks
         self.epoch = 0

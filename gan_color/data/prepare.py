@@ -74,7 +74,7 @@ def find_data(config: Config) -> Data:
         if not files:
             raise GanColorError(
                 f"data: no images left to {purpose} ({len(bad)} unreadable, {gray} gray); "
-                "expected at least one: see data.folders, only, val and valid_share"
+                "expected at least one: see data.folders, filename_filter, val and val_fraction"
             )
     summary = {
         "train": len(train),

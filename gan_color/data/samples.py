@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 # scikit-image, scikit-learn and matplotlib ship these in their wheels. Medical and astronomical
-# images are left out: their colors are not those of the world.
+# images are excluded: their colors are not those of the world.
 SCIKIT_IMAGE = ("astronaut.png", "chelsea.png", "motorcycle_left.png", "rocket.jpg")
 SCIKIT_LEARN = ("china.jpg", "flower.jpg")
 MATPLOTLIB = ("grace_hopper.jpg",)

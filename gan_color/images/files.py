@@ -14,7 +14,7 @@ SUFFIXES = frozenset((*_COMMON, ".avif", ".heic", ".heif"))
 
 
 def find_images(folder: Path, shards: bool = False) -> list[Path]:
-    """Every image file below a folder, sorted; hidden files and folders are left out.
+    """Every image file below a folder, sorted; hidden files and folders are skipped.
 
     So is what `python -m scrapers clean` moved to `quarantine`, beside its manifest. `shards` looks
     into tars too (gan_color.images.tar).

@@ -151,7 +151,7 @@ def load_weights(module: nn.Module, path: Path, prefix: str = "") -> None:
         shown = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if missing[4:] else "")
         raise GanColorError(
             f"weights: {path} lacks {shown}; take the file of this backbone, "
-            "or name the layers it lacks in encoder_drop"
+            "or name the layers it lacks in encoder_remove_modules"
         )
     module.load_state_dict(state)
 
@@ -160,7 +160,7 @@ RANDOM = "none"
 
 
 class VGG16Features(nn.Module):
-    """torchvision's VGG16 with BatchNorm and ImageNet weights: the maps after some `layers`.
+    """torchvision's VGG16 with BatchNorm and ImageNet weights: the maps after the layers `taps`.
 
     22, 32 and 42 are the activations before the last three poolings, which DeOldify's FeatureLoss
     reads; 0, 7, 14, 24 and 34 are the first convolution of each block, which DDColor reads.

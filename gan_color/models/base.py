@@ -44,7 +44,8 @@ class Batch:
         """Cut into equal parts; GanColorError when the batch does not divide."""
         if len(self) % parts:
             raise GanColorError(
-                f"accumulate: found {parts} for a batch of {len(self)}, expected a divisor of it"
+                f"grad_accum_steps: found {parts} for a batch of {len(self)}, "
+                "expected a divisor of it"
             )
         size = len(self) // parts
         return [
@@ -181,7 +182,7 @@ class Colorizer(nn.Module, Generic[Options_co]):
         """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size, in evaluation mode.
 
         Pads by edge replication to `stride` and crops back; leaves the training mode as it was.
-        Not `calibrated`, the options `threshold` and `gain` are left out.
+        Not `calibrated`, `chroma_threshold` and `chroma_gain` are ignored.
         """
         was_training = self.training
         self.eval()

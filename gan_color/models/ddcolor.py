@@ -2,7 +2,7 @@
 up to full size, and color queries (gan_color.models.color_decoder).
 
 Layers and constants are those of https://github.com/piddnad/DDColor. Its final, unused LayerNorm of
-the encoder is left out. Chroma leaves the head in plain a*, b* units; ours is that over 110. The
+the encoder is dropped. Chroma leaves the head in plain a*, b* units; ours is that over 110. The
 stage carries the perceptual, adversarial and colorfulness terms (configs/ddcolor.yml).
 """
 
@@ -50,7 +50,8 @@ class DDColorOptions(ModelOptions):
     def _divisible(self) -> "DDColorOptions":
         if self.base_channels % (2 * self.num_heads) or self.base_channels % 8:
             raise ValueError(
-                f"width: found {self.base_channels}, expected a multiple of 8 and of 2 x heads"
+                f"base_channels: found {self.base_channels}, "
+                "expected a multiple of 8 and of 2 x num_heads"
             )
         return self
 

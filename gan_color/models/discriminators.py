@@ -28,7 +28,7 @@ class DiscriminatorConfig(Strict):
     base_channels: Count = Field(64, description="channels of the first layer")
     num_discriminators: int = Field(3, ge=1, le=5)
     num_layers: int = Field(3, ge=1, le=6)
-    norm: Literal["spectral", "instance", "batch", "none"] = "spectral"
+    norm: DiscriminatorNorm = "spectral"
     attention: bool = False
     padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
     dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
@@ -71,9 +71,10 @@ def create_discriminator(config: DiscriminatorConfig) -> Discriminator:
 
 
 class PatchDiscriminator(nn.Module):
-    """PatchGAN: `layers` strided 4 x 4 convolutions of doubling width, one more, then logits.
+    """PatchGAN: `num_layers` strided 4 x 4 convolutions of doubling width, one more, then logits.
 
-    Three layers see 70 x 70 pixels a patch. Width is capped at 8 times `width`, as published.
+    Three layers see 70 x 70 pixels a patch. The channels stop growing at 8 times `base_channels`,
+    as published.
     `padding` is 2 in pix2pixHD's code and 1 in pix2pix'.
     """
 
@@ -155,10 +156,10 @@ class MultiscaleDiscriminator(Discriminator):
 
 
 class Critic(Discriminator):
-    """DeOldify's critic, which sees RGB and not L apart (`width` 256, `leak` 0.2, `dropout` 0.15).
+    """DeOldify's critic, which sees RGB and not L apart; the defaults are its.
 
-    With width 64, leak 0 and no dropout it is DDColor's discriminator. Sources:
-    https://github.com/jantic/DeOldify (deoldify/critics.py), https://github.com/piddnad/DDColor
+    With 64 `base_channels`, `negative_slope` 0 and no dropout it is DDColor's discriminator.
+    Sources: https://github.com/jantic/DeOldify (deoldify/critics.py), https://github.com/piddnad/DDColor
     (basicsr/archs/discriminator_arch.py). Images of 64 pixels a side at least.
     """
 

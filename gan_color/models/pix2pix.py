@@ -15,7 +15,7 @@ from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.layers import zero_bias
 
-WIDEST = 8  # channels stop growing at this many times `width`
+WIDEST = 8  # channels stop growing at this many times `base_channels`
 DROPPED = 3  # 512-channel blocks after the innermost that have dropout
 INIT_STD = 0.02
 

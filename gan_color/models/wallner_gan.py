@@ -17,7 +17,7 @@ from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.layers import SaganAttention
 
-DOWN = (2, 4, 8, 8, 8, 8)  # channels, in units of `width`
+DOWN = (2, 4, 8, 8, 8, 8)  # channels, in units of `base_channels`
 UP = (8, 8, 8, 4, 2)
 
 

@@ -35,8 +35,8 @@ def plan_epochs(stage: Stage, epoch_images: int) -> tuple[int, int]:
 def generator_groups(
     generator: Colorizer, stage: SupervisedStage | AdversarialStage
 ) -> list[dict[str, Any]]:
-    """Optimizer groups: rates rise geometrically from encoder_lr x lr at the input to lr at the
-    output; biases and norms are not decayed. Frozen parameters are in no group.
+    """Optimizer groups: rates rise geometrically from encoder_lr_mult x lr at the input to lr
+    at the output; biases and norms are not decayed. Frozen parameters are in no group.
     """
     layers = generator.parameter_groups()
     groups = []

@@ -241,7 +241,7 @@ def test_runs_are_listed_and_compared(trained, tmp_path, capsys):
     assert run("compare-runs", trained, other, "-o", page) == 0
     html = page.read_text()
     assert "<th>run.seed</th><td>0</td><td>7</td>" in html
-    assert html.count("run.precision") == 0  # equal keys are left out
+    assert html.count("run.precision") == 0  # equal keys are hidden
     assert "resumable" in html
     assert "data:image/png" in html
     assert run("compare-runs", trained, tmp_path, "-o", page) == 2

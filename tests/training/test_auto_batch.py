@@ -1,4 +1,4 @@
-"""`batch: auto` is a number before anything is trained."""
+"""`batch_size: auto` is a number before anything is trained."""
 
 import pytest
 import yaml

@@ -67,7 +67,7 @@ def test_gradients_of_the_two_updates_are_those_of_their_own_losses():
     def keep(step: AdversarialStep, name: str) -> None:
         seen[name] = [p.grad.clone() for p in step.discriminator.parameters()]
 
-    # The same step with the generator's backward pass left out.
+    # The same step with the generator's backward pass skipped.
     alone.generator_optimizer.backward = lambda loss: None
     for step, name in ((together, "together"), (alone, "run_isolated")):
         original = step.discriminator_step.optimizer.step
@@ -154,7 +154,7 @@ def test_accumulating_equals_the_large_batch_for_a_network_alone(kind: type):
 def test_a_batch_that_does_not_divide_is_refused():
     from gan_color.errors import GanColorError
 
-    with pytest.raises(GanColorError, match="accumulate: found 3 for a batch of 4"):
+    with pytest.raises(GanColorError, match="grad_accum_steps: found 3 for a batch of 4"):
         batch().split(3)
 
 

@@ -1,8 +1,8 @@
-"""`batch: auto`: the batch that fits, found by counting before anything is trained.
+"""`batch_size: auto`: the batch that fits, found by counting before anything is trained.
 
-A stage's batch is as many images as fit (`planner`) times `accumulate`, in eights where eight fit,
-so that it halves when memory runs out all the same. It is at most a fiftieth of the stage, since
-weights are moved once a batch, and at most an epoch.
+A stage's batch is as many images as fit (`planner`) times `grad_accum_steps`, in eights where eight
+fit, so that it halves when memory runs out all the same. It is at most a fiftieth of the stage,
+since weights are moved once a batch, and at most an epoch.
 """
 
 from gan_color import distributed
@@ -21,7 +21,7 @@ STEP = 8
 
 
 def resolve_batches(config: Config) -> Config:
-    """The configuration with a number for each `batch: auto`, which is said on the screen.
+    """The configuration with a number for each `batch_size: auto`, which is said on the screen.
 
     The first rank counts, so that all ranks have its numbers. Raises GanColorError where no image
     fits.
