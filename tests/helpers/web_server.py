@@ -20,6 +20,7 @@ from gan_color.cli import main
 from tests.helpers.runs import REPOSITORY
 from tests.helpers.web_photos import write_models
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 

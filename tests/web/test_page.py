@@ -1,51 +1,15 @@
-"""The server in a real process, the page in a real browser, and a real proxy."""
+"""The page in a real browser."""
 
-import io
 import re
-import shutil
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.helpers.runs import REPOSITORY, save_scene_model
-from tests.helpers.web_photos import photo, post_photo
-from tests.helpers.web_server import NGINX, Server, nginx, open_page
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """One to ask directly, one for a proxy; they start together."""
-    options = {"": ()} if NGINX is None else {"": (), "/color": ("--root-path", "/color")}
-    found = {
-        path: Server(tmp_path_factory.mktemp("server"), *chosen) for path, chosen in options.items()
-    }
-    yield found
-    for each in found.values():
-        each.stop()
-
-
-@pytest.fixture(scope="module")
-def server(servers: dict[str, Server]) -> Server:
-    return servers[""]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+from tests.helpers.runs import save_scene_model
+from tests.helpers.web_photos import photo
+from tests.helpers.web_server import open_page
 
 
 def test_upload_colorize_compare_and_download(server, browser, tmp_path):
@@ -115,84 +79,6 @@ def test_the_page_names_the_scene_if_the_model_does(server, browser, tmp_path):
     assert wrong == []
     page.close()
     (server.models / "scene <i>.safetensors").unlink()
-
-
-def test_eight_concurrent_clients_lose_no_request(server):
-    data = photo((160, 120))
-
-    def send_two(_: int) -> list[int]:
-        with httpx.Client(base_url=server.url, timeout=60) as client:
-            return [post_photo(client, data).status_code for _ in range(2)]
-
-    with ThreadPoolExecutor(8) as pool:
-        statuses = [status for found in pool.map(send_two, range(8)) for status in found]
-    assert statuses == [200] * 16
-    assert httpx.get(f"{server.url}api/health").json()["requests"] == 0
-
-
-def test_nothing_of_a_photo_reaches_the_disk(server):
-    """Checked while a photo of 4 MB, larger than any spool limit, is uploaded slowly."""
-    seen: set[Path] = set()
-    large = photo((1300, 1000), "BMP")
-    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
-    whole = head + large + b"\r\n--x--\r\n"
-
-    def slowly() -> Iterator[bytes]:
-        for start in range(0, len(whole), 400_000):
-            yield whole[start : start + 400_000]
-            time.sleep(0.1)  # until the server has read it: the network holds megabytes
-            seen.update(server.temporary_files())
-            deleted = Path(f"/proc/{server.process.pid}/fd")  # open but unlinked files
-            if deleted.exists():
-                seen.update(p.readlink() for p in deleted.iterdir() if is_temporary(p, server))
-
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    answer = httpx.post(f"{server.url}api/colorize", content=slowly(), headers=headers, timeout=60)
-    assert answer.status_code == 200
-    seen.update(server.temporary_files())
-    assert seen == set()
-
-
-def is_temporary(descriptor: Path, server: Server) -> bool:
-    try:
-        return str(descriptor.readlink()).startswith(str(server.temporary))
-    except OSError:
-        return False
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "nothing"),
-        ("POST", "upload"),
-        ("GET", "docs"),
-        ("GET", "openapi.json"),
-        ("GET", "static/"),
-        ("GET", "static/nothing.js"),
-        ("GET", "static/..%2f..%2f..%2fpyproject.toml"),
-        ("GET", "static/%2fetc/passwd"),
-        ("GET", "examples/nothing.jpg"),
-        ("GET", "examples/..%2fcoffee.jpg"),
-        ("GET", "api/nothing"),
-    ],
-)
-def test_unknown_paths_are_404_in_json(server, method, path):
-    answer = httpx.request(method, server.url + path)
-    assert answer.status_code == 404
-    assert "expected" in answer.json()["error"]
-
-
-@pytest.mark.parametrize("path", ["", "static/app.js", "api/docs", "api/health", "nothing"])
-def test_every_response_carries_a_strict_policy(server, path):
-    headers = httpx.get(server.url + path).headers
-    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
-    assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
-    assert policy["frame-ancestors"] == policy["form-action"] == policy["base-uri"] == "'none'"
-    assert "unsafe" not in str(policy)
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert "cache-control" in headers
 
 
 @pytest.mark.parametrize(
@@ -291,51 +177,3 @@ def test_the_page_works_in_the_dark(server, browser):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
     assert wrong == []
     page.close()
-
-
-def test_the_readmes_example_colorizes_a_photo(server, tmp_path, monkeypatch):
-    (code,) = re.findall(r"```py\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
-    assert "http://127.0.0.1:7860/" in code
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "old.jpg").write_bytes(photo())
-    exec(compile(code.replace("http://127.0.0.1:7860/", server.url), "README.md", "exec"), {})
-    (saved,) = tmp_path.glob("*.png")
-    assert Image.open(saved).size == (60, 40)
-
-
-def test_endless_headers_are_refused_and_the_server_survives(server):
-    with suppress(httpx.TransportError):  # closed before the response was read
-        answer = httpx.get(f"{server.url}api/health", headers={"x": "a" * 300_000})
-        assert 400 <= answer.status_code < 500
-    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + b"f" * 5_000_000
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    answer = httpx.post(f"{server.url}api/colorize", content=part, headers=headers)
-    assert answer.status_code == 400
-    assert httpx.get(f"{server.url}api/health").status_code == 200
-
-
-def test_the_server_works_behind_nginx_as_documented(servers, tmp_path, request):
-    if NGINX is None:
-        pytest.skip("no nginx on PATH")
-    with nginx(tmp_path, servers["/color"].url) as url:
-        with httpx.Client(base_url=url, timeout=30) as client:
-            assert client.get("api/health").json()["status"] == "ok"
-            described = client.get("api/openapi.json").json()
-            assert described["servers"] == [{"url": "/color/api"}]
-            large = photo((1300, 1000), "BMP")
-            answer = client.post("api/colorize", files={"file": large}, data={"format": "png"})
-            assert answer.status_code == 200
-            assert Image.open(io.BytesIO(answer.content)).size == (1300, 1000)
-            refused = client.post("api/colorize", files={"file": bytes(30_000_000)})
-            assert refused.status_code == 413
-            assert "expected at most 25 MB" in refused.json()["error"]
-            refused = client.post("api/colorize", files={"file": bytes(26_500_000)})
-            assert "expected at most 25 MB" in refused.json()["error"]
-        if CHROMIUM is not None:
-            page, wrong = open_page(request.getfixturevalue("browser"), url)
-            page.click("[data-example=coffee]")
-            expect(page.locator("#preview")).to_be_visible()
-            page.click("#colorize")
-            expect(page.locator(".compare")).to_be_visible(timeout=20_000)
-            assert [text for text in wrong if "favicon" not in text] == []
-            page.close()

@@ -1,0 +1,35 @@
+"""The server in a real process, and a real browser, for every test of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.helpers.web_server import CHROMIUM, NGINX, Server
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """One to ask directly, one for a proxy; they start together."""
+    options = {"": ()} if NGINX is None else {"": (), "/color": ("--root-path", "/color")}
+    found = {
+        path: Server(tmp_path_factory.mktemp("server"), *chosen) for path, chosen in options.items()
+    }
+    yield found
+    for each in found.values():
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def server(servers: dict[str, Server]) -> Server:
+    return servers[""]
+
+
+@pytest.fixture(scope="module")  # its event loop must not outlive the file
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
