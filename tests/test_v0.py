@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 import gan_color
 from gan_color.config.schema import load
@@ -27,6 +26,7 @@ from scrapers import manifest
 from scrapers.checks.rules import Rules
 from scrapers.clean import quarantine
 from scrapers.clean.run import clean
+from tests.fixtures.v0.hashes import tensors_sha256
 from tests.helpers.runs import REPOSITORY
 
 V0 = Path(__file__).parent / "fixtures" / "v0"
@@ -107,19 +107,6 @@ def test_a_finished_run_is_summarized():
 def today(name: str) -> str:
     """What a checkpoint's file is called now."""
     return name.replace("/average", "/ema")
-
-
-def tensors_sha256(path: Path) -> dict[str, str]:
-    """Of the sorted names and bytes of a file's tensors; and of the bytes alone, sorted."""
-    named, digests = hashlib.sha256(), []
-    for name, tensor in sorted(load_file(path).items()):
-        data = tensor.contiguous().numpy().tobytes()
-        named.update(name.encode() + b"\0" + data)
-        digests.append(hashlib.sha256(data).hexdigest())
-    return {
-        "named": named.hexdigest(),
-        "values": hashlib.sha256("".join(sorted(digests)).encode()).hexdigest(),
-    }
 
 
 @pytest.mark.usefixtures("one_thread")
