@@ -7,6 +7,7 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import ParamScheduler, SchedExp, valley
 from fastai.torch_core import tensor
 
+from gan_color.atomic import write_bytes
 from gan_color.config.schema import Config
 from gan_color.config.stages import SupervisedStage
 from gan_color.errors import GanColorError
@@ -49,20 +50,22 @@ def find_lr(
     from gan_color.training.trainer import Trainer
 
     config = resolve_batches(config)
-    supervised = [stage for stage in config.stages if isinstance(stage, SupervisedStage)]
-    names = ", ".join(stage.name for stage in supervised) or "none in this config"
+    supervised = {
+        scheduled.stage.name: index
+        for index, scheduled in enumerate(config.schedule)
+        if isinstance(scheduled.stage, SupervisedStage)
+    }
+    names = ", ".join(supervised) or "none in this config"
     if stage_name is None and supervised:
-        stage_name = supervised[0].name
-    chosen = [stage for stage in supervised if stage.name == stage_name]
-    if not chosen:
+        stage_name = next(iter(supervised))
+    if stage_name not in supervised:
         raise GanColorError(
             f"lr-find: found stage {stage_name!r}, expected a supervised one ({names}); "
             "the losses of adversaries say nothing about a rate"
         )
-    config.folder.mkdir(parents=True, exist_ok=True)
     run = Trainer(config, None)
     state = _LossRecorder(steps)
-    learner = run.learner(chosen[0], batches=steps, hooks=[state])
+    learner = run.learner(supervised[stage_name], batches=steps, hooks=[state])
     learner.fit(1, cbs=[ParamScheduler({"lr": SchedExp(low, high)})])
     if len(state.losses) < 20:
         raise GanColorError(
@@ -73,5 +76,5 @@ def find_lr(
     rates, losses = state.rates[skip:-5], state.losses[skip:-5]
     suggestion, _ = valley(tensor(rates), tensor(losses), len(losses))
     path = config.folder / "lr_find.png"
-    path.write_bytes(draw_lr_find(rates, losses, float(suggestion)))
+    write_bytes(path, draw_lr_find(rates, losses, float(suggestion)))
     return float(suggestion), path

@@ -11,7 +11,7 @@ import yaml
 from gan_color import distributed
 from gan_color.atomic import write_text
 from gan_color.config.schema import Config, ScheduledStage, load
-from gan_color.config.stages import AdversarialStage, DiscriminatorStage, Stage
+from gan_color.config.stages import AdversarialStage, DiscriminatorStage
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
@@ -113,7 +113,7 @@ class Trainer:
         best_snapshot = self._best_snapshot(scheduled)
         if best_snapshot:
             hooks += [callbacks.EvaluateSnapshot(best_snapshot), callbacks.StopStage(best_snapshot)]
-        learner = self.learner(stage, batches, hooks)
+        learner = self.learner(self.state.stage_index, batches, hooks)
         if self.state.images:
             self._restore_optimizers()
         if best_snapshot:
@@ -160,13 +160,14 @@ class Trainer:
         self.save_checkpoint()
         self.checkpoints.wait()
 
-    def learner(self, stage: Stage, batches: int, hooks: list[Any]) -> ColorLearner:
-        """The stage's learner over epochs of `batches`, with fresh optimizers."""
+    def learner(self, index: int, batches: int, hooks: list[Any]) -> ColorLearner:
+        """A learner of the stage `index` of the schedule, over epochs of `batches`."""
+        stage = self.config.schedule[index].stage
         sampler = KeySampler(
             draw_probabilities(self.data.train, self.config.data, self.data.folders),
             batches,
             stage.images_per_batch,
-            (self.config.run.seed, [s.stage for s in self.config.schedule].index(stage)),
+            (self.config.run.seed, index),
             distributed.rank(),
             distributed.world_size(),
         )

@@ -196,7 +196,8 @@ def test_evaluate_needs_an_answer(sample_folders, capsys):
 
 def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, capsys):
     config = trained.parent / "c.yml"
-    place = ("--set", f"run.dir={tmp_path}")
+    # A run's length is no matter of rates, but it makes other stages of the configuration's.
+    place = ("--set", f"run.dir={tmp_path}", "--set", "run.duration_scale=0.5")
     assert run("lr-find", "--config", config, "--steps", 40, "--high", 0.1, *place) == 0
     out = capsys.readouterr().out
     rate = float(out.split("suggested lr: ")[1].split(";")[0])

@@ -181,8 +181,8 @@ def test_a_stage_may_crop_in_its_own_way(tiny: Config, monkeypatch):
     config = changed(tiny, f"stages.{tiny.stages[1].name}.augment={{scale: [0.9, 1.0]}}")
     config.folder.mkdir(parents=True)
     training = trainer.Trainer(config, None)
-    for stage in config.stages[:2]:
-        training.learner(stage, 1, [])
+    for index in range(2):
+        training.learner(index, 1, [])
     assert [augment.scale for augment in seen] == [config.data.augment.scale, (0.9, 1.0)]
 
 
