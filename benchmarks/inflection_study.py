@@ -24,7 +24,7 @@ from gan_color.models import registry
 from gan_color.training import amp, checkpoint
 from gan_color.training.best_snapshot import FILE, create_extractor, read_evaluations
 from gan_color.training.early_stopping import SnapshotEvaluator, SnapshotMetrics, decide
-from gan_color.training.trainer import resume_config
+from gan_color.training.run_folder import resume_config
 
 RESAMPLES = 200
 

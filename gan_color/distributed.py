@@ -1,7 +1,12 @@
-"""Which device to compute on."""
+"""Which device to compute on, and what several processes (ranks) of one job tell each other.
+
+A rank that is lost ends the others: each call here raises GanColorError then.
+"""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -11,6 +16,9 @@ from torch import Tensor, nn
 from gan_color.errors import GanColorError
 
 T = TypeVar("T")
+# What only the first rank does (looking at every image of a dataset) may take this long.
+PATIENCE = timedelta(days=1)
+_patient: dist.ProcessGroup | None = None
 
 
 def choose_device(name: str) -> torch.device:
@@ -31,16 +39,38 @@ def choose_device(name: str) -> torch.device:
 
 def init(device: torch.device) -> None:
     """Make this process' device the current one; join the group that torchrun describes, if any."""
+    global _patient
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if "WORLD_SIZE" in os.environ and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        with _or_lost():
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            group = dist.new_group(backend="gloo", timeout=PATIENCE)
+        assert isinstance(group, dist.ProcessGroup)  # every rank is in it
+        _patient = group
 
 
 def destroy() -> None:
     """Leave the process group."""
+    global _patient
     if dist.is_initialized():
         dist.destroy_process_group()
+        _patient = None
+
+
+@contextmanager
+def _or_lost() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # also torch.distributed's own errors
+        reason = str(error).strip().splitlines()
+        raise GanColorError(
+            "distributed: another rank of this job is gone or does not reply "
+            f"({reason[0] if reason else type(error).__name__}); see what it says, then go on "
+            "with --resume"
+        ) from None
 
 
 def rank() -> int:
@@ -63,7 +93,8 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
             by_dtype.setdefault(parameter.grad.dtype, []).append(parameter.grad)
     for gradients in by_dtype.values():
         flat = torch.cat([g.flatten() for g in gradients])
-        dist.all_reduce(flat)
+        with _or_lost():
+            dist.all_reduce(flat)
         flat /= world_size()
         parts = flat.split([g.numel() for g in gradients])
         torch._foreach_copy_(
@@ -75,7 +106,8 @@ def average_value(value: Tensor) -> Tensor:
     """The mean of a scalar over the ranks."""
     if world_size() > 1:
         value = value.detach().clone()
-        dist.all_reduce(value)
+        with _or_lost():
+            dist.all_reduce(value)
         value /= world_size()
     return value
 
@@ -85,7 +117,8 @@ def broadcast_bool(value: bool) -> bool:
     if world_size() > 1:
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
         flag = torch.tensor(int(value), device=device)
-        dist.broadcast(flag, src=0)
+        with _or_lost():
+            dist.broadcast(flag, src=0)
         value = bool(flag)
     return value
 
@@ -97,20 +130,33 @@ def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
     tensors = list(module.buffers())
     if not buffers_only:
         tensors += [p.data for p in module.parameters()]
-    for tensor in tensors:
-        dist.broadcast(tensor, src=0)
+    with _or_lost():
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
 
 
-def broadcast_object(value: T) -> T:
-    """The first rank's value, on every rank."""
-    if world_size() > 1:
-        values = [value]
-        dist.broadcast_object_list(values, src=0)
-        value = values[0]
-    return value
+def on_first_rank(work: Callable[[], T]) -> T:
+    """What `work` returns on the first rank, on every rank; the others wait, for up to a day.
+
+    A GanColorError of `work` is raised on every rank.
+    """
+    if world_size() == 1:
+        return work()
+    result: list[T | GanColorError | None] = [None]
+    if rank() == 0:
+        try:
+            result[0] = work()
+        except GanColorError as error:
+            result[0] = error
+    with _or_lost():
+        dist.broadcast_object_list(result, src=0, group=_patient)
+    if isinstance(result[0], GanColorError):
+        raise result[0]
+    return result[0]  # type: ignore[return-value]
 
 
 def barrier() -> None:
-    """Wait for every rank."""
+    """Wait for every rank, for up to a day."""
     if dist.is_initialized():
-        dist.barrier()
+        with _or_lost():
+            dist.barrier(group=_patient)

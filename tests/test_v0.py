@@ -18,7 +18,7 @@ import gan_color
 from gan_color.config.schema import load
 from gan_color.data import samples
 from gan_color.hub.model_file import load_model, read_header
-from gan_color.training import trainer
+from gan_color.training import run_folder, trainer
 from gan_color.training.best_snapshot import read_evaluations
 from gan_color.training.loggers.csv_log import CsvLog
 from gan_color.training.runs import summarize_run
@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on_and_ends_bit_identical(
         f"data.val=[{json.dumps(str(val))}]",
         f"stages.gan.early_stopping.feature_extractor.weights={json.dumps(str(SPACE))}",
     )
-    path = trainer.train(trainer.resume_config(folder, overrides), resume=True)
+    path = trainer.train(run_folder.resume_config(folder, overrides), resume=True)
     assert path == folder / "model.safetensors"
     rows, expected_rows = (CsvLog(f / "log.csv").rows() for f in (folder, V0 / "finished"))
     for row in rows + expected_rows:

@@ -57,6 +57,9 @@ def run_commands(
         sys.exit(_fail(name, str(error)))
     except _UsageError as error:
         sys.exit(_fail(name, error.format_message()))
+    except OSError as error:  # a disk that is full, a folder that may not be written to
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_fail(name, f"{where}{error.strerror or error}"))
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write(f"{name}: interrupted\n")
         sys.exit(130)

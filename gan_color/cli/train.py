@@ -39,7 +39,7 @@ def train(
     if set_file is not None:
         settings = (*overrides_of(set_file), *settings)
     if resume is not None:
-        from gan_color.training.trainer import resume_config
+        from gan_color.training.run_folder import resume_config
 
         parsed = resume_config(resume, settings)
     else:

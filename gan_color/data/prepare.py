@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_color import distributed
 from gan_color.atomic import write_text
 from gan_color.color.ab_bins import BIN_COUNT, bin_histogram, smooth_prior
 from gan_color.color.lab import from_rgb8
@@ -126,6 +125,5 @@ def measure_prior(data: Data, config: Config, keep: bool) -> Tensor:
             crop = evaluation_crop(data.train[index].path, PRIOR_SIZE, "area")[None]
             histogram += times * bin_histogram(from_rgb8(crop)[1])
     prior = smooth_prior(histogram)
-    if distributed.rank() == 0:
-        write_text(path, json.dumps(prior.tolist()))
+    write_text(path, json.dumps(prior.tolist()))
     return prior

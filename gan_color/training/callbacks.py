@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from fastai.callback.core import Callback, CancelFitException, CancelValidException
+from fastai.callback.core import Callback as FastaiCallback
+from fastai.callback.core import CancelFitException, CancelValidException
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gan_color import distributed
@@ -21,6 +22,16 @@ from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.ema import EMA
 from gan_color.training.state import TrainingState
 from gan_color.training.validator import Validator
+
+
+class Callback(FastaiCallback):
+    """fastai's, but what a method raises goes up as it is: fastai would put a preface of its own
+    into the exception, and so into the one line that the user sees.
+    """
+
+    def __call__(self, event_name: str) -> None:
+        if self.run and hasattr(self, event_name):
+            getattr(self, event_name)()
 
 
 class SeedEpoch(Callback):

@@ -2,7 +2,7 @@
 
 A checkpoint is a folder. It is written beside its place under a hidden name, flushed to the disk,
 and renamed, so that a run killed at any instant leaves only whole ones to be found. Training goes
-on meanwhile.
+on meanwhile. SHA256SUMS tells later damage (`sha256sum -c SHA256SUMS` does, too).
 """
 
 import copy
@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gan_color.atomic import sync
+from gan_color.atomic import sha256, sync
 from gan_color.config import legacy
 from gan_color.errors import GanColorError
 
 STATE_FILE = "state.json"
+SUMS_FILE = "SHA256SUMS"
 Tensors = dict[str, Tensor]
 
 
@@ -35,23 +37,43 @@ class Checkpoint:
 
 
 def save(folder: Path, tensors: dict[str, Tensors], state: dict[str, Any]) -> None:
-    """Write a checkpoint folder: one .safetensors per entry of `tensors`, and state.json."""
+    """Write a checkpoint folder: one .safetensors per entry of `tensors`, and state.json.
+
+    Where that fails (a full disk), nothing is left of it, what the folder held is as it was, and
+    GanColorError says so.
+    """
     temporary = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    sizes = {}
-    for name, values in tensors.items():
-        path = temporary / f"{name}.safetensors"
-        save_file({key: value.detach().contiguous() for key, value in values.items()}, path)
+    try:
+        temporary.mkdir(parents=True)
+        sizes, sums = {}, []
+        for name, values in tensors.items():
+            path = temporary / f"{name}.safetensors"
+            save_file({key: value.detach().contiguous() for key, value in values.items()}, path)
+            sync(path)
+            sizes[path.name] = path.stat().st_size
+            sums.append(f"{sha256(path)}  {path.name}\n")
+        path = temporary / STATE_FILE
+        path.write_text(json.dumps({**state, "files": sizes}, indent=1), encoding="utf-8")
         sync(path)
-        sizes[path.name] = path.stat().st_size
-    path = temporary / STATE_FILE
-    path.write_text(json.dumps({**state, "files": sizes}, indent=1), encoding="utf-8")
-    sync(path)
-    sync(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-    sync(folder.parent)
+        sums.append(f"{sha256(path)}  {path.name}\n")
+        path = temporary / SUMS_FILE
+        path.write_text("".join(sums), encoding="utf-8")
+        sync(path)
+        sync(temporary)
+        replaced = folder.with_name(f".{folder.name}.replaced")
+        shutil.rmtree(replaced, ignore_errors=True)
+        if folder.exists():
+            folder.rename(replaced)
+        temporary.rename(folder)
+        sync(folder.parent)
+        shutil.rmtree(replaced, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise GanColorError(
+            f"checkpoint: cannot write {folder}: {error}; the checkpoints before it are kept: "
+            f"make room, then go on with --resume {folder.parent.parent}"
+        ) from None
 
 
 class AsyncCheckpointWriter:
@@ -116,19 +138,51 @@ def find(checkpoints: Path) -> list[Checkpoint]:
     return sorted(whole, key=lambda f: (f.state["stage_index"], f.state["images"]))
 
 
+def damaged(checkpoints: Path) -> list[tuple[Path, str]]:
+    """The checkpoints below a folder that are not as they were written, and what is wrong.
+
+    Reads every byte of them. Earlier versions wrote no sums: then the files' sizes must do.
+    """
+    folders = sorted(p for p in checkpoints.iterdir() if p.is_dir() and not p.name.startswith("."))
+    reasons = ((folder, _damage(folder)) for folder in folders)
+    return [(folder, reason) for folder, reason in reasons if reason]
+
+
+def _damage(folder: Path) -> str:
+    """What is wrong with a checkpoint, "" where nothing is."""
+    try:
+        lines = (folder / SUMS_FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        lines = []
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{SUMS_FILE}: {error}"
+    for line in lines:
+        known, _, name = line.partition("  ")
+        try:
+            if sha256(folder / name) != known:
+                return f"the SHA-256 of {name} is not that of {SUMS_FILE}"
+        except OSError as error:
+            return f"{name}: {error.strerror or error}"
+    return "" if _read(folder) else f"{STATE_FILE} or a file that it names is missing or cut short"
+
+
 def read(folder: Path) -> Checkpoint:
-    """The whole checkpoint in a folder; raises GanColorError where there is none."""
+    """The checkpoint in a folder; raises GanColorError where there is none, or a damaged one."""
     found = _read(folder)
-    if found is None:
-        raise GanColorError(f"checkpoint: {folder} is missing or not whole")
+    reason = _damage(folder) if found else "it is missing or not whole"
+    if reason or found is None:
+        raise GanColorError(f"checkpoint: cannot use {folder}: {reason}")
     return found
 
 
 def load(found: Checkpoint, name: str) -> Tensors:
-    """One of the checkpoint's tensor files."""
+    """One of the checkpoint's tensor files; raises GanColorError for one that cannot be read."""
     earlier = legacy.CHECKPOINT_FILES.get(name, name)
-    path = found.folder / f"{name}.safetensors"
-    return legacy.tensors(load_file(legacy.existing(path, f"{earlier}.safetensors")))
+    path = legacy.existing(found.folder / f"{name}.safetensors", f"{earlier}.safetensors")
+    try:
+        return legacy.tensors(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise GanColorError(f"checkpoint: cannot read {path}: {error}") from None
 
 
 def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:

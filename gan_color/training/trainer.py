@@ -1,16 +1,14 @@
 """A run: stage after stage, from a configuration to a model file, resumable at any instant."""
 
-import json
-import shutil
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from gan_color import distributed
-from gan_color.atomic import write_text
-from gan_color.config.schema import Config, ScheduledStage, load
+from gan_color.config.schema import Config, ScheduledStage
 from gan_color.config.stages import AdversarialStage, DiscriminatorStage
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
@@ -21,7 +19,7 @@ from gan_color.errors import GanColorError
 from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
-from gan_color.training import amp, callbacks, checkpoint
+from gan_color.training import amp, callbacks, checkpoint, run_folder
 from gan_color.training.amp import AmpOptimizer
 from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.builders import build_step, plan_epochs
@@ -48,13 +46,13 @@ class Trainer:
         self.optimizers: dict[str, AmpOptimizer] = {}
         self.checkpoints = checkpoint.AsyncCheckpointWriter()
 
-        self.data = find_data(config)
+        self.data = distributed.on_first_rank(partial(find_data, config))
         torch.manual_seed(config.run.seed)
         self.networks = Networks(config, self.device, resumed is not None)
         self.networks.set_classes(self.data.summary["classes"])
         if self.networks.generator.needs_prior:
-            prior = measure_prior(self.data, config, keep=resumed is not None)
-            self.networks.generator.set_prior(prior)
+            measure = partial(measure_prior, self.data, config, keep=resumed is not None)
+            self.networks.generator.set_prior(distributed.on_first_rank(measure))
         if resumed:
             self.state.load_state_dict(resumed)
             self.networks.load(resumed)
@@ -250,54 +248,30 @@ class Trainer:
         return path
 
 
-def resume_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """The configuration of an existing run, placed where the run lies now."""
-    path = folder / "config.yml"
-    if not path.is_file():
-        raise GanColorError(
-            f"resume: found no config.yml in {str(folder)!r}, expected a run's folder"
-        )
-    where = folder.absolute()
-    place = (f"run.dir={json.dumps(str(where.parent))}", f"run.name={json.dumps(where.name)}")
-    return load(path, (*place, *overrides))
-
-
 def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
-    """Trainer a configuration to its end and return the path of the model file.
+    """Train a configuration to its end and return the path of the model file.
 
     `resume` goes on from the newest whole checkpoint; without it a folder that holds a run is
     refused unless `overwrite`. Raises GanColorError.
     """
     device = choose_device(config.run.device)
     distributed.init(device)
-    try:
-        config = resolve_batches(config)
-        found = _open_folder(config, resume, overwrite)
-        run = Trainer(config, found)
-        run.start()
-        run.fit()
-        return run.finish()
-    finally:
-        distributed.destroy()
+    with ExitStack() as held:
+        held.callback(distributed.destroy)
 
+        def claim() -> checkpoint.Checkpoint | None:
+            held.enter_context(run_folder.lock(config.folder))
+            return run_folder.open_folder(config, resume, overwrite)
 
-def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Checkpoint | None:
-    """Make or clear the run's folder, write config.yml, and find where to go on."""
-    folder = config.folder
-    if distributed.rank() == 0:
-        if not resume and (folder / "config.yml").exists():
-            # A start that failed before its first checkpoint has left nothing to lose.
-            if checkpoint.find(folder / "checkpoints") and not overwrite:
-                raise GanColorError(
-                    f"run: {folder} holds a run already; go on with --resume {folder}, "
-                    "choose another run.name, or replace it with --overwrite"
-                )
-            shutil.rmtree(folder)
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-        write_text(folder / "config.yml", text)
-    distributed.barrier()
-    found = checkpoint.find(folder / "checkpoints") if resume else []
-    if found and distributed.rank() == 0:
-        console.print(f"resuming {folder} after {found[-1].folder.name}")
-    return found[-1] if found else None
+        try:
+            config = resolve_batches(config)
+            run = Trainer(config, distributed.on_first_rank(claim))
+            run.start()
+            run.fit()
+            return run.finish()
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            raise GanColorError(
+                f"run: {error.strerror or error}{where}; the checkpoints in {config.folder} are "
+                f"whole: mend that, then go on with --resume {config.folder}"
+            ) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from gan_color.errors import GanColorError
 from gan_color.hub.model_file import folded_state, unfold
 from gan_color.training import checkpoint
 from gan_color.training.networks import Networks
@@ -21,11 +22,17 @@ def start_from_average(networks: Networks, checkpoints: Path, stages: tuple[str,
     Spectral norms are folded first: the mean is of the weights that multiply. BatchNorm's
     statistics are averaged too; counters are the last stage's.
     """
-    ends = {found.state["stage"]: found for found in checkpoint.find(checkpoints)}
+    ends = {found.state["stage"]: found.folder for found in checkpoint.find(checkpoints)}
+    missing = set(stages) - ends.keys()
+    if missing:
+        raise GanColorError(
+            f"average_from: found no whole checkpoint of {', '.join(sorted(missing))} in "
+            f"{checkpoints}, expected one of each stage"
+        )
     member = copy.deepcopy(networks.ema.model)
     states = []
     for name in stages:
-        member.load_state_dict(checkpoint.load(ends[name], "ema"))
+        member.load_state_dict(checkpoint.load(checkpoint.read(ends[name]), "ema"))
         states.append(folded_state(member))
     mean = {
         key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(value.dtype)

@@ -274,3 +274,16 @@ def test_the_demo_finds_its_recipe_in_any_folder(tmp_path, monkeypatch):
     assert run("demo") == 0
     assert run("demo", "-c", "tiny") == 0
     assert asked == ["demo", "tiny"]
+
+
+@pytest.mark.parametrize("command", ["compare-runs", "lr-find", "export"])
+def test_a_place_that_cannot_be_written_to_is_one_line(command, trained, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    place, model = tmp_path / "file" / "below", trained / "model.safetensors"
+    arguments = {
+        "compare-runs": (trained, trained, "-o", place / "page.html"),
+        "export": (model, "--fp16", place / "m.safetensors"),
+        "lr-find": ("-c", trained.parent / "c.yml", "--steps", 40, "--set", f"run.dir={place}"),
+    }[command]
+    assert run(command, *arguments) == 2
+    assert "file" in one_line(capsys)

@@ -60,7 +60,7 @@ def in_child(mapping: dict, resume: bool = False, die: tuple[str, int] | None = 
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_train_until, args=(mapping, resume, die))
     process.start()
-    process.join(120)
+    process.join(300)
     assert process.exitcode is not None, "the child hangs"
     return process.exitcode
 
@@ -87,7 +87,7 @@ def _rank(job: Callable[..., None], rank: int, port: int, arguments: tuple[objec
     distributed.destroy()
 
 
-def in_two_ranks(job: Callable[..., None], *arguments: object) -> None:
+def exit_codes_of_two_ranks(job: Callable[..., None], *arguments: object) -> list[int | None]:
     """Run `job(rank, *arguments)` in two gloo processes as torchrun would start them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -97,5 +97,10 @@ def in_two_ranks(job: Callable[..., None], *arguments: object) -> None:
     for process in ranks:
         process.start()
     for process in ranks:
-        process.join(120)
-    assert [process.exitcode for process in ranks] == [0, 0]
+        process.join(300)
+    return [process.exitcode for process in ranks]
+
+
+def in_two_ranks(job: Callable[..., None], *arguments: object) -> None:
+    """The same, for a job that both ranks finish."""
+    assert exit_codes_of_two_ranks(job, *arguments) == [0, 0]

@@ -9,7 +9,7 @@ from gan_color.errors import GanColorError
 from gan_color.training.memory import device_memory, planner
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.memory.planner import MIB, Footprint
-from gan_color.training.trainer import resume_config
+from gan_color.training.run_folder import resume_config
 from tests.helpers.runs import tiny_mapping
 
 
@@ -45,7 +45,7 @@ def counted(monkeypatch) -> list[tuple[str, int, bool]]:
 )
 def test_the_batch_is_what_fits(tmp_path, counted, monkeypatch, capsys, gan, ranks, batch):
     monkeypatch.setattr(distributed, "world_size", lambda: ranks)
-    monkeypatch.setattr(distributed, "broadcast_object", lambda value: value)
+    monkeypatch.setattr(distributed, "on_first_rank", lambda work: work())
     config = resolve_batches(parse(mapping(tmp_path, **gan)))
     assert [stage.batch_size for stage in config.stages] == [6, 6, batch]
     assert counted == [("fp32", 32, False)]
@@ -82,18 +82,6 @@ def test_what_cannot_be_found_is_one_sentence(tmp_path, counted, change, message
     with pytest.raises(GanColorError, match=message) as caught:
         resolve_batches(parse(found))
     assert "\n" not in str(caught.value)
-
-
-def test_ranks_take_the_first_ranks_number_or_its_error(tmp_path, counted, monkeypatch):
-    monkeypatch.setattr(distributed, "rank", lambda: 1)
-    for sent in ({"gan": 24}, "no image fits"):
-        monkeypatch.setattr(distributed, "broadcast_object", lambda _, sent=sent: sent)
-        if isinstance(sent, str):
-            with pytest.raises(GanColorError, match=sent):
-                resolve_batches(parse(mapping(tmp_path)))
-        else:
-            assert resolve_batches(parse(mapping(tmp_path))).stages[2].batch_size == 24
-    assert not counted
 
 
 def test_a_perceptual_loss_is_counted_and_its_weights_are_not_asked_for(tmp_path):

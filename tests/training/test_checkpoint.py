@@ -1,11 +1,15 @@
 """Checkpoints that are written while training goes on."""
 
+import resource
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
+from gan_color.errors import GanColorError
 from gan_color.training import checkpoint
 
 STATE = {"stage_index": 0, "images": 0, "judged": []}
@@ -53,6 +57,30 @@ def test_what_writing_raised_is_raised_once_by_whoever_waits(tmp_path: Path):
     (tmp_path / "checkpoints").write_text("a file where a folder should be")
     writer = checkpoint.AsyncCheckpointWriter()
     writer.save(at(tmp_path / "checkpoints", 0), {"model": {}}, STATE, 1, set())
-    with pytest.raises(OSError, match="checkpoints"):
+    with pytest.raises(GanColorError, match=r"cannot write .*checkpoints"):
         writer.wait()
     writer.wait()
+
+
+@contextmanager
+def little_room(size: int) -> Iterator[None]:
+    """A system that refuses to make a file larger than `size` bytes, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [5_000, 60])  # for not all of the tensors; not for state.json
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, room: int):
+    folder = at(tmp_path, 0)
+    checkpoint.save(folder, {"model": {"weight": torch.ones(3)}}, STATE)
+    size = 10_000 if room > 60 else 0
+    with little_room(room), pytest.raises(GanColorError) as caught:
+        checkpoint.save(folder, {"model": {"weight": torch.zeros(size)}}, STATE)
+    assert "kept" in str(caught.value)
+    assert "--resume" in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert checkpoint.load(checkpoint.read(folder), "model")["weight"].tolist() == [1, 1, 1]

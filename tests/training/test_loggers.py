@@ -12,7 +12,7 @@ import yaml
 from gan_color.config.schema import Config, load
 from gan_color.config.yaml_file import find_recipe, overrides_of
 from gan_color.errors import GanColorError
-from gan_color.training import trainer
+from gan_color.training import run_folder, trainer
 from gan_color.training.loggers import base, create, wandb_logger
 from gan_color.training.loggers.csv_log import CsvLog
 from tests.helpers.runs import REPOSITORY, changed
@@ -88,7 +88,7 @@ def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
 
     monkeypatch.setattr(wandb_logger.WandbLogger, "__init__", kept)
     trainer.train(changed(tiny, "loggers.wandb=offline"))
-    trainer.train(trainer.resume_config(tiny.folder), resume=True)
+    trainer.train(run_folder.resume_config(tiny.folder), resume=True)
     (first_wanted, first), (again_wanted, again) = ids
     assert first_wanted is None
     assert again_wanted == again == first

@@ -1,14 +1,18 @@
 """That a killed run, resumed, ends as if it had not been; what is in the way is kept."""
 
+import multiprocessing
+import os
 import shutil
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gan_color.config.schema import Config
 from gan_color.errors import GanColorError
-from gan_color.training import checkpoint, trainer
+from gan_color.training import checkpoint, run_folder, trainer
 from tests.helpers.processes import contents, in_child
 from tests.helpers.runs import changed, tiny_mapping
 
@@ -43,22 +47,91 @@ def test_a_run_killed_again_and_again_ends_bit_identical(
 
 def test_resuming_a_finished_run_changes_nothing(tiny: Config):
     before = trainer.train(tiny).read_bytes()
-    again = trainer.train(trainer.resume_config(tiny.folder), resume=True)
+    again = trainer.train(run_folder.resume_config(tiny.folder), resume=True)
     assert again.read_bytes() == before
 
 
-def test_a_damaged_checkpoint_is_passed_over(tiny: Config):
-    trainer.train(changed(tiny, "run.keep_checkpoints=3"))
+def flip(path: Path, position: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE = {
+    "a bit of a tensor": lambda folder: flip(folder / "model.safetensors", -1),
+    "a bit of a header": lambda folder: flip(folder / "optimizers.safetensors", 20),
+    "a bit of the state": lambda folder: flip(folder / "state.json", 30),
+    "a file cut short": lambda folder: os.truncate(folder / "ema.safetensors", 100),
+    "a file less": lambda folder: (folder / "discriminator.safetensors").unlink(),
+    "no state": lambda folder: (folder / "state.json").write_text("{"),
+    "no sums, and cut short": lambda folder: (
+        (folder / "SHA256SUMS").unlink(),
+        os.truncate(folder / "ema.safetensors", 100),
+    ),
+}
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tiny: Config, capsys):
+    trainer.train(tiny)
     checkpoints = tiny.folder / "checkpoints"
-    newest = checkpoint.find(checkpoints)[-1]
-    before = newest.state["images"]
-    path = newest.folder / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-10])
-    older = checkpoint.find(checkpoints)[-1]
-    assert older.state["images"] < before
-    shutil.copytree(older.folder, checkpoints / ".gan-9999999.part")
-    (older.folder / "state.json").write_text("{")
-    assert checkpoint.find(checkpoints)[-1].state["stage"] == "discriminator"
+    older, newest = (found.folder for found in checkpoint.find(checkpoints)[-2:])
+    kept = tiny.folder / "kept"
+    shutil.copytree(newest, kept)
+    shutil.copytree(older, checkpoints / ".gan-9999999.part")  # what a killed run may leave
+    for damage in DAMAGE.values():
+        shutil.rmtree(newest)
+        shutil.copytree(kept, newest)
+        assert run_folder.open_folder(tiny, True, False).folder == newest
+        capsys.readouterr()
+        damage(newest)
+        assert run_folder.open_folder(tiny, True, False).folder == older
+        assert f"{newest} is damaged" in capsys.readouterr().err
+        with pytest.raises(GanColorError, match="cannot use"):
+            checkpoint.read(newest)
+    for found in checkpoint.find(checkpoints):
+        flip(found.folder / "model.safetensors", -1)
+    with pytest.raises(GanColorError, match=r"no whole checkpoint .*--overwrite"):
+        trainer.train(tiny, resume=True)
+
+
+def test_a_run_goes_on_from_before_the_damage_and_ends_the_same(tiny: Config):
+    expected = trainer.train(tiny).read_bytes()
+    newest = checkpoint.find(tiny.folder / "checkpoints")[-1].folder
+    flip(newest / "model.safetensors", -1)
+    assert trainer.train(tiny, resume=True).read_bytes() == expected
+    assert checkpoint.read(newest)
+
+
+def hold(folder: Path, held: Any) -> None:
+    with run_folder.lock(folder):
+        held.set()
+        time.sleep(300)
+
+
+def test_a_run_in_progress_is_left_alone_until_its_process_is_gone(tiny: Config):
+    context = multiprocessing.get_context("forkserver")
+    held = context.Event()
+    other = context.Process(target=hold, args=(tiny.folder, held))
+    other.start()
+    try:
+        assert held.wait(120)
+        holder = f"trained by process {other.pid} on "
+        for options in ({"resume": True}, {"overwrite": True}, {}):
+            with pytest.raises(GanColorError, match=holder) as caught:
+                trainer.train(tiny, **options)
+            assert "\n" not in str(caught.value)
+        assert not (tiny.folder / "config.yml").exists()
+    finally:
+        other.kill()
+        other.join()
+    assert trainer.train(tiny).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tiny: Config, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GanColorError, match=r"Not a directory.*--resume") as caught:
+        trainer.train(changed(tiny, f"run.dir={tmp_path / 'file' / 'runs'}"))
+    assert "\n" not in str(caught.value)
 
 
 def test_old_checkpoints_go_and_each_stage_keeps_its_last(tiny: Config):
@@ -87,7 +160,7 @@ def test_a_start_that_failed_is_not_in_the_way(tiny: Config):
 
 def test_resuming_without_a_run_is_refused(tmp_path: Path):
     with pytest.raises(GanColorError, match=r"found no config\.yml"):
-        trainer.resume_config(tmp_path)
+        run_folder.resume_config(tmp_path)
 
 
 def test_resuming_with_another_model_is_refused(tiny: Config):

@@ -30,22 +30,13 @@ def resolve_batches(config: Config) -> Config:
     if not auto:
         return config
     ranks = distributed.world_size()
-    found: dict[str, int] | str = {}
-    if distributed.rank() == 0:
-        try:
-            memory = config.run.memory_budget
-            room = (
-                parse_bytes(memory, "run.memory_budget")
-                if memory
-                else free_bytes(config.run.device)
-            )
-            found = {stage.name: _batch(config, stage, room, ranks) for stage in auto}
-        except GanColorError as error:
-            found = str(error)
-    found = distributed.broadcast_object(found)
-    if isinstance(found, str):
-        raise GanColorError(found)
-    return config.resolved(found)
+
+    def count() -> dict[str, int]:
+        memory = config.run.memory_budget
+        room = parse_bytes(memory, "run.memory_budget") if memory else free_bytes(config.run.device)
+        return {stage.name: _batch(config, stage, room, ranks) for stage in auto}
+
+    return config.resolved(distributed.on_first_rank(count))
 
 
 def _batch(config: Config, stage: Stage, room: int, ranks: int) -> int:
