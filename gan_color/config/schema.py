@@ -45,6 +45,9 @@ class RunConfig(Strict):
     activation_checkpointing: bool = Field(
         False, description="activation checkpointing: less memory, more work"
     )
+    sync_batchnorm: bool = Field(
+        False, description="BatchNorm over the batch of all ranks (CUDA), not over a rank's share"
+    )
     memory_budget: str | None = Field(
         None, description="such as 16GiB: what batch_size: auto may fill; null: all that is free"
     )

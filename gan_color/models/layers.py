@@ -1,6 +1,7 @@
 """Building blocks of the generator's decoder."""
 
 import itertools
+import math
 from functools import partial
 from typing import Literal
 
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-Normalization = Literal["spectral", "batch", "both", "none"]
+Normalization = Literal["spectral", "batch", "both", "spectral_group", "none"]
+GROUPS = 32  # of GroupNorm at most: Wu and He 2018, https://arxiv.org/abs/1803.08494, table 3
 
 
 def zero_bias(layer: nn.Module) -> None:
@@ -18,8 +20,22 @@ def zero_bias(layer: nn.Module) -> None:
         nn.init.zeros_(layer.bias)
 
 
+def create_norm(norm: Normalization, channels: int) -> nn.Module:
+    """What `norm` puts after a layer: BatchNorm, GroupNorm (of each image alone), or nothing."""
+    if norm in ("batch", "both"):
+        return nn.BatchNorm2d(channels)
+    if norm == "spectral_group":
+        return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+    return nn.Identity()
+
+
+def normalize_weight(norm: Normalization, layer: nn.Module) -> nn.Module:
+    """The layer, with spectral norm where `norm` asks for it."""
+    return spectral_norm(layer) if norm in ("spectral", "both", "spectral_group") else layer
+
+
 class Convolution(nn.Sequential):
-    """Convolution, then ReLU, then BatchNorm (DeOldify's order), with what `norm` asks for."""
+    """Convolution, then ReLU, then a norm (DeOldify's order), with what `norm` asks for."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, norm: Normalization, bias: bool = True
@@ -27,10 +43,9 @@ class Convolution(nn.Sequential):
         conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
         nn.init.kaiming_normal_(conv.weight)
         zero_bias(conv)
-        layers: list[nn.Module] = [spectral_norm(conv) if norm in ("spectral", "both") else conv]
-        layers.append(nn.ReLU(inplace=True))
-        if norm in ("batch", "both"):
-            layers.append(nn.BatchNorm2d(outputs))
+        layers: list[nn.Module] = [normalize_weight(norm, conv), nn.ReLU(inplace=True)]
+        if norm in ("batch", "both", "spectral_group"):
+            layers.append(create_norm(norm, outputs))
         super().__init__(*layers)
 
 
@@ -60,8 +75,8 @@ class PixelShuffleUp(nn.Module):
             nn.init.kaiming_normal_(seed)
             conv.weight.copy_(seed.repeat_interleave(4, dim=0))
         zero_bias(conv)
-        self.conv = spectral_norm(conv) if norm in ("spectral", "both") else conv
-        self.norm = nn.BatchNorm2d(outputs) if norm in ("batch", "both") else nn.Identity()
+        self.conv = normalize_weight(norm, conv)
+        self.norm = create_norm(norm, outputs)
         self.blur = blur
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,7 +97,7 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, norm: Normalization, head_channels: int = 32) -> None:
         super().__init__()
         self.heads = max(1, channels // head_channels)
-        wrap = spectral_norm if norm in ("spectral", "both") else nn.Identity()
+        wrap = partial(normalize_weight, norm)
         conv = partial(nn.Conv2d, kernel_size=1, bias=False)
         self.to_qkv = wrap(conv(channels, 3 * channels))
         self.to_out = wrap(conv(channels, channels))
@@ -107,7 +122,7 @@ class SaganAttention(nn.Module):
 
     def __init__(self, channels: int, norm: Normalization, bias: bool = False) -> None:
         super().__init__()
-        wrap = spectral_norm if norm in ("spectral", "both") else nn.Identity()
+        wrap = partial(normalize_weight, norm)
         conv = partial(nn.Conv2d, channels, kernel_size=1, bias=bias)
         self.query = wrap(conv(channels // 8))
         self.key = wrap(conv(channels // 8))
@@ -141,9 +156,7 @@ class UpBlock(nn.Module):
         super().__init__()
         self.up = PixelShuffleUp(inputs, outputs, norm, blur)
         # Encoder features come at any scale; this one makes them comparable with ours.
-        self.skip_norm = (
-            nn.BatchNorm2d(skip) if skip and norm in ("batch", "both") else nn.Identity()
-        )
+        self.skip_norm = create_norm(norm, skip) if skip else nn.Identity()
         widths = [outputs + skip] + [outputs] * convolutions
         self.convolve = nn.Sequential(
             *(Convolution(a, b, 3, norm) for a, b in itertools.pairwise(widths))

@@ -60,7 +60,11 @@ class UNetOptions(ModelOptions):
         (), description="decoder channels, deepest level first"
     )
     convs_per_block: int = Field(0, ge=0, le=4, description="3 x 3 convolutions per decoder level")
-    norm: Normalization = "both"
+    norm: Normalization = Field(
+        "both",
+        description="of the decoder; both: spectral and BatchNorm; spectral_group: GroupNorm in "
+        "its place, for batches in parts",
+    )
     attention_stride: int | None = Field(16, description="level that attends to itself, or null")
     blur: bool = True
     decoder: Literal["unet", "queries"] = Field("unet", description="queries: DDColor's, on top")

@@ -15,8 +15,8 @@ from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator, create_discriminator
 from gan_color.training import checkpoint
-from gan_color.training.activation_checkpointing import checkpoint_blocks
 from gan_color.training.ema import EMA
+from gan_color.training.memory.activation_checkpointing import checkpoint_blocks
 
 
 def compile_or_warn(module: nn.Module, backend: Any = "inductor") -> None:
@@ -64,6 +64,8 @@ class Networks:
                 module.to(memory_format=torch.channels_last)
             distributed.broadcast(module)
         self.ema = EMA(self.generator, config.run.ema_half_life)
+        if config.run.sync_batchnorm and distributed.world_size() > 1:
+            self._synchronize_batchnorm(device)
         if config.run.activation_checkpointing:
             checkpoint_blocks(self.generator)  # the EMA, made before, is never trained
         if config.run.init_from:
@@ -73,6 +75,19 @@ class Networks:
         """Tell the generator, and its EMA, what the labels stand for."""
         for model in (self.generator, self.ema.model):
             model.set_classes(names)
+
+    def _synchronize_batchnorm(self, device: torch.device) -> None:
+        """Let the BatchNorms that train take the statistics of all ranks' images."""
+        if device.type != "cuda":
+            raise GanColorError(
+                f"run.sync_batchnorm: found true on {device.type}, expected CUDA, where alone "
+                "torch has it; false, or freeze_norm in each stage"
+            )
+        from timm.layers import convert_sync_batchnorm
+
+        self.generator = convert_sync_batchnorm(self.generator)
+        if self.discriminator is not None:
+            self.discriminator = convert_sync_batchnorm(self.discriminator)
 
     def _trained(self) -> list[nn.Module]:
         return [m for m in (self.generator, self.discriminator) if m is not None]

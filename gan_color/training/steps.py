@@ -23,20 +23,29 @@ from gan_color.losses.gan import (
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
+from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 
 
 class Step(Protocol):
-    """One update from one batch, computed in `grad_accum_steps` parts."""
+    """One update from one batch, computed in `grad_accum_steps` parts.
+
+    That is the update of the whole batch, but for a BatchNorm that trains: it takes the statistics
+    of a part, and moves its running ones once a part.
+    """
 
     grad_accum_steps: int
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """What it trains."""
 
     def __call__(self, batch: Batch) -> Losses: ...
 
     def train(self) -> None:
         """Put the networks into the mode this step trains them in."""
 
-    def zero_grad(self) -> None:
-        """Clear what gradients an update that failed has left."""
+    def undo(self) -> None:
+        """Leave no trace of an update that failed: neither gradients nor moved buffers."""
 
 
 def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:
@@ -70,14 +79,19 @@ class SupervisedStep:
         self.model_loss_weight = model_loss_weight
         self.grad_accum_steps = grad_accum_steps
         self.freeze_encoder, self.freeze_norm = freeze_encoder, freeze_norm
+        self.networks = (generator,)
+        self.spectral_norms, self.buffers = SpectralNorms(generator), BufferSnapshot(generator)
 
     def train(self) -> None:
         set_training_mode(self.generator, self.freeze_encoder, self.freeze_norm)
 
-    def zero_grad(self) -> None:
+    def undo(self) -> None:
         self.optimizer.zero_grad()
+        self.buffers.restore()
 
     def __call__(self, batch: Batch) -> Losses:
+        self.buffers.take()
+        self.spectral_norms.iterate()
         logged = LossAccumulator(self.grad_accum_steps)
         for part in batch.split(self.grad_accum_steps):
             with self.precision.autocast():
@@ -105,13 +119,17 @@ class DiscriminatorStep:
         self.generator, self.discriminator = generator, discriminator
         self.optimizer, self.precision = optimizer, precision
         self.gan_mode, self.grad_accum_steps = gan_mode, grad_accum_steps
+        self.networks = (discriminator,)
+        self.spectral_norms = SpectralNorms(discriminator)
+        self.buffers = BufferSnapshot(discriminator)
 
     def train(self) -> None:
         self.generator.eval()
         self.discriminator.train()
 
-    def zero_grad(self) -> None:
+    def undo(self) -> None:
         self.optimizer.zero_grad()
+        self.buffers.restore()
 
     def backward_discriminator(
         self, L: Tensor, ab: Tensor, is_real: bool, parts: int
@@ -124,6 +142,8 @@ class DiscriminatorStep:
         return loss.detach(), [[found.detach() for found in maps] for maps in features]
 
     def __call__(self, batch: Batch) -> Losses:
+        self.buffers.take()
+        self.spectral_norms.iterate()
         logged = LossAccumulator(self.grad_accum_steps)
         for part in batch.split(self.grad_accum_steps):
             with self.precision.autocast(), torch.no_grad():
@@ -164,16 +184,25 @@ class AdversarialStep:
         self.discriminator_step = DiscriminatorStep(
             generator, discriminator, discriminator_optimizer, precision, stage.gan_mode
         )
+        self.networks = (generator, discriminator)
+        self.spectral_norms, self.buffers = SpectralNorms(generator), BufferSnapshot(generator)
 
     def train(self) -> None:
         set_training_mode(self.generator, self.stage.freeze_encoder, self.stage.freeze_norm)
         self.discriminator.train()
 
-    def zero_grad(self) -> None:
+    def undo(self) -> None:
+        self._undo_generator()
+        self.discriminator_step.undo()
+
+    def _undo_generator(self) -> None:
         self.generator_optimizer.zero_grad()
-        self.discriminator_step.zero_grad()
+        self.buffers.restore()
 
     def __call__(self, batch: Batch) -> Losses:
+        for moving in (self, self.discriminator_step):
+            moving.buffers.take()
+            moving.spectral_norms.iterate()
         parts = self.grad_accum_steps
         logged = LossAccumulator(parts)
         for part in batch.split(parts):
@@ -217,7 +246,7 @@ class AdversarialStep:
         if self._should_update_generator(discriminator_loss):
             norms["gradient_norm"] = self.generator_optimizer.step()
         else:
-            self.generator_optimizer.zero_grad()
+            self._undo_generator()
         norms["gradient_norm_discriminator"] = self.discriminator_step.optimizer.step()
         return norms
 

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from gan_color.training.activation_checkpointing import blocks, checkpoint_blocks
+from gan_color.training.memory.activation_checkpointing import blocks, checkpoint_blocks
 from gan_color.training.steps import AdversarialStep
 from tests.helpers.tiny_steps import FP32, batch, discriminator, generator, sgd, stage
 

@@ -7,7 +7,8 @@ import torch
 from fastai.learner import Learner
 
 from gan_color.errors import GanColorError
-from gan_color.training.learner import ColorLearner, run_step
+from gan_color.training.learner import ColorLearner
+from gan_color.training.memory.retry import run_step
 from tests.helpers.tiny_steps import adversarial, batch, weights
 
 

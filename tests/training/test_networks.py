@@ -4,12 +4,15 @@ import pytest
 import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounter
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from gan_color.config.schema import Config
+from gan_color.errors import GanColorError
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
-from gan_color.training.activation_checkpointing import checkpoint_blocks
 from gan_color.training.amp import Precision
-from gan_color.training.networks import compile_or_warn
+from gan_color.training.memory.activation_checkpointing import checkpoint_blocks
+from gan_color.training.networks import Networks, compile_or_warn
 from gan_color.training.steps import AdversarialStep
 from tests.helpers.tiny_steps import FP32, batch, discriminator, sgd, stage
 
@@ -97,3 +100,20 @@ def test_what_cannot_be_compiled_says_why_once_and_trains_as_it_is(capsys):
     assert "no compiler here" in said
     assert said.count("UNet is not compiled") == 1
     assert all(torch.equal(a, b) for a, b in zip(model.buffers(), again.buffers(), strict=True))
+
+
+def test_batchnorms_of_all_ranks_are_the_same_layers_with_the_same_weights(tiny: Config):
+    networks = Networks(tiny, torch.device("cpu"), resumed=False)
+    before = networks.tensors()
+    count = sum(isinstance(m, nn.BatchNorm2d) for m in networks.generator.modules())
+    with pytest.raises(GanColorError, match=r"run\.sync_batchnorm: found true on cpu"):
+        networks._synchronize_batchnorm(torch.device("cpu"))
+    networks._synchronize_batchnorm(torch.device("cuda"))
+    kinds = [type(m) for m in networks.generator.modules() if isinstance(m, _BatchNorm)]
+    assert len(kinds) == count > 10
+    assert all(issubclass(kind, nn.SyncBatchNorm) for kind in kinds)
+    after = networks.tensors()
+    for name, tensors in before.items():
+        assert tensors.keys() == after[name].keys()
+        assert all(torch.equal(tensors[key], after[name][key]) for key in tensors)
+    networks.ema.update(networks.generator, 6)

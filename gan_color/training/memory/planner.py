@@ -20,9 +20,9 @@ from gan_color.config.stages import DiscriminatorStage, Stage, SupervisedStage
 from gan_color.models import registry
 from gan_color.models.base import Batch
 from gan_color.models.discriminators import create_discriminator
-from gan_color.training.activation_checkpointing import checkpoint_blocks
 from gan_color.training.amp import Kind, Precision
 from gan_color.training.builders import build_step
+from gan_color.training.memory.activation_checkpointing import checkpoint_blocks
 
 MIB = 2**20
 USABLE = 0.9375  # of a card: 15 of 16 GiB
