@@ -40,13 +40,44 @@ def test_every_config_builds_its_model_and_its_steps(path: Path):
         )
         _, optimizers = build_step(stage, generator, discriminator, precision, False)
         assert optimizers
-        epochs, batches = plan_epochs(stage, config.run.epoch_images)
-        assert epochs * batches * stage.batch_size == pytest.approx(stage.images, rel=0.1)
+        batch = 64 if stage.batch_size == "auto" else stage.batch_size
+        epochs, batches = plan_epochs(
+            stage.model_copy(update={"batch_size": batch}), config.run.epoch_images
+        )
+        assert epochs * batches * batch == pytest.approx(stage.images, rel=0.1)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_says_its_command(path: Path):
     assert "# Command:" in path.read_text()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_no_config_has_more_than_six_stages(path: Path):
+    assert len(load(path).stages) <= 6
+
+
+def test_the_recipe_for_a_16_gb_card_is_what_it_says():
+    config = load(REPOSITORY / "configs" / "gan_color_16gb.yml")
+    assert (config.model["preset"], config.run.precision) == ("base", "auto")
+    judges = config.discriminator
+    assert (judges.kind, judges.num_discriminators, judges.base_channels) == ("patch", 3, 64)
+    assert {(stage.kind, stage.size) for stage in config.stages} == {
+        (kind, size)
+        for kind in ("supervised", "discriminator", "adversarial")
+        for size in (128, 256)
+    }
+    # A generator that has had its GAN is not pretrained again.
+    kinds = [stage.kind for stage in config.stages]
+    assert "supervised" not in kinds[kinds.index("discriminator") :]
+    for stage in config.stages:
+        assert stage.batch_size == "auto" or stage.kind == "discriminator"
+        assert stage.kind != "adversarial" or stage.early_stopping
+
+
+def test_every_config_is_in_the_table_of_recipes():
+    table = (REPOSITORY / "configs" / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in CONFIGS if f"]({path.name})" not in table] == []
 
 
 @pytest.mark.parametrize(
