@@ -8,6 +8,9 @@ from gan_color.errors import GanColorError
 from gan_color.losses.gan import GanMode
 from gan_color.options import Count, Positive, Share, Strict, Weight
 
+# How much of a running mean is kept: all of it would be no mean.
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class PerceptualConfig(Strict):
     """Perceptual loss: vgg16_bn (torchvision) or any timm backbone."""
@@ -103,7 +106,7 @@ class _Stage(Strict):
         (), description="shares of the stage at which the rate is multiplied by gamma (steps)"
     )
     gamma: Share = 0.5
-    betas: tuple[Share, Share] = Field(
+    betas: tuple[Beta, Beta] = Field(
         (0.9, 0.99), description="of Adam; adadelta and rmsprop average squares with the second"
     )
     weight_decay: Weight = 0.01
@@ -173,7 +176,7 @@ class AdversarialStage(_GeneratorStage, _Adversarial):
     """Generator against discriminators."""
 
     kind: Literal["adversarial"]
-    betas: tuple[Share, Share] = (0.5, 0.999)
+    betas: tuple[Beta, Beta] = (0.5, 0.999)
     adversarial_weight: Weight = Field(1.0, description="weight of the adversarial loss")
     feature_matching_weight: Weight = 10.0
     discriminator_lr_mult: Annotated[float, Field(ge=0.01, le=100)] = Field(
