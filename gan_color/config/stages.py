@@ -109,7 +109,9 @@ class _Stage(Strict):
     betas: tuple[Beta, Beta] = Field(
         (0.9, 0.99), description="of Adam; adadelta and rmsprop average squares with the second"
     )
-    weight_decay: Weight = 0.01
+    weight_decay: Weight = Field(
+        0.01, description="of weights, not of biases and norms; an adversarial stage's generator's"
+    )
     clip_grad_norm: Weight = Field(1.0, description="largest gradient norm; 0: none")
     average_from: tuple[str, ...] = Field(
         (), description="earlier stages; the generator starts as the mean of how they ended"
@@ -170,6 +172,9 @@ class DiscriminatorStage(_Adversarial):
     """The discriminators alone, on the generator's own fakes."""
 
     kind: Literal["discriminator"]
+    weight_decay: Weight = Field(
+        0.0, description="none: spectral norm makes the scale of a weight meaningless"
+    )
 
 
 class AdversarialStage(_GeneratorStage, _Adversarial):
