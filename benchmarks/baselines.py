@@ -34,6 +34,7 @@ PEERS: dict[str, dict[str, Any]] = {
         "stage": {
             "betas": [0.0, 0.9],
             "weight_decay": 1e-3,
+            "clip_grad_norm": 0.0,
             "gan_mode": "vanilla",
             "freeze_encoder": True,
             "feature_matching_weight": 0.0,

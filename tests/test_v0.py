@@ -158,10 +158,26 @@ def test_a_killed_run_goes_on_and_ends_bit_identical(
 # Recipes had more than six stages; what was measured with them is kept as a record.
 RECORD = REPOSITORY / "docs" / "gan_color_small.yml"
 # What recipes have been given since, and what it was before.
-SINCE = dict.fromkeys(
-    ("pix2pix.yml", "pix2pix_128.yml", "pix2pixhd_2.yml", "pix2pixhd_3.yml"),
-    ("discriminator.init=default",),
-)
+CLIPPED = [f"stages.{name}.clip_grad_norm=1" for name in ("critic", "gan")]
+CRITIC = ("stages.critic.pct_start=0.25", "stages.critic.weight_decay=0", *CLIPPED)
+PRETRAINED = [
+    f"stages.{name}.clip_grad_norm=1" for name in ("head_64", "all_64", "all_96", "all_128")
+]
+SINCE: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("pix2pix.yml", "pix2pix_128.yml", "pix2pixhd_2.yml", "pix2pixhd_3.yml"),
+        ("discriminator.init=default",),
+    ),
+    "deoldify_artistic.yml": (
+        *CRITIC,
+        *PRETRAINED,
+        "stages.all_96.batch_size=20",
+        "stages.all_128.batch_size=8",
+        "stages.gan.batch_size=8",
+    ),
+    "deoldify_stable.yml": (*CRITIC, *PRETRAINED, "stages.gan.batch_size=8"),
+    "deoldify_video.yml": (*CRITIC, "stages.noise.clip_grad_norm=1", "stages.gan.batch_size=8"),
+}
 RECORDED = {"gan_color_small.yml": (), "unet_small.yml": ("stages.gan.colorfulness_weight=12",)}
 
 
