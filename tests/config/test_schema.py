@@ -1,5 +1,6 @@
 """Strict configuration: every mistake names the key, what was found and what is allowed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,25 @@ def test_every_config_builds_its_model_and_its_steps(path: Path):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_says_its_command(path: Path):
-    assert "# Command:" in path.read_text()
+def test_every_header_says_source_command_expectation_and_differences(path: Path):
+    header = path.read_text(encoding="utf-8").partition("\nrun:")[0]
+    title, *lines = header.splitlines()
+    assert all(line.startswith("# ") for line in (title, *lines))
+    labels = re.findall(r"^# ([A-Z]\w+): +\S", "\n".join(lines), re.MULTILINE)
+    assert [label for label in labels if label != "Then"] == [
+        "Source",
+        "Command",
+        "Expect",
+        "Differs",
+    ]
+    assert re.search(rf"gan-color (train --config )?{path.stem}\b", header)
+
+
+@pytest.mark.parametrize("family", ["deoldify_*", "pix2pix*", "ddcolor", "wallner_gan", "zhang16"])
+def test_published_code_is_named_with_a_commit(family: str):
+    for path in (REPOSITORY / "configs").glob(f"{family}.yml"):
+        source = path.read_text(encoding="utf-8").partition("# Command:")[0]
+        assert re.search(r"https://github\.com/\S+\W.*\bat [0-9a-f]{7}\b", source, re.DOTALL), path
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
