@@ -11,7 +11,7 @@ from gan_color.config.schema import Config, parse
 PEERS: dict[str, dict[str, Any]] = {
     "pix2pixHD": {
         "model": {"name": "pix2pixhd"},
-        "discriminator": {"num_discriminators": 3, "norm": "instance"},
+        "discriminator": {"num_discriminators": 3, "norm": "instance", "init": "normal_0.02"},
         "stage": {
             "betas": [0.5, 0.999],
             "weight_decay": 0.0,
@@ -34,6 +34,7 @@ PEERS: dict[str, dict[str, Any]] = {
         "stage": {
             "betas": [0.0, 0.9],
             "weight_decay": 1e-3,
+            "clip_grad_norm": 0.0,
             "gan_mode": "vanilla",
             "freeze_encoder": True,
             "feature_matching_weight": 0.0,

@@ -23,7 +23,7 @@ def plan(
 ) -> None:
     """Say what batch of a configuration's stages fits a card, without needing the card.
 
-    gan-color plan --gpu-memory 16GB --config unet_small --size 256
+    gan-color plan --gpu-memory 16GB --config gan_color_16gb
     """
     from gan_color.config.schema import load
     from gan_color.config.units import parse_bytes

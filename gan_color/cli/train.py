@@ -25,10 +25,10 @@ def train(
 ) -> None:
     """Run the stages of a configuration.
 
-    gan-color train --config demo
+    gan-color train --config gan_color_16gb --set data.folders=[album]
     gan-color train --config my_recipe.yml --set run.seed=1 --set stages.gan.lr=5e-5
     gan-color train --resume runs/unet_small
-    torchrun --nproc-per-node 4 -m gan_color train --config unet_small
+    torchrun --nproc-per-node 4 -m gan_color train --config gan_color_16gb
     """
     from gan_color.config.schema import load
     from gan_color.config.yaml_file import overrides_of

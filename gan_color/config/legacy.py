@@ -159,11 +159,17 @@ def _config(data: Mapped) -> Mapped:
     return data
 
 
+def _without_decay(stage: Any) -> Any:
+    if isinstance(stage, dict) and stage.get("kind") == "discriminator":
+        return {key: value for key, value in stage.items() if key != "weight_decay"}
+    return stage
+
+
 def run_config(data: Mapped, origin: str) -> Mapped:
     """A configuration by today's names; says on the screen where it had others.
 
     Validation images of earlier versions were reduced by area averaging: such a configuration goes
-    on with it.
+    on with it. A discriminator stage's weight_decay had no effect then, and has none now.
     """
     found = _config(dict(data))
     if found == data:
@@ -171,6 +177,8 @@ def run_config(data: Mapped, origin: str) -> Mapped:
     section = found.get("data")
     if isinstance(section, dict):
         section.setdefault("eval_resize", "area")
+    if isinstance(found.get("stages"), list):
+        found["stages"] = [_without_decay(stage) for stage in found["stages"]]
     console.print(
         f"{origin}: has keys of an earlier version, read as those of today: "
         "docs/train.md lists them",

@@ -8,6 +8,9 @@ from gan_color.errors import GanColorError
 from gan_color.losses.gan import GanMode
 from gan_color.options import Count, Positive, Share, Strict, Weight
 
+# How much of a running mean is kept: all of it would be no mean.
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class PerceptualConfig(Strict):
     """Perceptual loss: vgg16_bn (torchvision) or any timm backbone."""
@@ -103,10 +106,12 @@ class _Stage(Strict):
         (), description="shares of the stage at which the rate is multiplied by gamma (steps)"
     )
     gamma: Share = 0.5
-    betas: tuple[Share, Share] = Field(
+    betas: tuple[Beta, Beta] = Field(
         (0.9, 0.99), description="of Adam; adadelta and rmsprop average squares with the second"
     )
-    weight_decay: Weight = 0.01
+    weight_decay: Weight = Field(
+        0.01, description="of weights, not of biases and norms; an adversarial stage's generator's"
+    )
     clip_grad_norm: Weight = Field(1.0, description="largest gradient norm; 0: none")
     average_from: tuple[str, ...] = Field(
         (), description="earlier stages; the generator starts as the mean of how they ended"
@@ -167,13 +172,16 @@ class DiscriminatorStage(_Adversarial):
     """The discriminators alone, on the generator's own fakes."""
 
     kind: Literal["discriminator"]
+    weight_decay: Weight = Field(
+        0.0, description="none: spectral norm makes the scale of a weight meaningless"
+    )
 
 
 class AdversarialStage(_GeneratorStage, _Adversarial):
     """Generator against discriminators."""
 
     kind: Literal["adversarial"]
-    betas: tuple[Share, Share] = (0.5, 0.999)
+    betas: tuple[Beta, Beta] = (0.5, 0.999)
     adversarial_weight: Weight = Field(1.0, description="weight of the adversarial loss")
     feature_matching_weight: Weight = 10.0
     discriminator_lr_mult: Annotated[float, Field(ge=0.01, le=100)] = Field(

@@ -15,10 +15,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_color.color.lab import to_rgb
 from gan_color.losses.gan import ScaleFeatures
-from gan_color.models.layers import SaganAttention, SelfAttention, zero_bias
+from gan_color.models.layers import SaganAttention, SelfAttention, normal_init, zero_bias
 from gan_color.options import Count, Share, Strict
 
 DiscriminatorNorm = Literal["spectral", "instance", "batch", "none"]
+DiscriminatorInit = Literal["default", "normal_0.02"]
 
 
 class DiscriminatorConfig(Strict):
@@ -31,6 +32,9 @@ class DiscriminatorConfig(Strict):
     norm: DiscriminatorNorm = "spectral"
     attention: bool = False
     padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
+    init: DiscriminatorInit = Field(
+        "default", description="PyTorch's, or pix2pix': N(0, 0.02), BatchNorm N(1, 0.02), no bias"
+    )
     dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
     negative_slope: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
 
@@ -38,7 +42,14 @@ class DiscriminatorConfig(Strict):
     def _fields_of_its_kind(self) -> Self:
         of_others = {
             "patch": ("dropout", "negative_slope"),
-            "critic": ("num_discriminators", "num_layers", "norm", "attention", "padding"),
+            "critic": (
+                "num_discriminators",
+                "num_layers",
+                "norm",
+                "attention",
+                "padding",
+                "init",
+            ),
         }[self.kind]
         for name in of_others:
             if getattr(self, name) != type(self).model_fields[name].default:
@@ -46,6 +57,11 @@ class DiscriminatorConfig(Strict):
                     f"discriminator.{name}: found {getattr(self, name)!r}, but kind: {self.kind} "
                     "has no such option"
                 )
+        if self.init != "default" and self.norm == "spectral":
+            raise ValueError(
+                f"discriminator.init: found {self.init!r}, expected 'default', or another norm: "
+                "spectral norm divides the scale of a weight out"
+            )
         return self
 
 
@@ -60,7 +76,7 @@ def create_discriminator(config: DiscriminatorConfig) -> Discriminator:
     """The discriminator that a configuration's `discriminator` section describes."""
     if config.kind == "critic":
         return Critic(config.base_channels, config.negative_slope, config.dropout)
-    return MultiscaleDiscriminator(
+    discriminator = MultiscaleDiscriminator(
         config.num_discriminators,
         config.num_layers,
         config.base_channels,
@@ -68,13 +84,16 @@ def create_discriminator(config: DiscriminatorConfig) -> Discriminator:
         config.attention,
         config.padding,
     )
+    if config.init == "normal_0.02":
+        normal_init(discriminator)
+    return discriminator
 
 
 class PatchDiscriminator(nn.Module):
     """PatchGAN: `num_layers` strided 4 x 4 convolutions of doubling width, one more, then logits.
 
     Three layers see 70 x 70 pixels a patch. The channels stop growing at 8 times `base_channels`,
-    as published.
+    as in pix2pix; pix2pixHD stops at 512, which is the same at its own 64 `base_channels`.
     `padding` is 2 in pix2pixHD's code and 1 in pix2pix'.
     """
 

@@ -34,6 +34,19 @@ def normalize_weight(norm: Normalization, layer: nn.Module) -> nn.Module:
     return spectral_norm(layer) if norm in ("spectral", "both", "spectral_group") else layer
 
 
+def normal_init(network: nn.Module, std: float = 0.02) -> None:
+    """pix2pix' start (Isola et al. 2017, section 6.2), in place: weights of convolutions from
+    N(0, std), of BatchNorm from N(1, std), biases 0.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, std)
+            zero_bias(module)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, std)
+            zero_bias(module)
+
+
 class Convolution(nn.Sequential):
     """Convolution, then ReLU, then a norm (DeOldify's order), with what `norm` asks for."""
 

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
-from gan_color.models.layers import zero_bias
+from gan_color.models.layers import normal_init
 
 WIDEST = 8  # channels stop growing at this many times `base_channels`
 DROPPED = 3  # 512-channel blocks after the innermost that have dropout
-INIT_STD = 0.02
 
 
 class Pix2PixOptions(ModelOptions):
@@ -61,12 +60,7 @@ class Pix2Pix(Colorizer[Pix2PixOptions]):
             ups.append(nn.Sequential(nn.ReLU(), back, *after))
         self.downs = nn.ModuleList(downs)
         self.ups = nn.ModuleList(ups[::-1])
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.normal_(module.weight, 0.0, INIT_STD)
-                zero_bias(module)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.normal_(module.weight, 1.0, INIT_STD)
+        normal_init(self)
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> ab [B, 2, H, W] in -1..1."""

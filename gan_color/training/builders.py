@@ -43,12 +43,16 @@ def generator_groups(
     for i, layer in enumerate(layers):
         depth = i / (len(layers) - 1) if len(layers) > 1 else 1.0
         rate = stage.lr * max(stage.encoder_lr_mult, 1e-8) ** (1 - depth)
-        trained = [p for p in layer if p.requires_grad]
-        weights = [p for p in trained if p.ndim > 1]
-        rest = [p for p in trained if p.ndim <= 1]
-        groups += [{"params": weights, "lr": rate}] if weights else []
-        groups += [{"params": rest, "lr": rate, "weight_decay": 0.0}] if rest else []
+        groups += _decay_groups([p for p in layer if p.requires_grad], rate)
     return groups
+
+
+def _decay_groups(parameters: list[nn.Parameter], rate: float) -> list[dict[str, Any]]:
+    """Weights, which are decayed, and biases and norms, which are not."""
+    weights = [p for p in parameters if p.ndim > 1]
+    rest = [p for p in parameters if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": weights, "lr": rate}] if weights else []
+    return groups + ([{"params": rest, "lr": rate, "weight_decay": 0.0}] if rest else [])
 
 
 def _optimizer(
@@ -118,11 +122,14 @@ def build_step(
         )
     if isinstance(stage, DiscriminatorStage | AdversarialStage):
         assert discriminator is not None
+        # An adversarial stage's weight_decay is the generator's.
+        decay = stage.weight_decay if isinstance(stage, DiscriminatorStage) else 0.0
         ratio = stage.discriminator_lr_mult if isinstance(stage, AdversarialStage) else 1.0
-        groups = [{"params": list(discriminator.parameters()), "lr": ratio * stage.lr}]
-        # Spectral norm makes the scale of a weight meaningless, so there is nothing to decay.
+        rate = ratio * stage.lr
+        parameters = list(discriminator.parameters())
+        groups = _decay_groups(parameters, rate) if decay else [{"params": parameters, "lr": rate}]
         optimizers["discriminator"] = _amp_optimizer(
-            discriminator, groups, stage, precision, "adamw", 0.0
+            discriminator, groups, stage, precision, "adamw", decay
         )
     step: Step
     if isinstance(stage, SupervisedStage):

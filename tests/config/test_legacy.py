@@ -57,6 +57,13 @@ def test_todays_key_wins_over_an_earlier_one(mapping):
     assert parse(mapping).stages[0].batch_size == 3
 
 
+def test_a_discriminators_weight_decay_of_an_earlier_file_is_ignored_as_it_was(mapping):
+    mapping["stages"][1]["weight_decay"] = mapping["stages"][2]["weight_decay"] = 0.01
+    assert parse(mapping).stages[1].weight_decay == 0.01
+    found = parse(earlier(mapping)).stages
+    assert (found[1].weight_decay, found[2].weight_decay) == (0.0, 0.01)
+
+
 def test_no_message_names_a_key_of_earlier_versions():
     """Keys of one word are words of prose, too, and not looked for: two-worded ones suffice."""
     tables = (legacy.RUN, legacy.DATA, legacy.DISCRIMINATOR, legacy.STAGE, legacy.MODEL)

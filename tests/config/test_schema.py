@@ -1,5 +1,6 @@
 """Strict configuration: every mistake names the key, what was found and what is allowed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,61 @@ def test_every_config_builds_its_model_and_its_steps(path: Path):
         )
         _, optimizers = build_step(stage, generator, discriminator, precision, False)
         assert optimizers
-        epochs, batches = plan_epochs(stage, config.run.epoch_images)
-        assert epochs * batches * stage.batch_size == pytest.approx(stage.images, rel=0.1)
+        batch = 64 if stage.batch_size == "auto" else stage.batch_size
+        epochs, batches = plan_epochs(
+            stage.model_copy(update={"batch_size": batch}), config.run.epoch_images
+        )
+        assert epochs * batches * batch == pytest.approx(stage.images, rel=0.1)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_says_its_command(path: Path):
-    assert "# Command:" in path.read_text()
+def test_every_header_says_source_command_expectation_and_differences(path: Path):
+    header = path.read_text(encoding="utf-8").partition("\nrun:")[0]
+    title, *lines = header.splitlines()
+    assert all(line.startswith("# ") for line in (title, *lines))
+    labels = re.findall(r"^# ([A-Z]\w+): +\S", "\n".join(lines), re.MULTILINE)
+    assert [label for label in labels if label != "Then"] == [
+        "Source",
+        "Command",
+        "Expect",
+        "Differs",
+    ]
+    assert re.search(rf"gan-color (train --config )?{path.stem}\b", header)
+
+
+@pytest.mark.parametrize("family", ["deoldify_*", "pix2pix*", "ddcolor", "wallner_gan", "zhang16"])
+def test_published_code_is_named_with_a_commit(family: str):
+    for path in (REPOSITORY / "configs").glob(f"{family}.yml"):
+        source = path.read_text(encoding="utf-8").partition("# Command:")[0]
+        assert re.search(r"https://github\.com/\S+\W.*\bat [0-9a-f]{7}\b", source, re.DOTALL), path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_no_config_has_more_than_six_stages(path: Path):
+    assert len(load(path).stages) <= 6
+
+
+def test_the_recipe_for_a_16_gb_card_is_what_it_says():
+    config = load(REPOSITORY / "configs" / "gan_color_16gb.yml")
+    assert (config.model["preset"], config.run.precision) == ("base", "auto")
+    judges = config.discriminator
+    assert (judges.kind, judges.num_discriminators, judges.base_channels) == ("patch", 3, 64)
+    assert {(stage.kind, stage.size) for stage in config.stages} == {
+        (kind, size)
+        for kind in ("supervised", "discriminator", "adversarial")
+        for size in (128, 256)
+    }
+    # A generator that has had its GAN is not pretrained again.
+    kinds = [stage.kind for stage in config.stages]
+    assert "supervised" not in kinds[kinds.index("discriminator") :]
+    for stage in config.stages:
+        assert stage.batch_size == "auto" or stage.kind == "discriminator"
+        assert stage.kind != "adversarial" or stage.early_stopping
+
+
+def test_every_config_is_in_the_table_of_recipes():
+    table = (REPOSITORY / "configs" / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in CONFIGS if f"]({path.name})" not in table] == []
 
 
 @pytest.mark.parametrize(
@@ -71,6 +120,9 @@ def test_every_config_says_its_command(path: Path):
         ("run.name=../up", r"run\.name: found '\.\./up'"),
         ("stages.gan.name=pretrain", r"expected each once"),
         ("stages=[]", r"stages: found a list"),
+        ("stages.gan.betas=[1, 0.9]", r"stages\.2\.betas\.0: found 1, .*less than 1"),
+        ("stages.pretrain.betas=[0.9, 1]", r"stages\.0\.betas\.1: found 1, .*less than 1"),
+        ("stages.discriminator.betas=[-0.1, 0.9]", r"stages\.1\.betas\.0: found -0\.1"),
         ("loggers.wandb=maybe", r"loggers\.wandb: found 'maybe', expected 'disabled'"),
         ("run.ema_half_life=.nan", r"ema_half_life: found nan"),
     ],

@@ -3,13 +3,52 @@
 import pytest
 import torch
 
-from gan_color.models.discriminators import Critic, MultiscaleDiscriminator, PatchDiscriminator
+from gan_color.models.discriminators import (
+    Critic,
+    DiscriminatorConfig,
+    MultiscaleDiscriminator,
+    PatchDiscriminator,
+    create_discriminator,
+)
 
 
 def images(size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     L = torch.rand(2, 1, size, size, generator=generator)
     return L, torch.rand(2, 2, size, size, generator=generator)
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+def test_pix2pix_start_is_n_0_002_and_pytorchs_stays_the_default(norm: str):
+    config = DiscriminatorConfig(num_discriminators=1, base_channels=32, norm=norm)
+    torch.manual_seed(0)
+    plain = create_discriminator(config)
+    assert config.init == "default"
+    torch.manual_seed(0)
+    found = create_discriminator(config.model_copy(update={"init": "normal_0.02"}))
+    named = dict(found.named_parameters())
+    assert {name: p.shape for name, p in plain.named_parameters()} == {
+        name: p.shape for name, p in named.items()
+    }
+    convolutions = [m for m in found.modules() if isinstance(m, torch.nn.Conv2d)]
+    norms = [m for m in found.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert (len(convolutions), len(norms)) == (5, 3 if norm == "batch" else 0)
+    for conv in convolutions:
+        weight, count = conv.weight, conv.weight.numel()
+        assert weight.mean().item() == pytest.approx(0.0, abs=5 * 0.02 / count**0.5)
+        assert weight.std().item() == pytest.approx(0.02, rel=5 / (2 * count) ** 0.5)
+        assert conv.bias is None or not conv.bias.any()
+    for module in norms:
+        assert module.weight.mean().item() == pytest.approx(1.0, abs=0.02)
+        assert 0.01 < module.weight.std().item() < 0.03
+        assert not module.bias.any()
+
+
+@pytest.mark.parametrize("options", [{"kind": "critic"}, {"norm": "spectral"}])
+def test_a_start_that_would_mean_nothing_is_refused(options: dict[str, str]):
+    said = rf"discriminator\.init: found 'normal_0\.02'.*{next(iter(options.values()))}"
+    with pytest.raises(ValueError, match=said):
+        DiscriminatorConfig(init="normal_0.02", **options)
 
 
 def test_it_has_the_published_number_of_parameters():

@@ -6,6 +6,7 @@ import weakref
 import pytest
 import torch
 
+from gan_color.config.stages import DiscriminatorStage
 from gan_color.losses.auxiliary import AuxiliaryLosses
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.builders import build_step, generator_groups
@@ -44,6 +45,35 @@ def test_a_discriminator_step_leaves_the_generator_as_it_is():
     assert all(torch.equal(v, g.state_dict()[k]) for k, v in before_g.items())
     assert not same(before_d, d)
     assert {"total", "accuracy_0", "accuracy_1", "accuracy_2"} <= set(losses)
+
+
+def discriminator_weights(before: list[torch.Tensor], **options: float) -> list[torch.Tensor]:
+    """How they end up after one step of a discriminator stage, from how they were."""
+    d = discriminator()
+    with torch.no_grad():
+        for parameter, value in zip(d.parameters(), before, strict=True):
+            parameter.copy_(value)
+    alone = DiscriminatorStage(
+        name="d", kind="discriminator", images=8, size=32, batch_size=4, lr=1e-2, **options
+    )
+    step, optimizers = build_step(alone, generator(), d, FP32, False)
+    step.train()
+    step(batch())
+    assert set(optimizers) == {"discriminator"}
+    return weights(d)
+
+
+def test_a_discriminator_stages_weight_decay_counts_and_is_off_unless_asked_for():
+    start = weights(discriminator())
+    plain, none, decayed = (
+        discriminator_weights(start, **options)
+        for options in ({}, {"weight_decay": 0.0}, {"weight_decay": 0.5})
+    )
+    for before, a, b, c in zip(start, plain, none, decayed, strict=True):
+        assert torch.equal(a, b)
+        # AdamW takes lr x decay of a weight off before it moves it; biases are not decayed.
+        expected = a - 1e-2 * 0.5 * before if before.ndim > 1 else a
+        assert torch.allclose(c, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("moving", ["generator", "discriminator"])
