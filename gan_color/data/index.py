@@ -22,7 +22,7 @@ from gan_color.images.open import (
     open_image,
     to_srgb,
 )
-from gan_color.images.tar import read_bytes, tar_of
+from gan_color.images.tar import read_bytes, stamp, tar_of
 
 # Below this mean chroma (Lab) an image is gray to the eye; JPEG alone gives a gray one about 1.
 GRAY_CHROMA = 3.0
@@ -71,7 +71,8 @@ def _examine(path: Path) -> dict[str, object]:
 class ScanCache:
     """What earlier scans learned about files, by path, size and modification time.
 
-    A jsonl file, appended to; a broken line (a killed run) is skipped and simply redone.
+    A jsonl file, appended to; a broken line (a killed run) is skipped and simply redone. Files that
+    could not be read are not in it: new permissions or a new decoder may change that.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -81,17 +82,19 @@ class ScanCache:
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                    self.known[row.pop("key")] = row
+                    if "bad" not in row:
+                        self.known[row.pop("key")] = row
                 except (ValueError, KeyError, TypeError, AttributeError):
                     continue
 
     @staticmethod
     def key(path: Path) -> str:
-        status = (tar_of(path) or path).stat()
-        return f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}"
+        size, modified = stamp(path)
+        return f"{path.absolute()}|{size}|{modified}"
 
     def add(self, rows: dict[str, dict[str, object]]) -> None:
         self.known |= rows
+        rows = {key: row for key, row in rows.items() if "bad" not in row}
         if self.path is None or not rows:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

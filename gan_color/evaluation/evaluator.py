@@ -19,6 +19,7 @@ from gan_color.evaluation.predictors import Predictor
 from gan_color.evaluation.protocols import RESIZE, EvalProtocol
 from gan_color.evaluation.summary import Summary
 from gan_color.images.files import find_images
+from gan_color.images.tar import stamp
 
 CHUNK = 64
 FID_MIN_IMAGES = 5000
@@ -59,7 +60,7 @@ def evaluate(
             "protocol": [protocol.name, protocol.size, RESIZE],
             "predictors": [[predictor.name, predictor.source] for predictor in predictors],
             "networks": [[extractor.name for extractor in networks.extractors], networks.weights],
-            "images": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in paths],
+            "images": [[str(path), *stamp(path)] for path in paths],
             "versions": _versions(),
         }
     )

@@ -21,6 +21,7 @@ from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.report import write_page
 from gan_color.evaluation.summary import bootstrap
 from gan_color.images.open import BadImageError
+from tests.helpers.image_files import spoil
 from tests.helpers.processes import in_two_ranks
 from tests.helpers.tint import Tint
 from tests.helpers.weights import backbone_file
@@ -258,6 +259,15 @@ def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path):
         figures([tint()], tmp_path, tmp_path / "work")
     with pytest.raises(BadImageError):
         SMALL.read(tmp_path / "x.jpg")
+
+
+def test_what_is_no_readable_photo_is_listed_and_the_rest_measured(photographs, tmp_path):
+    bad = ["broken.jpg", *spoil(photographs)]
+    found = figures([baseline("gray")], photographs, tmp_path / "work")["gray"]
+    assert found["n"] == 6
+    listed = [line.partition(": ") for line in found["unreadable"]]
+    assert sorted(Path(path).name for path, _, _ in listed) == sorted(bad)
+    assert all(reason for _, _, reason in listed)
 
 
 def test_the_shared_set_agrees_with_numpy_alone(shared: Path, tmp_path: Path):
