@@ -14,6 +14,10 @@ OFF = "off"
 
 ProtocolOption = Annotated[str, typer.Option(help="imagenet5k-crop, stretch256 or native.")]
 
+KeepGrayOption = Annotated[
+    bool, typer.Option("--keep-gray", help="Measure gray photographs too; else they are left out.")
+]
+
 FidWeightsOption = Annotated[
     str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
 ]

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
+from gan_color.color.gray import is_gray
 from gan_color.config.schema import DataConfig, FolderConfig
 from gan_color.errors import GanColorError
 from gan_color.images.files import find_images
@@ -23,19 +22,6 @@ from gan_color.images.open import (
     to_srgb,
 )
 from gan_color.images.tar import read_bytes, stamp, tar_of
-
-# Below this mean chroma (Lab) an image is gray to the eye; JPEG alone gives a gray one about 1.
-GRAY_CHROMA = 3.0
-
-
-def mean_chroma(rgb: NDArray[np.uint8]) -> float:
-    """Mean Lab chroma of an image [H, W, 3], from at most 64 x 64 of its pixels."""
-
-    from gan_color.color.lab import rgb_to_lab, to_float
-
-    step = max(1, min(rgb.shape[:2]) // 64)
-    small = torch.from_numpy(rgb[::step, ::step].copy()).permute(2, 0, 1)[None]
-    return float(rgb_to_lab(to_float(small))[:, 1:].norm(dim=1).mean())
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ def _examine(path: Path) -> dict[str, object]:
         rgb = np.array(to_srgb(open_image(io.BytesIO(data))))
     except (BadImageError, OSError) as error:
         return {"bad": str(error)}
-    return {"digest": hashlib.sha256(data).hexdigest(), "gray": mean_chroma(rgb) < GRAY_CHROMA}
+    return {"digest": hashlib.sha256(data).hexdigest(), "gray": is_gray(rgb)}
 
 
 class ScanCache:
