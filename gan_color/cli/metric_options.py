@@ -48,8 +48,7 @@ def create_metric_networks(
     frechet_remove_modules: list[str] | None,
 ) -> "MetricNetworks":
     """The metric networks that can be had; one that was asked for must be."""
-    import yaml
-
+    from gan_color.config.yaml_core import parse_yaml
     from gan_color.evaluation.feature_extractors import (
         BackboneExtractor,
         InceptionExtractor,
@@ -82,10 +81,7 @@ def create_metric_networks(
     if frechet is None:
         networks.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
     else:
-        try:
-            arguments = yaml.safe_load(frechet_kwargs)
-        except yaml.YAMLError:
-            arguments = None
+        arguments = parse_yaml(frechet_kwargs, "--frechet-kwargs")
         if not isinstance(arguments, dict):
             raise GanColorError(
                 f"--frechet-kwargs: found {frechet_kwargs!r}, expected a YAML mapping"

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from gan_color import distributed
 from gan_color.atomic import write_text
 from gan_color.config.schema import Config, ScheduledStage, load
 from gan_color.config.stages import AdversarialStage, DiscriminatorStage, Stage
+from gan_color.config.yaml_core import dump_yaml
 from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
@@ -293,7 +293,7 @@ def _open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Ch
                 )
             shutil.rmtree(folder)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        text = dump_yaml(config.model_dump(mode="json"))
         write_text(folder / "config.yml", text)
     distributed.barrier()
     found = checkpoint.find(folder / "checkpoints") if resume else []
