@@ -1,12 +1,13 @@
 """Which images train and which validate."""
 
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from gan_color.config.schema import Config, parse
-from gan_color.data.prepare import find_data
+from gan_color.data.prepare import find_data, report_data
 from gan_color.errors import GanColorError
 from tests.helpers.runs import tiny_mapping
 
@@ -81,3 +82,16 @@ def test_early_stopping_needs_two_images_and_says_so_before_training(tmp_path: P
         GanColorError, match=r"stages\.gan\.early_stopping: found 1 image .* at least 2"
     ):
         find_data(parse(mapping))
+
+
+def test_a_name_that_is_not_utf_8_is_trained_on_and_written_down(tmp_path: Path):
+    folder = photographs(tmp_path / "set", 3)
+    (folder / "1.png").rename(folder / os.fsdecode(b"\xff.png"))
+    (folder / "2.png").rename(folder / os.fsdecode(b"\xfe.png"))
+    (folder / os.fsdecode(b"bad_\xff.png")).write_text("x")
+    found = find_data(config(folder, tmp_path))
+    report_data(found, tmp_path / "run")
+    text = (tmp_path / "run" / "manifest.csv").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == 1 + 3
+    assert "\\udcff.png" in text
+    assert (tmp_path / "run" / "data.json").read_text(encoding="utf-8")
