@@ -65,7 +65,12 @@ def _ours(folder: Path) -> dict[str, float]:
     networks = MetricNetworks([_Pooled()], _Lpips())  # type: ignore[list-item,arg-type]
     with tempfile.TemporaryDirectory() as work:
         results, _ = evaluate(
-            [baseline("gray")], folder, EvalProtocol(), networks, torch.device("cpu"), Path(work)
+            [baseline("gray")],
+            folder,
+            EvalProtocol(keep_gray=True),  # the plain loop does not tell gray ones
+            networks,
+            torch.device("cpu"),
+            Path(work),
         )
     found = results[0].figures
     return {key: found[key] for key in ("psnr", "ssim", "delta_e2000", "frechet")}

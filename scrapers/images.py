@@ -10,7 +10,8 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from scrapers.errors import BadImageError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+SUFFIXES = frozenset((*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"))
 # Pillow format -> stored suffix.
 FORMATS = {
     "JPEG": ".jpg",
@@ -28,12 +29,19 @@ _PLUGINS = (TiffImagePlugin, WebPImagePlugin)
 OPENED = tuple(name for name in FORMATS if name != "MPO")
 
 
+def require_file(path: Path) -> None:
+    """BadImageError for a pipe, a device, or a link to nothing: reading may never end."""
+    if not path.is_file():
+        raise BadImageError("corrupt", "no file, but a dead link, a pipe or a device")
+
+
 def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = None) -> Image.Image:
     """Open an image without decoding it; BadImageError if it is unusable.
 
     `named` says whether the file claims to be an image (default: by its suffix), which decides
     between `corrupt` and `unsupported`. Files of several frames (animations, pages) are rejected.
     """
+    require_file(path)
     named_as_image = path.suffix.lower() in SUFFIXES if named is None else named
     try:
         with warnings.catch_warnings():

@@ -4,20 +4,22 @@ import difflib
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scrapers.errors import ScraperError
+from scrapers.strict_types import strict
+from scrapers.yaml_core import parse_yaml
 
 
 class Strict(BaseModel):
-    """Unknown keys are errors; nothing changes after validation."""
+    """Unknown keys and values of another type are errors; nothing changes after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _no_unknown_keys(cls, data: Any) -> Any:
+    def _keys_and_types(cls, data: Any) -> Any:
         if isinstance(data, dict) and cls.model_config["extra"] == "forbid":
             for key in data:
                 if key not in cls.model_fields:
@@ -25,32 +27,31 @@ class Strict(BaseModel):
                     hint = f"; did you mean {close[0]!r}?" if close else ""
                     known = ", ".join(cls.model_fields)
                     raise ValueError(f"unknown key {key!r}, expected one of {known}{hint}")
-        return data
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """safe_load that rejects duplicate keys, where YAML lets the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        duplicate = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
-        if duplicate is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"duplicate key {duplicate!r}", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
+        if not isinstance(data, dict):
+            return data
+        found, wrong = dict(data), []
+        for name, field in cls.model_fields.items():
+            if name in data:
+                try:
+                    found[name] = strict(data[name], field.annotation)
+                except ValueError as error:
+                    kind = PydanticCustomError("strict_type", "{said}", {"said": str(error)})
+                    wrong.append(InitErrorDetails(type=kind, loc=(name,), input=data[name]))
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return found
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; ScraperError for anything else."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScraperError(f"cannot read {str(path)!r}: {error}") from None
-    except yaml.YAMLError as error:
-        raise ScraperError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
-        raise ScraperError(f"{path} holds {type(data).__name__}, expected a mapping")
+        found = "nothing" if data is None else f"a {type(data).__name__}"
+        raise ScraperError(f"{path} holds {found}, expected a mapping")
     return data
 
 

@@ -207,14 +207,22 @@ def check_contact(contact: str) -> str:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Load a recipe; its paths are relative to its file."""
+    """Load a recipe; its paths are relative to its file, and ~ is the home folder."""
+
+    def located(name: object) -> str:
+        try:
+            return str(path.parent / Path(str(name)).expanduser())
+        except RuntimeError:
+            raise ScraperError(f"{path}: found {name!r}, expected a user that is known") from None
+
     data = read_yaml(path)
-    for source in data.get("sources") or ():
+    sources = data.get("sources")
+    for source in sources if isinstance(sources, list) else ():
         if not isinstance(source, dict):
             continue
         for key in ("files", "colors"):
             if isinstance(source.get(key), list):
-                source[key] = [str(path.parent / str(name)) for name in source[key]]
+                source[key] = [located(name) for name in source[key]]
         if source.get("kind") == "folder" and "path" in source:
-            source["path"] = str(path.parent / str(source["path"]))
+            source["path"] = located(source["path"])
     return parse(Recipe, data, path)

@@ -34,12 +34,14 @@ def calibrate(
     """
     from gan_color.distributed import choose_device
     from gan_color.evaluation.calibration import calibrate as fit
+    from gan_color.evaluation.calibration import color_photographs
     from gan_color.hub.model_file import load_model, save_calibrated
-    from gan_color.images.files import find_images, spread
 
     if output.exists() and output.samefile(model):
         raise GanColorError(f"calibrate: {output} is the model itself, expected another place")
-    chosen = spread(find_images(data), num_images)
+    chosen, skipped = color_photographs(data, num_images)
+    for line in skipped:
+        typer.echo(f"skipped {line}", err=True)
     loaded = load_model(model).to(choose_device(device))
     found = fit(loaded, chosen, size, colorfulness, threshold)
     record = {

@@ -13,6 +13,7 @@ from gan_color.cli.metric_options import (
     FrechetOption,
     FrechetRemoveOption,
     FrechetWeightsOption,
+    KeepGrayOption,
     LpipsWeightsOption,
     ProtocolOption,
     create_metric_networks,
@@ -31,6 +32,7 @@ def compare(
     ] = None,
     num_images: Annotated[int, typer.Option(help="Photographs on the pages.", min=1)] = 12,
     protocol: ProtocolOption = "imagenet5k-crop",
+    keep_gray: KeepGrayOption = False,
     fid_weights: FidWeightsOption = OFF,
     lpips_weights: LpipsWeightsOption = OFF,
     frechet: FrechetOption = None,
@@ -49,12 +51,14 @@ def compare(
     from gan_color.evaluation.comparison import compare as measure
     from gan_color.evaluation.comparison import model_files
     from gan_color.evaluation.protocols import EvalProtocol
+    from gan_color.evaluation.report import describe_images
 
     networks = create_metric_networks(
         fid_weights, lpips_weights, frechet, frechet_weights, frechet_kwargs, frechet_remove_modules
     )
-    place, chosen = choose_device(device), EvalProtocol(protocol)
+    place, chosen = choose_device(device), EvalProtocol(protocol, keep_gray=keep_gray)
     found = measure(model_files(model), data, chosen, networks, place, num_images, turing)
     found.write_page(output)
+    typer.echo(describe_images(found.results[0].figures))
     typer.echo(found.table())
     typer.echo(f"page: {output}" + (f"\nblind test: {turing}" if turing else ""), err=True)

@@ -14,6 +14,7 @@ from gan_color.cli.metric_options import (
     FrechetOption,
     FrechetRemoveOption,
     FrechetWeightsOption,
+    KeepGrayOption,
     LpipsWeightsOption,
     ProtocolOption,
     create_metric_networks,
@@ -41,6 +42,7 @@ def evaluate(
         typer.Option(help="Evaluated beside: truth, gray, saturated, hue-shifted, none."),
     ] = None,
     protocol: ProtocolOption = "imagenet5k-crop",
+    keep_gray: KeepGrayOption = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here.")
     ] = None,
@@ -73,7 +75,7 @@ def evaluate(
     from gan_color.evaluation.report import write_page
 
     place = choose_device(device)
-    chosen = EvalProtocol(protocol)
+    chosen = EvalProtocol(protocol, keep_gray=keep_gray)
     names = baseline if baseline is not None else (["gray"] if model else [])
     predictors = load_predictors(list(model or ()), chosen, place)
     predictors += [create_baseline(name) for name in dict.fromkeys(names) if name != "none"]
@@ -111,12 +113,12 @@ def _shaped(records: list[dict[str, object]], models: int) -> object:
 
 
 def _print(results: "list[Result]") -> None:
-    from gan_color.evaluation.report import ABSENT, ROWS, cell, reasons
+    from gan_color.evaluation.report import ABSENT, ROWS, cell, describe_images, reasons
 
     first = results[0].figures
     for line in first["unreadable"]:
         typer.echo(f"skipped {line}", err=True)
-    typer.echo(f"{first['n']} images, protocol {first['protocol']}; 95% intervals in brackets")
+    typer.echo(describe_images(first))
     typer.echo(f"colorfulness of the truth: {cell(first, 'colorfulness_truth', 3)}")
     names = [result.predictor.name for result in results]
     typer.echo(f"{'':<26}" + "".join(f"{name:>30}" for name in names))

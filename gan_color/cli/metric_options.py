@@ -14,6 +14,10 @@ OFF = "off"
 
 ProtocolOption = Annotated[str, typer.Option(help="imagenet5k-crop, stretch256 or native.")]
 
+KeepGrayOption = Annotated[
+    bool, typer.Option("--keep-gray", help="Measure gray photographs too; else they are left out.")
+]
+
 FidWeightsOption = Annotated[
     str | None, typer.Option(help="FID and KID's weights: a path, or 'off'.", metavar="PATH")
 ]
@@ -44,8 +48,7 @@ def create_metric_networks(
     frechet_remove_modules: list[str] | None,
 ) -> "MetricNetworks":
     """The metric networks that can be had; one that was asked for must be."""
-    import yaml
-
+    from gan_color.config.yaml_core import parse_yaml
     from gan_color.evaluation.feature_extractors import (
         BackboneExtractor,
         InceptionExtractor,
@@ -78,10 +81,7 @@ def create_metric_networks(
     if frechet is None:
         networks.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
     else:
-        try:
-            arguments = yaml.safe_load(frechet_kwargs)
-        except yaml.YAMLError:
-            arguments = None
+        arguments = parse_yaml(frechet_kwargs, "--frechet-kwargs")
         if not isinstance(arguments, dict):
             raise GanColorError(
                 f"--frechet-kwargs: found {frechet_kwargs!r}, expected a YAML mapping"

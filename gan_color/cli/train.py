@@ -72,11 +72,10 @@ def _name(config: Path) -> str:
 
 
 def _print_plan(config: Any) -> None:
-    import yaml
-
+    from gan_color.config.yaml_core import dump_yaml
     from gan_color.training.builders import plan_epochs
 
-    typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
+    typer.echo(dump_yaml(config.model_dump(mode="json")), nl=False)
     for stage, _, _ in config.schedule:
         epochs, batches = plan_epochs(stage, config.run.epoch_images)
         typer.echo(

@@ -260,4 +260,4 @@ def parse(data: dict[str, Any], origin: str = "config") -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise GanColorError(explain(error, Config, origin)) from None
+        raise GanColorError(explain(error, Config, origin, data)) from None

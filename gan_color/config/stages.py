@@ -6,7 +6,7 @@ from pydantic import Field, PlainValidator, model_validator
 
 from gan_color.errors import GanColorError
 from gan_color.losses.gan import GanMode
-from gan_color.options import Count, Positive, Share, Strict, Weight
+from gan_color.options import Count, Positive, Share, Strict, Weight, WeightsPath
 
 # How much of a running mean is kept: all of it would be no mean.
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -17,7 +17,9 @@ class PerceptualConfig(Strict):
 
     weight: Weight
     backbone: str = "vgg16_bn"
-    weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
+    weights: WeightsPath = Field(
+        "pretrained", description="pretrained | a .safetensors file's path"
+    )
     kwargs: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
     remove_modules: tuple[str, ...] = ()
     layers: tuple[Annotated[int, Field(ge=0, le=43)], ...] = Field(
@@ -32,7 +34,9 @@ class FeatureExtractorConfig(Strict):
     """A feature space for Frechet distances: a timm backbone's pooled features at one stride."""
 
     backbone: str
-    weights: str = Field("pretrained", description="pretrained | a .safetensors file's path")
+    weights: WeightsPath = Field(
+        "pretrained", description="pretrained | a .safetensors file's path"
+    )
     kwargs: dict[str, bool | int | float | str] = Field({}, description="of timm.create_model")
     remove_modules: tuple[str, ...] = ()
     stride: Count = 16

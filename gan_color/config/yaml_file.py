@@ -1,12 +1,11 @@
-"""YAML without its traps: no code runs, no key twice; finding recipes, and setting one key."""
+"""Finding recipes, reading them, and setting one key."""
 
 import difflib
 import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from gan_color.config.yaml_core import parse_yaml
 from gan_color.errors import GanColorError
 
 # A wheel carries the repository's configs/ as gan_color/configs; a checkout keeps them at its top.
@@ -38,36 +37,19 @@ def find_recipe(name: str) -> Path:
     )
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """safe_load that refuses a key given twice, where YAML would let the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping from a file; GanColorError for anything else."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise GanColorError(f"config: found no file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise GanColorError(f"config: cannot read {str(path)!r}: {error}") from None
-    except yaml.YAMLError as error:
-        detail = " ".join(str(error).split())
-        raise GanColorError(f"config: {path} is not valid YAML: {detail}") from None
+    data = parse_yaml(text, f"config: {path}")
     if not isinstance(data, dict):
+        found = "nothing" if data is None else f"a {type(data).__name__}"
         raise GanColorError(
-            f"config: {path} holds {type(data).__name__}, expected a mapping of run, model, data, "
-            "stages"
+            f"config: {path} holds {found}, expected a mapping of run, model, data, stages"
         )
     return data
 
@@ -80,10 +62,7 @@ def apply_override(data: dict[str, Any], override: str) -> None:
     path, separator, text = override.partition("=")
     if not separator or not path.strip():
         raise GanColorError(f"--set: found {override!r}, expected KEY.KEY=VALUE")
-    try:
-        value = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError:
-        raise GanColorError(f"--set: {text!r} is not a YAML value") from None
+    value = parse_yaml(text, f"--set: {override!r}")
     *parents, last = path.strip().split(".")
     place: Any = data
     for key in parents:

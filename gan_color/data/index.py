@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
+from gan_color.color.gray import is_gray
 from gan_color.config.schema import DataConfig, FolderConfig
 from gan_color.errors import GanColorError
 from gan_color.images.files import find_images
@@ -22,20 +21,7 @@ from gan_color.images.open import (
     open_image,
     to_srgb,
 )
-from gan_color.images.tar import read_bytes, tar_of
-
-# Below this mean chroma (Lab) an image is gray to the eye; JPEG alone gives a gray one about 1.
-GRAY_CHROMA = 3.0
-
-
-def mean_chroma(rgb: NDArray[np.uint8]) -> float:
-    """Mean Lab chroma of an image [H, W, 3], from at most 64 x 64 of its pixels."""
-
-    from gan_color.color.lab import rgb_to_lab, to_float
-
-    step = max(1, min(rgb.shape[:2]) // 64)
-    small = torch.from_numpy(rgb[::step, ::step].copy()).permute(2, 0, 1)[None]
-    return float(rgb_to_lab(to_float(small))[:, 1:].norm(dim=1).mean())
+from gan_color.images.tar import read_bytes, stamp, tar_of
 
 
 @dataclass(frozen=True)
@@ -65,13 +51,14 @@ def _examine(path: Path) -> dict[str, object]:
         rgb = np.array(to_srgb(open_image(io.BytesIO(data))))
     except (BadImageError, OSError) as error:
         return {"bad": str(error)}
-    return {"digest": hashlib.sha256(data).hexdigest(), "gray": mean_chroma(rgb) < GRAY_CHROMA}
+    return {"digest": hashlib.sha256(data).hexdigest(), "gray": is_gray(rgb)}
 
 
 class ScanCache:
     """What earlier scans learned about files, by path, size and modification time.
 
-    A jsonl file, appended to; a broken line (a killed run) is skipped and simply redone.
+    A jsonl file, appended to; a broken line (a killed run) is skipped and simply redone. Files that
+    could not be read are not in it: new permissions or a new decoder may change that.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -81,17 +68,19 @@ class ScanCache:
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                    self.known[row.pop("key")] = row
+                    if "bad" not in row:
+                        self.known[row.pop("key")] = row
                 except (ValueError, KeyError, TypeError, AttributeError):
                     continue
 
     @staticmethod
     def key(path: Path) -> str:
-        status = (tar_of(path) or path).stat()
-        return f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}"
+        size, modified = stamp(path)
+        return f"{path.absolute()}|{size}|{modified}"
 
     def add(self, rows: dict[str, dict[str, object]]) -> None:
         self.known |= rows
+        rows = {key: row for key, row in rows.items() if "bad" not in row}
         if self.path is None or not rows:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

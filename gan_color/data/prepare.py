@@ -20,7 +20,7 @@ from gan_color.console import console
 from gan_color.data.index import ImageFile, Index, ScanCache, scan
 from gan_color.data.loaders import KeySampler, draw_probabilities
 from gan_color.data.samples import build as build_samples
-from gan_color.data.split import split_by_digest
+from gan_color.data.split import at_least_one_each, split_by_digest
 from gan_color.errors import GanColorError
 from gan_color.images.resize import evaluation_crop
 
@@ -28,6 +28,7 @@ MANIFEST = "manifest.csv"
 SAMPLES = Path("datasets/samples")
 PRIOR_IMAGES = 2000  # of 64 x 64: 8 million pixels, plenty for 313 bins
 PRIOR_SIZE = 64
+FRECHET_IMAGES = 2  # that early stopping's Frechet distance needs
 LISTED = 10  # unreadable files named on the screen; data.json names all
 
 
@@ -60,20 +61,30 @@ def find_data(config: Config) -> Data:
             # Sources matter for drawing only, and validation is not drawn.
             data = data.model_copy(update={"source_pattern": None})
             val_index = scan(val_folders, data, cache)
-            train, val = index.files, val_index.files
-        else:
-            train, val = split_by_digest(index.files, data.val_fraction)
-    gray = sum(file.gray for file in train + val)
-    if data.drop_gray:
-        train, val = ([f for f in files if not f.gray] for files in (train, val))
+    scanned = index.files + val_index.files
+    gray = sum(file.gray for file in scanned)
+    train, val = (
+        [file for file in found.files if not (data.drop_gray and file.gray)]
+        for found in (index, val_index)
+    )
+    bad = index.bad + val_index.bad
+    skipped = f"{len(bad)} unreadable, {gray} gray"
+    if train and not val_folders:
+        train, val = _split(train, data.val_fraction, skipped)
     if data.filename_filter is not None:
         train = [file for file in train if re.search(data.filename_filter, file.path.name)]
-    bad = index.bad + val_index.bad
     for purpose, files in (("train on", train), ("validate on", val)):
         if not files:
             raise GanColorError(
-                f"data: no images left to {purpose} ({len(bad)} unreadable, {gray} gray); "
+                f"data: no images left to {purpose} ({skipped}); "
                 "expected at least one: see data.folders, filename_filter, val and val_fraction"
+            )
+    for stage in config.stages:
+        if getattr(stage, "early_stopping", None) and len(val) < FRECHET_IMAGES:
+            raise GanColorError(
+                f"stages.{stage.name}.early_stopping: found {len(val)} image to validate on, "
+                f"expected at least {FRECHET_IMAGES}: see data.val and val_fraction, or set it to "
+                "null"
             )
     summary = {
         "train": len(train),
@@ -85,6 +96,26 @@ def find_data(config: Config) -> Data:
         "bad": [{"file": str(path), "reason": reason} for path, reason in bad],
     }
     return Data(train, val, folders, summary)
+
+
+def _split(
+    files: list[ImageFile], val_fraction: float, skipped: str
+) -> tuple[list[ImageFile], list[ImageFile]]:
+    """Training and validation images, at least one of each; says so where the share gives none."""
+    by_share = split_by_digest(files, val_fraction)
+    train, val = at_least_one_each(*by_share)
+    if not (train and val):
+        raise GanColorError(
+            f"data: found {len(files)} images of one content ({skipped}); expected at least 2 that "
+            "differ, one to train and one to validate on, or folders in data.val"
+        )
+    if len(train) != len(by_share[0]):
+        console.print(
+            f"data: val_fraction {val_fraction:g} of {len(files):,} images leaves none to "
+            f"{'train' if by_share[1] else 'validate'} on, so at least one is taken: "
+            f"{len(train):,} to train, {len(val):,} to validate on; data.val would give more"
+        )
+    return train, val
 
 
 def report_data(data: Data, folder: Path) -> None:

@@ -20,7 +20,10 @@ from gan_color.color.lab import (
 )
 from gan_color.errors import GanColorError
 from gan_color.evaluation import metrics
+from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.validation_set import BATCH, ValidationSet
+from gan_color.images.files import find_images, spread
+from gan_color.images.open import BadImageError
 from gan_color.models.base import Colorizer, shrink_chroma
 
 THRESHOLDS = tuple(range(0, 13, 2))  # of chroma, in units of a* and b*
@@ -70,6 +73,28 @@ def calibrate(
         found.append((candidate, gain, predictions.figures(candidate, gain)))
     best = min(found, key=lambda each: each[2].delta_e2000)
     return Calibration(best[0], best[1], before, best[2])
+
+
+def color_photographs(folder: Path, count: int) -> tuple[list[Path], list[str]]:
+    """(color photographs, the others and why), of `count` files evenly spread over a folder.
+
+    Raises GanColorError where no color photograph is among them.
+    """
+    found, skipped = [], []
+    protocol = EvalProtocol()
+    for path in spread(find_images(folder), count):
+        try:
+            protocol.read(path)
+        except BadImageError as error:
+            skipped.append(f"{path}: {error}")
+        else:
+            found.append(path)
+    if not found:
+        raise GanColorError(
+            f"calibrate: found {len(skipped)} gray or unreadable files in {folder}, expected color "
+            f"photographs; the first is {skipped[0]}"
+        )
+    return found, skipped
 
 
 class _Predictions:

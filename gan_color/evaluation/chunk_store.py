@@ -21,14 +21,18 @@ from safetensors.numpy import save_file
 from gan_color.atomic import atomic_write
 
 Array = NDArray[Any]
+LISTS = ("files", "unreadable", "gray")  # of a chunk's header
 
 
 @dataclass
 class Chunk:
-    """Arrays by name, rows in the order of `files`; and the files that could not be read."""
+    """Arrays by name, rows in the order of `files`; the files that could not be read, and those
+    that are gray.
+    """
 
-    files: list[str]
-    unreadable: list[str]
+    files: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    gray: list[str] = field(default_factory=list)
     arrays: dict[str, Array] = field(default_factory=dict)
 
 
@@ -56,34 +60,33 @@ class Store:
 
     def save(self, number: int, chunk: Chunk) -> None:
         """Write a chunk."""
-        header = {"files": json.dumps(chunk.files), "unreadable": json.dumps(chunk.unreadable)}
+        header = {name: json.dumps(getattr(chunk, name)) for name in LISTS}
         with atomic_write(self._path(number)) as temporary:
             save_file(chunk.arrays, temporary, metadata=header)
 
-    def _header(self, number: int) -> tuple[list[str], list[str]]:
+    def _header(self, number: int) -> Chunk:
         with safe_open(self._path(number), framework="np") as file:
             metadata = file.metadata()
-        return json.loads(metadata["files"]), json.loads(metadata["unreadable"])
+        return Chunk(**{name: json.loads(metadata[name]) for name in LISTS})
 
-    def names(self, chunks: int) -> tuple[list[str], list[str]]:
-        """(measured files in order, unreadable ones with the reason) over all chunks."""
-        files, unreadable = [], []
-        for number in range(chunks):
-            found, bad = self._header(number)
-            files += found
-            unreadable += bad
-        return files, unreadable
+    def names(self, chunks: int) -> Chunk:
+        """All chunks' files in order, unreadable ones with the reason, gray ones; no arrays."""
+        headers = [self._header(number) for number in range(chunks)]
+        return Chunk(
+            files=[line for header in headers for line in header.files],
+            unreadable=[line for header in headers for line in header.unreadable],
+            gray=[line for header in headers for line in header.gray],
+        )
 
     def _parts(self, name: str, chunks: int) -> Iterator[Array]:
         for number in range(chunks):
-            files, _ = self._header(number)
-            if files:
+            if self._header(number).files:
                 with safe_open(self._path(number), framework="np") as file:
                     yield file.get_tensor(name)
 
     def gather(self, name: str, chunks: int) -> Array:
         """An array's rows over all chunks, memory-mapped from one file."""
-        rows = len(self.names(chunks)[0])
+        rows = len(self.names(chunks).files)
         path = self.folder / f"{quote(name, safe='')}.npy"
         whole: Array | None = None
         row = 0

@@ -20,10 +20,10 @@ from gan_color.evaluation.html_report import render
 from gan_color.evaluation.per_image import TRUTH, MetricNetworks
 from gan_color.evaluation.predictors import Predictor, baseline, load_predictors
 from gan_color.evaluation.protocols import EvalProtocol
-from gan_color.evaluation.report import metric_rows
+from gan_color.evaluation.report import describe_images, metric_rows
 from gan_color.evaluation.turing import write_turing
 from gan_color.hub.pretrained import find_model
-from gan_color.images.files import find_images, spread
+from gan_color.images.files import spread
 from gan_color.images.open import BadImageError
 
 GRAY = "gray"
@@ -85,6 +85,7 @@ class Comparison:
         page = render(
             "comparison.html",
             first=self.results[0].figures,
+            described=describe_images(self.results[0].figures),
             threads=torch.get_num_threads(),
             names=[result.predictor.name for result in self.results],
             rows=self.rows(),
@@ -138,7 +139,7 @@ def compare(
     times: dict[str, list[float]] = {predictor.name: [] for predictor in predictors}
     found = [
         _show(path, image, predictors, device, times)
-        for path, image in _readable(data, protocol, shown)
+        for path, image in _readable(summary.files, protocol, shown)
     ]
     seconds = {name: statistics.median(values) for name, values in times.items()}
     if turing is not None:
@@ -146,12 +147,12 @@ def compare(
     return Comparison(results, found, seconds)
 
 
-def _readable(data: Path, protocol: EvalProtocol, count: int) -> list[tuple[Path, Tensor]]:
-    """The readable ones of `count` images, evenly spread over the folder."""
+def _readable(files: list[str], protocol: EvalProtocol, count: int) -> list[tuple[Path, Tensor]]:
+    """`count` of the measured images, evenly spread, but for those that are gone meanwhile."""
     found = []
-    for path in spread(find_images(data), count):
+    for name in spread(files, count):
         try:
-            found.append((path, protocol.read(path)))
+            found.append((Path(name), protocol.read(Path(name))))
         except BadImageError:
             continue
     return found

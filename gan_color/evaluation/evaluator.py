@@ -19,6 +19,7 @@ from gan_color.evaluation.predictors import Predictor
 from gan_color.evaluation.protocols import RESIZE, EvalProtocol
 from gan_color.evaluation.summary import Summary
 from gan_color.images.files import find_images
+from gan_color.images.tar import stamp
 
 CHUNK = 64
 FID_MIN_IMAGES = 5000
@@ -45,7 +46,7 @@ def evaluate(
     device: torch.device,
     work: Path,
 ) -> tuple[list[Result], Summary | None]:
-    """Evaluate predictors on every readable image of a folder.
+    """Evaluate predictors on every readable image of a folder that is not gray.
 
     Images are decoded once each, a chunk at a time, whatever the number of predictors. What is
     measured goes into a hidden folder below `work`, from which an interrupted evaluation goes on,
@@ -56,10 +57,10 @@ def evaluate(
     networks.to(device)
     key = key_of(
         {
-            "protocol": [protocol.name, protocol.size, RESIZE],
+            "protocol": [protocol.name, protocol.size, RESIZE, protocol.keep_gray],
             "predictors": [[predictor.name, predictor.source] for predictor in predictors],
             "networks": [[extractor.name for extractor in networks.extractors], networks.weights],
-            "images": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in paths],
+            "images": [[str(path), *stamp(path)] for path in paths],
             "versions": _versions(),
         }
     )
@@ -79,10 +80,14 @@ def evaluate(
     distributed.barrier()
     if distributed.rank() != 0:
         return [], None
-    files, _ = store.names(len(parts))
-    if not files:
-        raise GanColorError(f"evaluate: none of the {len(paths)} files in {data} could be read")
     summary = Summary(store, len(parts), networks)
+    if not summary.files:
+        summary.discard()
+        found = f"{len(summary.gray)} gray and {len(summary.unreadable)} unreadable files"
+        raise GanColorError(
+            f"evaluate: found {found} in {data}, expected color photographs"
+            + ("; --keep-gray measures gray ones" if summary.gray else "")
+        )
     with console.status("figures and intervals"):
         results = [Result(a, _record(a, summary, protocol, networks, data)) for a in predictors]
     return results, summary
@@ -112,6 +117,8 @@ def _record(
         "commit": _commit(),
         "command": " ".join(sys.argv),
         "unreadable": summary.unreadable,
+        "gray": summary.gray,  # left out; empty with keep_gray
+        "keep_gray": protocol.keep_gray,
     }
     if n < FID_MIN_IMAGES and record.get("fid") is not None:
         record["warning"] = SMALL_N

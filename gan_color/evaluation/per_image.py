@@ -16,7 +16,7 @@ from gan_color.evaluation import metrics
 from gan_color.evaluation.chunk_store import Array, Chunk
 from gan_color.evaluation.feature_extractors import FeatureExtractor, Lpips
 from gan_color.evaluation.predictors import Predictor
-from gan_color.evaluation.protocols import EvalProtocol
+from gan_color.evaluation.protocols import EvalProtocol, GrayPhotoError
 from gan_color.images.open import BadImageError
 
 TRUTH = "truth"
@@ -115,7 +115,7 @@ class Measurer:
     @torch.no_grad()
     def measure(self, paths: list[Path], images: list[Future[Tensor]]) -> Chunk:
         """A chunk of the images that `read_ahead` began to decode."""
-        chunk = Chunk([], [])
+        chunk = Chunk()
         parts: dict[str, list[Tensor]] = {}
         for batch in self._batches(paths, images, chunk):
             for name, value in self._measure_batch(batch.to(self.device)):
@@ -134,6 +134,9 @@ class Measurer:
         for path, future in zip(paths, images, strict=True):
             try:
                 waiting.append(future.result())
+            except GrayPhotoError:
+                chunk.gray.append(str(path))
+                continue
             except BadImageError as error:
                 chunk.unreadable.append(f"{path}: {error}")
                 continue

@@ -48,8 +48,22 @@ def cell(figures: dict[str, Any], key: str, digits: int) -> str:
     if figures.get(key) is None:
         reason: str = figures.get(f"{key}_reason", "not measured")
         return "∞" if reason.startswith(INFINITE) else ABSENT
+    value = f"{figures[key]:.{digits}f}"
+    if figures[f"{key}_ci"] is None:
+        return value
     low, high = figures[f"{key}_ci"]
-    return f"{figures[key]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def describe_images(figures: dict[str, Any]) -> str:
+    """How many images were measured, how many were not and why, and whether there are intervals."""
+    n, gray, unreadable = figures["n"], len(figures["gray"]), len(figures["unreadable"])
+    skipped = [f"{gray} gray left out"] if gray else []
+    skipped += [f"{unreadable} unreadable"] if unreadable else []
+    skipped += ["gray ones kept"] if figures["keep_gray"] else []
+    text = f"{n} image{'s' * (n != 1)}" + (f" ({', '.join(skipped)})" if skipped else "")
+    interval = "95% intervals in brackets" if n > 1 else "no intervals of one image"
+    return f"{text}, protocol {figures['protocol']}; {interval}"
 
 
 def reasons(results: list[Result]) -> dict[str, list[str]]:
@@ -81,7 +95,7 @@ def write_page(path: Path, results: list[Result], summary: Summary, protocol: Ev
     page = render(
         "report.html",
         first=first,
-        protocol=protocol.name,
+        described=describe_images(first),
         colorfulness=cell(first, "colorfulness_truth", 3),
         names=names,
         rows=metric_rows(results),

@@ -59,11 +59,15 @@ class Summary:
 
     def __init__(self, store: Store, chunks: int, networks: MetricNetworks) -> None:
         self.store, self.chunks, self.networks = store, chunks, networks
-        self.files, self.unreadable = store.names(chunks)
+        names = store.names(chunks)
+        self.files, self.unreadable, self.gray = names.files, names.unreadable, names.gray
         self._gathered: dict[str, Array] = {}
 
     def figures(self, predictor: str) -> dict[str, Any]:
-        """Every metric of a predictor; `NAME_ci` beside it, or null and `NAME_reason`."""
+        """Every metric of a predictor; `NAME_ci` beside it, or null and `NAME_reason`.
+
+        Of one image there is no interval: `NAME_ci` is null.
+        """
         found: dict[str, Any] = {}
         self._means(predictor, found)
         self._histograms(predictor, found)
@@ -117,7 +121,8 @@ class Summary:
         means |= of_means(means)
         intervals = bootstrap(columns, of_means)
         for name, value in means.items():
-            found[name], found[f"{name}_ci"] = value, list(intervals[name])
+            found[name] = value
+            found[f"{name}_ci"] = list(intervals[name]) if len(self.files) > 1 else None
         if infinite.all():
             _absent(found, "psnr", f"{INFINITE}: every image equals the truth")
 
@@ -129,7 +134,9 @@ class Summary:
             return float(jensenshannon(first, second, base=2))
 
         name = "ab_histogram_distance"
-        found[name] = distance(slice(None))
+        found[name], found[f"{name}_ci"] = distance(slice(None)), None
+        if len(bins) < MIN_IMAGES:  # halves of which say nothing
+            return
         low, high = half_samples(distance, found[name], len(bins), SEED)
         found[f"{name}_ci"] = [max(0.0, low), high]
 

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from gan_color.images import metadata
-from gan_color.images.open import BadImageError, convert_profile, open_image, split_alpha
+from gan_color.images.open import (
+    BadImageError,
+    convert_profile,
+    damage_as_bad_image,
+    open_image,
+    split_alpha,
+)
 from gan_color.images.photo import Photo, Pixels
 
 # What turns stored rows into upright ones, by EXIF orientation: (transpose, flip rows, columns).
@@ -37,16 +43,18 @@ def read(
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
-    if isinstance(source, Image.Image):
-        return _from_image(source, _deep(source, None))
-    stream: Path | io.BytesIO = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+    with damage_as_bad_image():
+        if isinstance(source, Image.Image):
+            return _from_image(source, _deep(source, None))
+        stream = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+        return _from_file(stream, pixel_limit)
+
+
+def _from_file(stream: Path | io.BytesIO, pixel_limit: int | None) -> Photo:
     image = open_image(stream, pixel_limit, decode=False)
     _refuse_animation(image)
     deep = _is_deep(image)
-    try:
-        image.load()  # where a file is cut short, Pillow says so
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise BadImageError(str(error) or type(error).__name__) from None
+    image.load()  # where a file is cut short, Pillow says so
     if not deep:
         return _from_image(image, None)
     data = stream.getvalue() if isinstance(stream, io.BytesIO) else stream.read_bytes()

@@ -20,6 +20,8 @@ from gan_color.images.tiff import write_tiff
 SUFFIX_KINDS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".png": "PNG",
     ".webp": "WEBP",
     ".tif": "TIFF",

@@ -2,6 +2,8 @@
 
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from gan_color.errors import GanColorError
-from gan_color.images.tar import read_bytes, tar_of
+from gan_color.images.tar import read_bytes, require_file, tar_of
 
 # Larger photos are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
 PIXEL_LIMIT = 200_000_000
@@ -20,11 +22,43 @@ class BadImageError(GanColorError):
     """A file that is not a readable photo; the message says why."""
 
 
+# What says by itself what is wrong; other exceptions are named by their type too.
+_PLAIN = (OSError, ValueError, SyntaxError, EOFError)
+
+
+@contextmanager
+def damage_as_bad_image() -> Iterator[None]:
+    """Around whatever decodes: on damaged files, Pillow's decoders raise almost anything, from
+    struct.error and IndexError to AssertionError and ZeroDivisionError.
+    """
+    try:
+        yield
+    except GanColorError:
+        raise
+    except UnidentifiedImageError:
+        raise BadImageError("not an image in a known format") from None
+    except Image.DecompressionBombError:
+        raise BadImageError(f"more than {PIXEL_LIMIT:,} pixels") from None
+    except MemoryError:
+        raise BadImageError("it does not fit into memory") from None
+    except Exception as error:
+        said = " ".join(str(error).split())
+        if isinstance(error, _PLAIN) and said:
+            raise BadImageError(said) from None
+        said = f"{type(error).__name__}: {said}".removesuffix(": ")
+        raise BadImageError(f"damaged, or of a kind that cannot be decoded ({said})") from None
+
+
 def to_srgb(image: Image.Image) -> Image.Image:
     """Upright 8-bit sRGB: orientation applied, ICC profile converted, alpha laid on white.
 
     Raises BadImageError for a color profile or a kind of pixel that cannot be read.
     """
+    with damage_as_bad_image():
+        return _to_srgb(image)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         # 16-bit gray: Pillow's own conversion clips instead of scaling.
@@ -94,10 +128,8 @@ def open_image(
     fewer coefficients of its DCT are then transformed.
     """
     pixel_limit = PIXEL_LIMIT if pixel_limit is None else pixel_limit
-    try:
-        if isinstance(source, Path) and tar_of(source):
-            source = io.BytesIO(read_bytes(source))
-        image = _identify(source)
+    with damage_as_bad_image():
+        image = _identify(_source(source))
         if image.width * image.height > pixel_limit:
             raise BadImageError(
                 f"{image.width} x {image.height} pixels, at most {pixel_limit:,} are accepted"
@@ -107,13 +139,16 @@ def open_image(
             image.draft(None, (math.ceil(image.width * ratio), math.ceil(image.height * ratio)))
         if decode:
             image.load()
-    except UnidentifiedImageError:
-        raise BadImageError("not an image in a known format") from None
-    except Image.DecompressionBombError:
-        raise BadImageError(f"more than {pixel_limit:,} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise BadImageError(str(error) or type(error).__name__) from None
     return image
+
+
+def _source(source: Path | io.BytesIO) -> Path | io.BytesIO:
+    if not isinstance(source, Path):
+        return source
+    if tar_of(source):
+        return io.BytesIO(read_bytes(source))
+    require_file(source)
+    return source
 
 
 def _identify(source: Path | io.BytesIO) -> Image.Image:

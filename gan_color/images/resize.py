@@ -9,20 +9,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_color.images.open import open_image, read_rgb, to_srgb
+from gan_color.images.open import BadImageError, open_image, read_rgb, to_srgb
 
 EvalResize = Literal["bicubic", "area"]
 
 
 def evaluation_crop(path: Path, size: int, resize: EvalResize = "bicubic") -> Tensor:
-    """The center square of an image file as uint8 sRGB [3, size, size]; raises BadImageError.
+    """The center square of an image file as uint8 sRGB [3, size, size]; raises BadImageError, which
+    names the file.
 
     "bicubic" is Pillow's antialiased filter on the square, as the field's protocols have it;
     "area" averages areas before the crop, which runs of earlier versions were validated on.
     """
-    if resize == "bicubic":
-        return to_tensor(bicubic_square(to_srgb(open_image(path)), size))
-    return to_tensor(_area_square(read_rgb(path), size))
+    try:
+        if resize == "bicubic":
+            return to_tensor(bicubic_square(to_srgb(open_image(path)), size))
+        return to_tensor(_area_square(read_rgb(path), size))
+    except BadImageError as error:
+        raise BadImageError(f"{path}: {error}") from None
 
 
 def bicubic_square(image: Image.Image, size: int) -> Image.Image:

@@ -4,6 +4,7 @@ A photo in a tar is named by the path `shards/00000.tar/000010005.jpg`. Nothing 
 bytes are read from where they lie.
 """
 
+import stat
 import tarfile
 from functools import lru_cache
 from pathlib import Path
@@ -38,10 +39,33 @@ def members(tar: Path) -> list[Path]:
     return [tar / name for name in _index(tar)]
 
 
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and modification time (ns) of a file, or of the tar it is in: other ones mean other
+    bytes. (0, 0) where there is none, as behind a dead link.
+    """
+    try:
+        status = (tar_of(path) or path).stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def require_file(path: Path) -> None:
+    """Raises OSError, in a sentence, for what cannot be read to its end: a dead link, a pipe."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        dead = path.is_symlink()
+        raise FileNotFoundError("a link to no file" if dead else "no such file") from None
+    if not stat.S_ISREG(mode):
+        raise OSError("a folder, a pipe or a device, expected a file")
+
+
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file, in a tar or not. Raises OSError."""
     tar = tar_of(path)
     if tar is None:
+        require_file(path)
         return path.read_bytes()
     try:
         offset, size = _index(tar)[path.relative_to(tar).as_posix()]

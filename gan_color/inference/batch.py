@@ -8,7 +8,7 @@ from pathlib import Path
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.encode import SUFFIX_KINDS, save
-from gan_color.images.files import SUFFIXES, find_images
+from gan_color.images.files import SUFFIXES, find_images, format_of, is_image_file
 from gan_color.images.open import BadImageError
 from gan_color.images.photo import Photo, side_by_side
 from gan_color.inference.pipeline import (
@@ -98,7 +98,7 @@ def plan_jobs(inputs: list[Path], output: Path, kind: str | None = None) -> list
             jobs.append(Job(source, output / source.name))
     targets: dict[Path, Path] = {}
     for i, job in enumerate(jobs):
-        target = job.target.with_suffix(_suffix(job.target, kind))
+        target = job.target.with_suffix(_suffix(job.source, kind))
         if target in targets:
             raise GanColorError(
                 f"output: {targets[target]} and {job.source} would both become {target}; "
@@ -113,12 +113,16 @@ def _is_below(path: Path, folder: Path) -> bool:
     return folder.resolve() in path.resolve().parents
 
 
-def _suffix(path: Path, kind: str | None) -> str:
-    """The photo's own where it is of the format wanted; PNG for what is read but not written."""
-    own = SUFFIX_KINDS.get(path.suffix.lower())
+def _suffix(source: Path, kind: str | None) -> str:
+    """The photo's own where it is of the format wanted; PNG for what is read but not written.
+    Where it has none, that of its content.
+    """
+    own = SUFFIX_KINDS.get(source.suffix.lower())
     if own is not None and kind in (None, own):
-        return path.suffix
-    return KIND_SUFFIXES[kind or "PNG"]
+        return source.suffix
+    if kind is None and not source.suffix:
+        kind = (format_of(source) or "PNG").replace("MPO", "JPEG")
+    return KIND_SUFFIXES.get(kind or "PNG", ".png")
 
 
 def colorize_jobs(
@@ -164,6 +168,6 @@ def _is_done(job: Job, work: BatchOptions) -> bool:
 def _open(job: Job) -> Photo:
     if not job.source.exists():
         raise BadImageError("no such file")
-    if job.source.suffix.lower() not in SUFFIXES:
+    if not is_image_file(job.source):
         raise BadImageError(f"not an image file ({', '.join(sorted(SUFFIXES))})")
     return read(job.source)

@@ -5,12 +5,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.errors import GanColorError
+from gan_color.options import Strict
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,8 @@ class Batch:
         ]
 
 
-class ModelOptions(BaseModel):
+class ModelOptions(Strict):
     """Base of every model's options: strict, immutable, and what a model file's header carries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Applied by colorize() and in ONNX files; losses do not see them.
     chroma_threshold: float = Field(

@@ -22,6 +22,7 @@ from gan_color.models.backbones import Backbone
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
 from gan_color.models.layers import Convolution, zero_bias
+from gan_color.options import WeightsPath
 
 STRIDES = [4, 8, 16, 32]
 STRIDE = 32
@@ -32,7 +33,9 @@ class DDColorOptions(ModelOptions):
     """Options; the defaults are the tiny model, convnext_large is the large one."""
 
     encoder: str = Field("convnext_tiny", description="a timm backbone of strides ... 4, 8, 16, 32")
-    encoder_weights: str = Field("pretrained", description="pretrained | none | a file's path")
+    encoder_weights: WeightsPath = Field(
+        "pretrained", description="pretrained | none | a file's path"
+    )
     encoder_kwargs: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model"
     )

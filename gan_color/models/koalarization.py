@@ -20,6 +20,7 @@ from gan_color.color.lab import AB_SCALE, gray_value
 from gan_color.models.backbones import create_classifier, load_weights
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 from gan_color.models.layers import zero_bias
+from gan_color.options import WeightsPath
 
 STRIDE = 8
 
@@ -36,7 +37,9 @@ class KoalarizationOptions(ModelOptions):
 
     base_channels: int = Field(64, ge=4, description="channels of the first convolution")
     classifier: str = Field("inception_resnet_v2", description="any timm classifier")
-    classifier_weights: str = Field("pretrained", description="pretrained | none | a file's path")
+    classifier_weights: WeightsPath = Field(
+        "pretrained", description="pretrained | none | a file's path"
+    )
     classifier_kwargs: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model; num_classes: 0 embeds by pooled features"
     )

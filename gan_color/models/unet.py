@@ -18,6 +18,7 @@ from gan_color.models.backbones import Backbone
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
 from gan_color.models.layers import Normalization, UpBlock, zero_bias
+from gan_color.options import WeightsPath
 
 # `gan-color models` prints parameters and FLOPs of each. Widths run from the deepest level
 # (stride 16) to full resolution.
@@ -48,7 +49,9 @@ class UNetOptions(ModelOptions):
 
     preset: Literal["small", "base", "large"] = "small"
     encoder: str = Field("", description="any timm backbone with a feature pyramid")
-    encoder_weights: str = Field("pretrained", description="pretrained | none | a file's path")
+    encoder_weights: WeightsPath = Field(
+        "pretrained", description="pretrained | none | a file's path"
+    )
     encoder_kwargs: dict[str, bool | int | float | str] = Field(
         {}, description="passed to timm.create_model"
     )

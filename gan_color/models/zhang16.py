@@ -22,6 +22,7 @@ from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 from gan_color.models.layers import zero_bias
 from gan_color.models.published_weights import load_published
+from gan_color.options import WeightsPath
 
 TEMPERATURE = 0.38  # section 2.3
 PUBLISHED = (
@@ -105,7 +106,9 @@ class Zhang16Options(RegressionOptions):
     temperature: float | None = Field(
         None, gt=0, description="of the annealed mean; null: 0.38, or 1 with published weights"
     )
-    weights: str = Field("none", description="none | path of the authors' published weights")
+    weights: WeightsPath = Field(
+        "none", description="none | path of the authors' published weights"
+    )
 
     def for_inference(self) -> "Zhang16Options":
         return self.model_copy(update={"weights": "none", "temperature": self.annealed})

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
 from gan_color.atomic import write_text
 from gan_color.config.schema import Config, load
+from gan_color.config.yaml_core import dump_yaml
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.training import checkpoint
@@ -78,8 +77,7 @@ def open_folder(config: Config, resume: bool, overwrite: bool) -> checkpoint.Che
         _clear(folder)
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     found = _newest(folder / "checkpoints") if resume else None
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-    write_text(folder / "config.yml", text)
+    write_text(folder / "config.yml", dump_yaml(config.model_dump(mode="json")))
     if found:
         console.print(f"resuming {folder} after {found.folder.name}", markup=False)
     return found

@@ -13,7 +13,7 @@ from scrapers.checks.duplicates import variants
 from scrapers.checks.rules import Rules
 from scrapers.errors import KEEP, BadImageError, Verdict
 from scrapers.files import sha256
-from scrapers.images import decode, identify, to_rgb
+from scrapers.images import decode, identify, require_file, to_rgb
 
 
 @dataclass
@@ -44,6 +44,7 @@ def inspect_image(folder: Path, name: str, rules: Rules) -> Inspection:
     found = Inspection(name)
     path = folder / name
     try:
+        require_file(path)
         data = path.read_bytes()
         found.bytes, found.sha256 = len(data), sha256(data)
         image = identify(path, rules.max_pixels)

@@ -4,6 +4,7 @@ Rejected files go to `quarantine/<verdict>/`, originals of rewritten images (rot
 sRGB, cropped) to `quarantine/original/`; `undo` restores all of them, `keep` one.
 """
 
+import os
 from pathlib import Path
 
 from scrapers import manifest
@@ -53,7 +54,7 @@ def recover(folder: Path, rows: list[Row]) -> list[Row]:
     by_file = {row.file: row for row in rows}
     for move in manifest.read_rows(_journal(folder)):
         source, target = folder / move["from"], folder / move["to"]
-        if source.exists() or not target.exists():
+        if os.path.lexists(source) or not os.path.lexists(target):
             continue
         if move.get("rewritten"):
             target.rename(source)  # its normalized copy was not in place yet
@@ -101,7 +102,7 @@ def undo(folder: Path) -> int:
             source, target = folder / move["to"], folder / move["from"]
             if move.get("rewritten") and not target.exists():
                 target = folder / current.get(target.name, move["from"])
-            if source.exists():  # else the run was killed before the move
+            if os.path.lexists(source):  # else the run was killed before the move
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
                 count += 1

@@ -66,7 +66,10 @@ def scan(
 
 
 def _key(folder: Path, name: str) -> str:
-    status = (folder / name).stat()
+    try:
+        status = (folder / name).stat()
+    except OSError:  # a dead link, say: `inspect_image` tells
+        return f"{name}|0|0"
     return f"{name}|{status.st_size}|{status.st_mtime_ns}"
 
 

@@ -172,7 +172,10 @@ def test_several_models_become_a_list(trained, sample_folders, tmp_path, capsys)
     ("options", "message"),
     [
         (("--frechet", "resnet18", "--frechet-weights", "no.safetensors"), "no.safetensors"),
-        (("--frechet", "resnet18", "--frechet-kwargs", "[1"), "expected a YAML mapping"),
+        (
+            ("--frechet", "resnet18", "--frechet-kwargs", "[1"),
+            "--frechet-kwargs, line 1: not valid YAML",
+        ),
         (("--protocol", "val5k"), "found 'val5k', expected one of imagenet5k-crop"),
         (("--baseline", "sepia"), "found 'sepia', expected one of truth, gray"),
         (("--fid-weights", "no.pth"), "--fid-weights: found no file 'no.pth'"),

@@ -102,13 +102,16 @@ def test_every_config_is_in_the_table_of_recipes():
     ("override", "message"),
     [
         ("run.precison=bf16", r"run\.precison: unknown key.*did you mean 'precision'"),
-        ("stages.gan.imagez=5", r"stages\.2\.imagez: unknown key.*gan.*did you mean 'images'"),
-        ("stages.pretrain.adversarial_weight=1", r"stages\.0\.adversarial_weight: unknown key"),
-        ("stages.gan.kind=adversaria", r"stages\.2\.kind: found 'adversaria'.*'adversarial'"),
-        ("stages.gan.lr=fast", r"stages\.2\.lr: found 'fast', input should be a valid number"),
+        ("stages.gan.imagez=5", r"stages\.gan\.imagez: unknown key.*gan.*did you mean 'images'"),
+        (
+            "stages.pretrain.adversarial_weight=1",
+            r"stages\.pretrain\.adversarial_weight: unknown",
+        ),
+        ("stages.gan.kind=adversaria", r"stages\.gan\.kind: found 'adversaria'.*'adversarial'"),
+        ("stages.gan.lr=fast", r"stages\.gan\.lr: found 'fast', expected a number"),
         (
             "stages.gan.batch_size=0",
-            r"stages\.2\.batch_size: found 0, expected a whole number above 0, or auto",
+            r"stages\.gan\.batch_size: found 0, expected a whole number above 0, or auto",
         ),
         ("stages.gan.gan_mode=lsgann", r"gan_mode: found 'lsgann'.*did you mean 'lsgan'"),
         ("model.name=unett", r"model: found 'unett', expected one of.*did you mean 'unet'"),
@@ -136,7 +139,7 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(mapping, override, mess
 
 def test_a_missing_key_is_named(mapping):
     del mapping["stages"][0]["lr"]
-    with pytest.raises(GanColorError, match=r"stages\.0\.lr: missing"):
+    with pytest.raises(GanColorError, match=r"stages\.pretrain\.lr: missing"):
         parse(mapping)
 
 
@@ -160,7 +163,7 @@ def test_overrides_reach_stages_by_name_and_by_number(mapping):
             "found 'nope' in a list, expected one of pretrain, discriminator, gan",
         ),
         ("run.seed.deeper=1", "leads into a value"),
-        ("run.seed=[1", "not a YAML value"),
+        ("run.seed=[1", r"--set: .run.seed=\[1., line 1: not valid YAML"),
     ],
 )
 def test_an_override_that_cannot_be_followed_is_refused(mapping, override, message):
@@ -190,3 +193,84 @@ def test_a_file_that_is_not_plain_yaml_is_refused(text, message, tmp_path):
 def test_a_resolved_config_reads_back_as_itself(mapping):
     config = parse(mapping)
     assert parse(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.augment.flip=yes", r"data\.augment\.flip: found 'yes', expected a number"),
+        ("data.augment.flip=true", r"data\.augment\.flip: found true, expected a number"),
+        ("data.drop_gray=1", r"data\.drop_gray: found 1, expected true or false"),
+        ("data.drop_gray=1.0", r"data\.drop_gray: found 1\.0, expected true or false"),
+        ("data.drop_gray=yes", r"data\.drop_gray: found 'yes', expected true or false"),
+        ("run.seed=true", r"run\.seed: found true, expected a whole number"),
+        ('run.seed="3"', r"run\.seed: found '3', expected a whole number"),
+        ("run.seed=1.5", r"run\.seed: found 1\.5, input should be a valid integer"),
+        ("run.seed=1:30", r"run\.seed: found '1:30', expected a whole number"),
+        ("run.name=2024", r"run\.name: found 2024, expected text: write it in quotes"),
+        ("data.source_weights={a: true}", r"data\.source_weights: found true, expected a number"),
+        ("run.dir=3", r"run\.dir: found 3"),
+        ("data.val_fraction='0.1'", r"data\.val_fraction: found '0\.1', expected a number"),
+        ("stages.gan.images=1.5", r"stages\.gan\.images: found 1\.5, input should be a valid int"),
+        ("stages.gan.lr='1e-4'", r"stages\.gan\.lr: found '1e-4', expected a number"),
+        ("stages.gan.batch_size=true", r"stages\.gan\.batch_size: found true, expected a whole"),
+        ("stages.gan.betas=[0.5, yes]", r"stages\.gan\.betas: found 'yes', expected a number"),
+        ("stages.gan.betas=0.5", r"stages\.gan\.betas: found 0\.5, input should be a valid tuple"),
+        ("stages.gan.betas=[0.5]", r"stages\.gan\.betas\.1: missing"),
+        ("stages.gan.average_from=[7]", r"stages\.gan\.average_from\.0: found 7, expected text"),
+        ("stages.gan.early_stopping={eval_every: '9'}", r"early_stopping\.eval_every: found '9'"),
+        ("model.rebalance=true", r"model: rebalance: found true, expected a number"),
+        ("model.blur=1", r"model: blur: found 1, expected true or false"),
+        ("model.decoder_channels=[8, 8, 8, 8, yes]", r"decoder_channels: found 'yes', expected a"),
+        ("discriminator.attention='true'", r"discriminator\.attention: found 'true', expected"),
+        ("stages.1.lr=x", r"stages\.discriminator\.lr: found 'x'"),
+        ("run.init_from=~nobody_at_all/x", r"run\.init_from: found '~nobody_at_all/x', expected"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused(mapping, override, message):
+    apply_override(mapping, override)
+    with pytest.raises(GanColorError, match=message) as caught:
+        parse(mapping)
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_may_be_written_as_floats(mapping):
+    for override in (
+        "stages.gan.images=1e4", "stages.gan.size=64.0", "stages.gan.batch_size=1e1",
+        "run.seed=010", "stages.gan.lr=1", "model.decoder_channels=[16.0, 12, 8, 8, 8]",
+        "discriminator.num_layers=2.0", "discriminator.padding=1.0",
+    ):  # fmt: skip
+        apply_override(mapping, override)
+    config = parse(mapping)
+    stage = config.stages[2]
+    assert (stage.images, stage.size, stage.batch_size) == (10_000, 64, 10)
+    assert (config.run.seed, config.discriminator.num_layers) == (10, 2)
+    assert isinstance(stage.images, int)
+    assert config.model["decoder_channels"][0] == 16
+
+
+def test_a_stage_of_a_name_that_is_not_its_own_goes_by_number(mapping):
+    apply_override(mapping, "stages.2.name=pretrain")
+    apply_override(mapping, "stages.2.lr=x")
+    with pytest.raises(GanColorError, match=r"config: stages\.2\.lr: found 'x'"):
+        parse(mapping)
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(mapping, monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    extractor = "{eval_every: 9, feature_extractor: {backbone: x, weights: ~/f}}"
+    for override in (
+        "run.dir=~/runs", "run.init_from=~/m.safetensors", "data.folders=[~/a, {path: ~/b}]",
+        "data.val.0=~", "data.val.0=~/v", "model.encoder_weights=~/e.safetensors",
+        "stages.gan.perceptual={weight: 1, weights: ~/p}", f"stages.gan.early_stopping={extractor}",
+    ):  # fmt: skip
+        apply_override(mapping, override)
+    config, stage = parse(mapping), parse(mapping).stages[2]
+    folders = [folder.path for folder in (*config.data.folders, *config.data.val)]
+    assert folders == [tmp_path / "a", tmp_path / "b", tmp_path / "v"]
+    assert (config.run.dir, config.run.init_from) == (tmp_path / "runs", tmp_path / "m.safetensors")
+    assert config.model["encoder_weights"] == f"{tmp_path}/e.safetensors"
+    assert stage.perceptual.weights == f"{tmp_path}/p"
+    assert stage.early_stopping.feature_extractor.weights == f"{tmp_path}/f"
+    classifier = registry.parse_options("koalarization", {"classifier_weights": "~/c"})
+    assert classifier.classifier_weights == f"{tmp_path}/c"

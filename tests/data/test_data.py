@@ -1,5 +1,6 @@
 """Folders in, reproducible crops out."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gan_color.data.split import split_by_digest
 from gan_color.errors import GanColorError
 from gan_color.images import open as opening
 from gan_color.images.resize import evaluation_crop
+from tests.helpers.image_files import spoil
 
 
 @pytest.fixture
@@ -71,6 +73,8 @@ def test_a_second_scan_reads_no_image_again(folder: Path, tmp_path: Path, monkey
     first = index_of(folder, ScanCache(path))
     with path.open("a") as file:
         file.write('\n{"key": "half a li')  # what a killed run leaves
+    for bad, _ in first.bad:  # these are tried again
+        bad.unlink()
     monkeypatch.setattr(index, "_examine", lambda path: pytest.fail(f"read {path} again"))
     assert index_of(folder, ScanCache(path)).files == first.files
 
@@ -287,3 +291,41 @@ def test_samples_hold_one_photograph_out(sample_folders: tuple[Path, Path]):
     assert {p.stem.rsplit("_", 1)[0] for p in train.iterdir()} == set(samples.photographs())
     assert {p.stem.rsplit("_", 1)[0] for p in valid.iterdir()} == {"coffee"}
     assert samples.build(train.parent) == sample_folders
+
+
+def test_what_is_no_readable_photo_is_listed_and_the_rest_is_found(tmp_path: Path):
+    Image.new("RGB", (40, 40), (200, 20, 20)).save(tmp_path / "good.png")
+    bad = spoil(tmp_path)
+    found = index_of(tmp_path, ScanCache(tmp_path / ".scan" / "files.jsonl"))
+    assert [file.path.name for file in found.files] == ["good.png"]
+    assert [path.name for path, _ in found.bad] == bad
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch):
+    """Its permissions may have changed, or pillow-heif may have come."""
+    cache = tmp_path / ".scan" / "files.jsonl"
+    Image.new("RGB", (40, 40), (200, 20, 20)).save(tmp_path / "x.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "_examine", lambda path: {"bad": "needs pillow-heif"})
+        assert index_of(tmp_path, ScanCache(cache)).bad
+    found = index_of(tmp_path, ScanCache(cache))
+    assert (len(found.files), found.bad) == (1, [])
+    # Nor is what versions before this one wrote down held against it.
+    cache.write_text(json.dumps({"key": ScanCache.key(tmp_path / "x.png"), "bad": "no DDS"}))
+    assert len(index_of(tmp_path, ScanCache(cache)).files) == 1
+
+
+def test_a_file_that_vanishes_during_a_run_is_named_in_one_line(folder: Path):
+    file = next(f for f in index_of(folder).files if f.path.name == "a0_cats.png")
+    file.path.unlink()
+    dataset = CropDataset([file], 16, AugmentConfig())
+    for workers in (0, 1):
+        loader = training_loader(dataset, KeySampler(np.ones(1), 1, 1, (0,)), workers, False)
+        with pytest.raises(GanColorError) as caught:
+            next(iter(loader))
+        assert str(caught.value) == (
+            f"data: {file.path} could be read when the run began, and cannot now: no such file; "
+            "put it back and --resume"
+        )
+    with pytest.raises(opening.BadImageError, match=r"a0_cats\.png: no such file"):
+        evaluation_crop(file.path, 32)

@@ -72,6 +72,33 @@ def test_gray_photographs_are_refused(tmp_path: Path):
         calibrate(Tinter(), [tmp_path / "gray.png"], 32)
 
 
+def test_the_command_fits_on_color_photographs_only(tmp_path: Path, coffee: Image.Image, capsys):
+    coffee.convert("L").save(tmp_path / "gray.png")
+    (tmp_path / "bad.png").write_text("x")
+    out = tmp_path / "out" / "calibrated.safetensors"
+    common = [
+        "calibrate",
+        "gan-color-small",
+        "--data",
+        str(tmp_path),
+        "--size",
+        "64",
+        "-o",
+        str(out),
+    ]
+    with pytest.raises(SystemExit) as end:
+        main(common)
+    assert end.value.code == 2
+    assert "found 2 gray or unreadable files" in capsys.readouterr().err
+    coffee.save(tmp_path / "coffee.png")
+    main_ok([*common, "--threshold", "8", "--colorfulness", "0.5"])
+    said = capsys.readouterr()
+    assert "gray.png: a gray photograph" in said.err
+    assert "bad.png: not an image" in said.err
+    assert "fitted on 1 images" in said.out
+    assert read_header(out)["record"]["calibration"]["images"] == 1
+
+
 def test_the_command_writes_a_model_that_answers_so(tmp_path: Path, coffee: Image.Image, capsys):
     coffee.save(tmp_path / "coffee.png")
     out = tmp_path / "calibrated.safetensors"

@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from gan_color.evaluation.comparison import compare, model_files
 from gan_color.evaluation.protocols import EvalProtocol
@@ -27,6 +29,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         paths.append(folder / name / "model.safetensors")
         save_model(paths[-1], "colornet", model, {})
     return paths
+
+
+def test_gray_photographs_are_counted_and_neither_measured_nor_shown(
+    files: list[Path], sample_folders: tuple[Path, Path], tmp_path: Path, capsys
+):
+    for i, path in enumerate(sorted(sample_folders[1].iterdir())[:3]):
+        shutil.copy(path, tmp_path / f"{i}_color.png")
+        Image.open(path).convert("L").save(tmp_path / f"{i}_gray.png")
+    common = ("compare", "-m", files[0], "-d", tmp_path, "--device", "cpu", "--num-images", 4)
+    page = tmp_path / "out" / "page.html"
+    assert run(*common, "-o", page) == 0
+    assert "3 images (3 gray left out), protocol" in capsys.readouterr().out
+    assert page.read_text().count("<img") == 3 * 3  # gray | vivid | truth
+    assert "3 images (3 gray left out)" in page.read_text()
+    assert run(*common, "-o", page, "--keep-gray") == 0
+    assert "6 images (gray ones kept)" in capsys.readouterr().out
 
 
 def test_the_command_writes_a_page_a_table_and_a_blind_test(

@@ -11,6 +11,8 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
+from gan_color.config.schema import DataConfig
+from gan_color.data.index import ScanCache, scan
 from gan_color.errors import GanColorError
 from gan_color.evaluation import evaluator
 from gan_color.evaluation.evaluator import evaluate
@@ -18,9 +20,10 @@ from gan_color.evaluation.feature_extractors import BackboneExtractor
 from gan_color.evaluation.per_image import Measurer, MetricNetworks
 from gan_color.evaluation.predictors import Predictor, baseline, model_predictor
 from gan_color.evaluation.protocols import EvalProtocol
-from gan_color.evaluation.report import write_page
+from gan_color.evaluation.report import cell, describe_images, write_page
 from gan_color.evaluation.summary import bootstrap
 from gan_color.images.open import BadImageError
+from tests.helpers.image_files import spoil
 from tests.helpers.processes import in_two_ranks
 from tests.helpers.tint import Tint
 from tests.helpers.weights import backbone_file
@@ -254,10 +257,100 @@ def test_intervals_are_as_wide_as_theory_says():
 
 def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path):
     (tmp_path / "x.jpg").write_text("x")
-    with pytest.raises(GanColorError, match="none of the 1 files"):
+    with pytest.raises(GanColorError, match="found 0 gray and 1 unreadable files"):
         figures([tint()], tmp_path, tmp_path / "work")
     with pytest.raises(BadImageError):
         SMALL.read(tmp_path / "x.jpg")
+
+
+def test_what_is_no_readable_photo_is_listed_and_the_rest_measured(photographs, tmp_path):
+    bad = ["broken.jpg", *spoil(photographs)]
+    found = figures([baseline("gray")], photographs, tmp_path / "work")["gray"]
+    assert found["n"] == 6
+    listed = [line.partition(": ") for line in found["unreadable"]]
+    assert sorted(Path(path).name for path, _, _ in listed) == sorted(bad)
+    assert all(reason for _, _, reason in listed)
+
+
+def with_gray(folder: Path) -> list[str]:
+    """Adds the folder's photographs without their color; returns the names."""
+    for path in list(folder.glob("*.png")):
+        Image.open(path).convert("L").save(folder / f"gray_{path.name}")
+    return sorted(path.name for path in folder.glob("gray_*"))
+
+
+def test_gray_photographs_are_left_out_and_counted(photographs, tmp_path, capsys):
+    alone = figures([baseline("gray")], photographs, tmp_path / "alone")["gray"]
+    names = with_gray(photographs)
+    mixed = figures([baseline("gray")], photographs, tmp_path / "mixed")["gray"]
+    assert [Path(path).name for path in mixed["gray"]] == names
+    assert (mixed["n"], alone["n"], alone["gray"]) == (6, 6, [])
+    assert mixed["psnr"] == alone["psnr"]
+    assert mixed["colorfulness_truth_ci"] == alone["colorfulness_truth_ci"]
+    kept, summary = evaluate(
+        [baseline("gray")],
+        photographs,
+        EvalProtocol("imagenet5k-crop", 64, keep_gray=True),
+        MetricNetworks(),
+        CPU,
+        tmp_path / "mixed",
+    )
+    found = kept[0].figures
+    assert (found["n"], found["gray"], found["keep_gray"]) == (12, [], True)
+    assert found["psnr"] > 1.5 * alone["psnr"]  # what the all-gray answer gets for gray truth
+    assert describe_images(mixed) == (
+        "6 images (6 gray left out, 1 unreadable), protocol imagenet5k-crop; "
+        "95% intervals in brackets"
+    )
+    assert "12 images (1 unreadable, gray ones kept)" in describe_images(found)
+    write_page(tmp_path / "page.html", kept, summary, EvalProtocol(keep_gray=True))
+    assert "gray ones kept" in (tmp_path / "page.html").read_text()
+
+
+def test_a_folder_of_gray_photographs_only_is_refused(photographs, tmp_path):
+    with_gray(photographs)
+    for path in photographs.glob("[0-9].png"):
+        path.unlink()
+    message = r"found 6 gray and 1 unreadable files .* expected color photographs; --keep-gray"
+    with pytest.raises(GanColorError, match=message):
+        figures([baseline("gray")], photographs, tmp_path / "work")
+    assert not list((tmp_path / "work").glob(".evaluate-*"))
+
+
+def test_training_and_evaluation_call_the_same_photographs_gray(photographs, tmp_path):
+    with_gray(photographs)
+    for i in range(1, 6):  # around the threshold
+        faint = Image.blend(
+            Image.open(photographs / "gray_0.png").convert("RGB"),
+            Image.open(photographs / "0.png"),
+            i / 25,
+        )
+        faint.save(photographs / f"faint_{i}.png")
+    data = DataConfig(folders=(photographs,))
+    trained = scan(data.folders, data, ScanCache(None)).files
+    gray = [str(file.path) for file in trained if file.gray]
+    assert 6 < len(gray) < 11
+    assert figures([baseline("gray")], photographs, tmp_path / "work")["gray"]["gray"] == gray
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_there_is_no_interval_of_what_cannot_have_one(count, photographs, networks, tmp_path):
+    for i in range(count, 6):
+        (photographs / f"{i}.png").unlink()
+    results, summary = evaluate(
+        [tint(), baseline("truth")], photographs, SMALL, networks, CPU, tmp_path / "work"
+    )
+    found = results[0].figures
+    assert found["n"] == count
+    assert (found["psnr_ci"] is None) == (count == 1)
+    assert found["ab_histogram_distance"] > 0
+    assert found["ab_histogram_distance_ci"] is None  # half of three is one, or two
+    psnr = f"{found['psnr']:.3f}"
+    assert (cell(found, "psnr", 3) == psnr) == (count == 1)
+    write_page(tmp_path / "page.html", results, summary, SMALL)
+    page = (tmp_path / "page.html").read_text()
+    assert ("no intervals of one image" in page) == (count == 1)
+    json.dumps(found, allow_nan=False)
 
 
 def test_the_shared_set_agrees_with_numpy_alone(shared: Path, tmp_path: Path):
@@ -266,7 +359,7 @@ def test_the_shared_set_agrees_with_numpy_alone(shared: Path, tmp_path: Path):
     folder.mkdir()
     for path in sorted((shared / "data" / "val").glob("*.jpg"))[::12]:
         (folder / path.name).symlink_to(path)
-    protocol = EvalProtocol()
+    protocol = EvalProtocol(keep_gray=True)
     results, _ = evaluate([baseline("gray")], folder, protocol, MetricNetworks(), CPU, tmp_path)
     psnr, color = [], []
     for path in sorted(folder.iterdir()):

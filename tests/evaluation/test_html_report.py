@@ -44,7 +44,7 @@ def test_an_evaluation_escapes_names(photographs: Path, tmp_path: Path):
     write_page(tmp_path / "page.html", results, summary, SMALL)
     text = check_page(tmp_path / "page.html")
     assert f"<th>{ESCAPED}</th>" in text  # the predictor
-    assert f"/{ESCAPED} photos, protocol" in text
+    assert f"/{ESCAPED} photos: 2 images, protocol" in text
     assert f'alt="{ESCAPED}0.png: ' in text
     low, high = results[0].figures["psnr_ci"]
     psnr = f"{results[0].figures['psnr']:.3f}<small>[{low:.3f}, {high:.3f}]</small>"

@@ -11,6 +11,7 @@ from gan_color.errors import GanColorError
 from gan_color.inference.batch import BatchOptions, Job, JobState, colorize_jobs, plan_jobs
 from gan_color.inference.pipeline import Chroma
 from gan_color.inference.temporal import ChromaSmoother
+from tests.helpers.image_files import spoil
 from tests.helpers.tint import Tint
 
 
@@ -135,3 +136,22 @@ def test_smoothing_stops_at_cuts_and_motion_and_between_videos():
     assert mixed[7] == pytest.approx(0.4, abs=1e-4)
     with pytest.raises(GanColorError, match="smooth: found 1"):
         ChromaSmoother(1)
+
+
+def test_photos_keep_the_format_of_their_content_where_no_suffix_says_it(
+    tmp_path: Path, coffee: Image.Image
+):
+    album, out = tmp_path / "album", tmp_path / "out"
+    album.mkdir()
+    small = coffee.resize((40, 30))
+    for name, kind in (("a.jfif", "JPEG"), ("b.JPE", "JPEG"), ("c", "JPEG"), ("d", "BMP")):
+        small.save(album / name, kind)
+    (album / "README").write_text("no image")
+    bad = spoil(album)
+    found = states(plan_jobs([album], out))
+    assert sorted(name for name, (state, _) in found.items() if state is JobState.FAILED) == bad
+    assert sorted(path.name for path in out.iterdir()) == ["a.jfif", "b.JPE", "c.jpg", "d.png"]
+    assert Image.open(out / "b.JPE").format == "JPEG"
+    alone = plan_jobs([album / "c"], tmp_path / "c.png")
+    assert states(alone)["c"][0] is JobState.COLORIZED
+    assert states(plan_jobs([album / "README"], out))["README"][1].startswith("not an image file")

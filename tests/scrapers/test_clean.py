@@ -21,6 +21,7 @@ from scrapers.clean.quarantine import undo
 from scrapers.clean.run import clean
 from scrapers.errors import ScraperError
 from tests.fakes.image_server import synthetic
+from tests.helpers.image_files import spoil
 
 
 def photo(seed: int = 1, width: int = 320, height: int = 240) -> np.ndarray:
@@ -106,6 +107,15 @@ def _bomb() -> bytes:
 def test_files_are_checked_by_content_not_by_name(tmp_path, name, data, expected):
     (tmp_path / name).write_bytes(data)
     assert inspect_image(tmp_path, name, Rules()).verdict == expected
+
+
+def test_dead_links_and_pipes_are_quarantined_and_hang_nothing(tmp_path):
+    saved(tmp_path, "good.jfif", photo(), format="JPEG")
+    spoil(tmp_path)
+    assert clean(tmp_path) == {"keep": 1, "corrupt": 6, "too-small": 1}
+    assert (tmp_path / "quarantine" / "corrupt" / "dead.jpg").is_symlink()
+    assert clean(tmp_path)["keep"] == 1
+    assert undo(tmp_path) == 7
 
 
 def copies(folder) -> list[str]:

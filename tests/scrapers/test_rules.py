@@ -66,6 +66,11 @@ def test_nothing_but_free_licenses_pass_by_default(name):
             {"sources": [{"kind": "folder", "path": "x", "licence": "own"}]},
             "sources.0.folder: unknown key 'licence', expected one of limit, kind, path, license",
         ),
+        ({"noncommercial": "yes"}, "noncommercial: found 'yes', expected true or false"),
+        ({"noncommercial": 1}, "noncommercial: found 1, expected true or false"),
+        ({"min_side": "256"}, "min_side: found '256', expected a whole number"),
+        ({"limit": True}, "limit: found true, expected a whole number"),
+        ({"limits": {"rate": "2"}}, "limits.rate: found '2', expected a number"),
         ({"limit": 0}, "limit: Input should be greater than 0"),
     ],
 )
@@ -82,7 +87,7 @@ def test_a_contact_is_required_and_duplicate_keys_are_rejected(tmp_path, capsys)
             check_contact(contact)
     path = tmp_path / "r.yml"
     path.write_text("name: a\nname: b\n")
-    with pytest.raises(ScraperError, match="duplicate key 'name'"):
+    with pytest.raises(ScraperError, match=r"line 2: the key 'name' stands twice"):
         read_recipe(path)
     assert main(["collect", str(path)]) == 2
     assert capsys.readouterr().err.startswith("scrapers: ")
@@ -185,3 +190,19 @@ def test_every_recipe_is_valid_and_needs_a_contact():
         with pytest.raises(ScraperError, match="contact"):
             check_contact(made.contact)
     assert parse(Rules, read_yaml(DATASETS / "clean.yml"), "clean.yml") == Rules()
+
+
+def test_recipes_read_whole_floats_and_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = tmp_path / "r.yml"
+    path.write_text(
+        "name: x\nlimit: 1e3\nsources:\n"
+        "- {kind: folder, path: ~/photos, license: own, author: me, limit: 010}\n"
+        "- {kind: yfcc, files: [~/a.tsv, b.tsv]}\n"
+        "- {kind: flickr, search: [x], start: 2010-01-31}\n"
+    )
+    made = read_recipe(path)
+    assert (made.limit, made.sources[0].limit) == (1000, 10)
+    assert made.sources[0].path == tmp_path / "home" / "photos"
+    assert made.sources[1].files == (tmp_path / "home" / "a.tsv", tmp_path / "b.tsv")
+    assert made.sources[2].start == "2010-01-31"
