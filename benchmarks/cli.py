@@ -205,6 +205,15 @@ def gpu(
     start(output, minutes, rehearse, recipe, data, tuple(overrides or ()))
 
 
+def counters(
+    write: Annotated[bool, typer.Option(help="Store what is counted now.")] = False,
+) -> None:
+    """Count FLOP, bytes and opened files of training, and compare with benchmarks/counters.json."""
+    from benchmarks.counters import run
+
+    typer.echo(run(write))
+
+
 def readme_figure(
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("docs/first_look.jpg"),
 ) -> None:
@@ -220,6 +229,6 @@ def main(arguments: list[str] | None = None) -> None:
     run_commands(
         "benchmarks",
         "Measure training, inference, data loading and scraping on this machine.",
-        [train, gpu, scrapers, study_inflection, readme_figure],
+        [train, gpu, counters, scrapers, study_inflection, readme_figure],
         arguments,
     )
