@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, run_commands
+from gan_color.cli.app import DeviceOption, SetOption, run_commands
+from gan_color.config.yaml_file import find_recipe
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import find_model
 
@@ -180,6 +181,39 @@ def scrapers(
         raise GanColorError(str(error)) from None
 
 
+def gpu(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="For gpu.json, gpu.md and the trainings' runs.")
+    ],
+    minutes: Annotated[float, typer.Option(help="That this start may take.", min=0.1)] = 25.0,
+    rehearse: Annotated[bool, typer.Option(help="All of it on the CPU, at toy sizes.")] = False,
+    recipe: Annotated[
+        Path | None, typer.Option("--train", parser=find_recipe, help="Trained at last.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Photographs, for loader and training.")] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Answer in one go what only a GPU can: right, fitting, fast, and learning?
+
+    python -m benchmarks gpu --minutes 25 -o gpu --train unet_small --data datasets/photos
+
+    Started again with the same -o, it goes on: with what is missing, once more with what went
+    wrong, and with the training.
+    """
+    from benchmarks.gpu.kit import start
+
+    start(output, minutes, rehearse, recipe, data, tuple(overrides or ()))
+
+
+def counters(
+    write: Annotated[bool, typer.Option(help="Store what is counted now.")] = False,
+) -> None:
+    """Count FLOP, bytes and opened files of training, and compare with benchmarks/counters.json."""
+    from benchmarks.counters import run
+
+    typer.echo(run(write))
+
+
 def readme_figure(
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("docs/first_look.jpg"),
 ) -> None:
@@ -195,6 +229,6 @@ def main(arguments: list[str] | None = None) -> None:
     run_commands(
         "benchmarks",
         "Measure training, inference, data loading and scraping on this machine.",
-        [train, scrapers, study_inflection, readme_figure],
+        [train, gpu, counters, scrapers, study_inflection, readme_figure],
         arguments,
     )

@@ -49,11 +49,15 @@ def photo(size: tuple[int, int]) -> bytes:
 
 
 def bench_stages(
-    model: ChromaModel, label: str, options: ColorizeOptions, repeats: int = 5
+    model: ChromaModel,
+    label: str,
+    options: ColorizeOptions,
+    repeats: int = 5,
+    sizes: tuple[tuple[int, int], ...] = SIZES,
 ) -> list[Row]:
     """Seconds of each stage of a photo's way, medians, for 0.8 and 12 megapixels."""
     rows = []
-    for size in SIZES:
+    for size in sizes:
         data = photo(size)
         runs: list[list[float]] = []
         for _ in range(repeats + 1):

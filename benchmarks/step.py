@@ -13,14 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.baselines import Baseline
 from benchmarks.harness import Row
 from benchmarks.isolated import high_water, run_isolated
+from gan_color.losses.auxiliary import Losses
 from gan_color.models.base import Batch
 from gan_color.training.amp import AmpOptimizer, Precision, resolve_precision
 from gan_color.training.builders import build_step
 from gan_color.training.networks import Networks
+from gan_color.training.steps import AdversarialStep
 
 # Side of the square matrices that tell a device's rate: large enough that nothing else counts.
 MATRIX = {"cpu": 2048, "cuda": 8192}
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def bench_steps(entries: list[Baseline], device: str, repeats: int) -> list[Row]:
@@ -38,7 +40,8 @@ def bench_steps(entries: list[Baseline], device: str, repeats: int) -> list[Row]
 class Built(NamedTuple):
     """A contender's adversarial step on random weights and pixels, and what it is made of."""
 
-    update: Callable[[], object]
+    update: Callable[[], Losses]
+    step: AdversarialStep
     networks: Networks
     optimizers: dict[str, AmpOptimizer]
     precision: Precision
@@ -56,9 +59,10 @@ def build(entry: Baseline, place: torch.device) -> Built:
     step, optimizers = build_step(
         stage, networks.generator, networks.discriminator, precision, config.run.channels_last
     )
+    assert isinstance(step, AdversarialStep)
     step.train()
-    data = _random_batch(stage.images_per_batch, stage.size, place, config.run.channels_last)
-    return Built(partial(step, data), networks, optimizers, precision)
+    data = random_batch(stage.images_per_batch, stage.size, place, config.run.channels_last)
+    return Built(partial(step, data), step, networks, optimizers, precision)
 
 
 def measure_update(entry: Baseline, device: str, repeats: int = 5) -> Row:
@@ -69,7 +73,7 @@ def measure_update(entry: Baseline, device: str, repeats: int = 5) -> Row:
     update = build(entry, place).update
     update()
     seconds = statistics.median(times(update, place, repeats))
-    return {"seconds": round(seconds, 4), "peak_mib": round(_peak_memory(place))}
+    return {"seconds": round(seconds, 4), "peak_mib": round(peak_memory(place))}
 
 
 def measure_step(entry: Baseline, device: str, repeats: int = 5) -> Row:
@@ -78,13 +82,11 @@ def measure_step(entry: Baseline, device: str, repeats: int = 5) -> Row:
     """
     place = torch.device(device)
     measured = measure_update(entry, device, repeats)
-    update, _, _, precision = build(entry, place)
-    counter = FlopCounterMode(display=False)
-    with counter:
-        update()
-    rate = _matrix_rate(place, _DTYPES[precision.kind])
+    built = build(entry, place)
+    gflop = count_gflop(built.update)
+    precision = built.precision
+    rate = matrix_rate(place, DTYPES[precision.kind])
     stage, seconds = entry.config.stages[0], measured["seconds"]
-    gflop = counter.get_total_flops() / 1e9
     return {
         "step": entry.name,
         "precision": precision.kind,
@@ -100,7 +102,15 @@ def measure_step(entry: Baseline, device: str, repeats: int = 5) -> Row:
     }
 
 
-def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+def count_gflop(work: Callable[[], object]) -> float:
+    """GFLOP of the convolutions and matrix products in a call, forward and backward."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        work()
+    return float(counter.get_total_flops()) / 1e9
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """GFLOP/s of the fastest of several products of two large square matrices."""
     side = MATRIX.get(device.type, 2048)
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
@@ -111,27 +121,29 @@ def times(work: Callable[[], object], device: torch.device, repeats: int) -> lis
     """Seconds of each of several calls, the device waited for."""
     seconds = []
     for _ in range(repeats):
-        _wait(device)
+        wait(device)
         start = time.perf_counter()
         work()
-        _wait(device)
+        wait(device)
         seconds.append(time.perf_counter() - start)
     return seconds
 
 
-def _random_batch(count: int, size: int, device: torch.device, channels_last: bool) -> Batch:
+def random_batch(count: int, size: int, device: torch.device, channels_last: bool) -> Batch:
+    """uint8 noise as a step gets it, on the device."""
     rgb = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8).to(device)
     label: Tensor = torch.full((count,), -1, device=device)
     return Batch.from_rgb8(rgb, label, channels_last=channels_last)
 
 
-def _peak_memory(device: torch.device) -> float:
+def peak_memory(device: torch.device) -> float:
     """MiB: what CUDA allocated at most, or what this process occupied at most."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return high_water()
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was told."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
