@@ -104,7 +104,7 @@ def _kept(built: Built, bytes_: LiveBytes, images: int) -> int:
     losses = step.generator_losses(batch, output, ab, real)
     kept = bytes_.live - before
     step.backward_generator(losses["total"])
-    step.zero_grad()  # so that the discriminators' gradients count each time
+    step.undo()  # so that the discriminators' gradients count each time
     return kept
 
 
