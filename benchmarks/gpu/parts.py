@@ -36,7 +36,7 @@ PARTS = (
     Part("learning", "Do losses fall?", training.short, 40, 120, 120),
     Part("peaks", "Does what is planned fit?", peaks.measurements, 30, 90, 240, alone=True),
     Part("throughput", "How fast?", throughput.measurements, 20, 60, 210, alone=True),
-    Part("compilation", "Does compiling pay?", compilation.measurements, 40, 150, 360, alone=True),
+    Part("compilation", "Does compiling pay?", compilation.measurements, 40, 200, 360, alone=True),
     Part("loader", "Does the GPU wait?", loading.measurements, 20, 60, 120),
     Part("checkpoint", "What does a checkpoint cost?", checkpoints.measurements, 10, 45, 60),
     Part("training", "How far does a recipe come?", training.real, 60, ANY, ANY),

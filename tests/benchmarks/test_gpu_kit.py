@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from benchmarks.baselines import Baseline
 from benchmarks.cli import main
-from benchmarks.gpu import correctness, training
+from benchmarks.gpu import correctness, peaks, training
 from benchmarks.gpu.parts import PARTS, Part
 from benchmarks.gpu.runner import run_kit
 from benchmarks.gpu.settings import Measurement, Settings, rehearsal
 from gan_color.config.yaml_file import find_recipe
 from gan_color.errors import GanColorError
+from gan_color.training.memory.planner import Footprint
 from tests.helpers import gpu_parts
 
 MACHINE = {"device": "cpu: toy", "torch": "0"}
@@ -154,6 +157,23 @@ def test_a_wrong_result_fails(settings: Settings, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(correctness, "step_once", crooked)
     with pytest.raises(ValueError, match="ab beyond tolerance"):
         correctness.compare(settings, "small", "fp32", False, 60)
+
+
+def test_a_batch_that_does_not_fit_is_told_with_one_that_does(settings: Settings, monkeypatch):
+    found = Footprint(fixed=0, per_image=2**20)
+    for place in ("benchmarks.gpu.peaks", "gan_color.training.memory.planner"):
+        monkeypatch.setattr(f"{place}.footprint", lambda *_: found)
+
+    def peak(_: Settings, entry: Baseline) -> tuple[float, float]:
+        images = entry.config.stages[0].images_per_batch
+        if images > 6:
+            raise torch.OutOfMemoryError("toy")
+        return 2**21 * images, 2**22 * images
+
+    monkeypatch.setattr(peaks, "_peak", peak)
+    (row,) = peaks.measure(settings, 32, False, 60)
+    assert (row["auto"], row["fits"], row["predicted_mib"], row["peak_mib"]) == (8, 6, 6, 12)
+    assert (row["per_image"], row["peak_over_predicted"]) == (2, 2)
 
 
 def test_a_training_goes_on_from_its_checkpoint(settings: Settings, monkeypatch):
