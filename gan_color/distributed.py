@@ -123,6 +123,16 @@ def broadcast_bool(value: bool) -> bool:
     return value
 
 
+def any_rank(value: bool) -> bool:
+    """Whether the value is true on any rank. Does not wait for a GPU."""
+    if world_size() > 1:
+        flag = torch.tensor(int(value))
+        with _or_lost():
+            dist.all_reduce(flag, dist.ReduceOp.MAX, group=_patient)
+        value = bool(flag)
+    return value
+
+
 def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
     """Give every rank the first rank's parameters and buffers."""
     if world_size() == 1:

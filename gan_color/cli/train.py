@@ -53,9 +53,14 @@ def train(
         _print_plan(resolve_batches(parsed))
         return
     from gan_color.console import console
+    from gan_color.training.callbacks.stop import TrainingInterrupted
     from gan_color.training.trainer import train as train_run
 
-    path = train_run(parsed, resume=resume is not None, overwrite=overwrite)
+    try:
+        path = train_run(parsed, resume=resume is not None, overwrite=overwrite)
+    except TrainingInterrupted as stopped:
+        console.print(str(stopped), markup=False)
+        return
     console.print(f"model: {path}\nreport: {parsed.folder / 'report.html'}")
 
 

@@ -1,7 +1,12 @@
 """Loaders: an epoch is a number of images, drawn from (seed, stage, epoch) alone."""
 
+import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,6 +56,9 @@ def draw_probabilities(
     return normalized
 
 
+GRACE = 10.0  # seconds that a worker goes on after SIGTERM
+
+
 class KeySampler(Sampler[list[tuple[int, int]]]):
     """Batches of keys (index, seed) for one rank; call `set_epoch` before each epoch.
 
@@ -73,11 +81,11 @@ class KeySampler(Sampler[list[tuple[int, int]]]):
             )
         self.probabilities, self.batches, self.batch = probabilities, batches, batch
         self.seed, self.rank, self.ranks = seed, rank, ranks
-        self.epoch = 0
+        self.epoch, self.skip = 0, 0
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose which epoch the next iteration draws."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, skip: int = 0) -> None:
+        """Choose which epoch the next iteration draws, and how many of its batches are done."""
+        self.epoch, self.skip = epoch, skip
 
     def __len__(self) -> int:
         return self.batches
@@ -93,12 +101,22 @@ class KeySampler(Sampler[list[tuple[int, int]]]):
         drawn = generator.permutation(drawn)
         seeds = generator.integers(2**31, size=count)
         share = self.batch // self.ranks
-        for i in range(self.batches):
+        for i in range(self.skip, self.batches):
             start = i * self.batch + self.rank * share
             yield [(int(drawn[k]), int(seeds[k])) for k in range(start, start + share)]
 
 
+def _end_later(number: int, frame: FrameType | None) -> None:
+    ending = threading.Timer(GRACE, os._exit, (0,))
+    ending.daemon = True
+    ending.start()
+
+
 def _start_worker(_: int) -> None:
+    # Ctrl-C and Slurm's SIGTERM reach all processes. The main one saves a checkpoint then, after
+    # the batch that it is in; a worker that were gone by then would break it off.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_later)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
@@ -115,3 +133,12 @@ def training_loader(
         pin_memory=pin_memory,
         worker_init_fn=_start_worker,
     )
+
+
+def end_workers(loader: DataLoader[Item]) -> None:
+    """End a loader's workers now. Left to the garbage collector, which finds the loader in a circle
+    (fastai's learner), they would miss the word that they are to end.
+    """
+    iterator: Any = loader._iterator
+    if iterator is not None and loader.num_workers:
+        iterator._shutdown_workers()

@@ -185,6 +185,11 @@ def load(found: Checkpoint, name: str) -> Tensors:
         raise GanColorError(f"checkpoint: cannot read {path}: {error}") from None
 
 
+def load_noise(found: Checkpoint) -> Tensors | None:
+    """The generators of noise of a checkpoint that was taken within an epoch; else None."""
+    return load(found, "noise") if "noise.safetensors" in found.state["files"] else None
+
+
 def prune(checkpoints: Path, keep: int, spare: set[str]) -> None:
     """Drop all but the newest `keep` of the running stage; each earlier stage keeps its last.
 

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from gan_color.config.stages import Stage
 from gan_color.data.dataset import Item
+from gan_color.data.loaders import end_workers
 from gan_color.losses.auxiliary import Losses
 from gan_color.models.base import Batch
 from gan_color.training.memory.retry import run_step
@@ -61,4 +62,7 @@ class ColorLearner(Learner):
         """Train over `epochs` under the stage's schedule, up to the rate each group came with."""
         rates = np.array([group["lr"] for group in self.opt.hypers])
         scheduler = ParamScheduler({"lr": rate_schedule(stage, rates)})
-        self.fit(epochs, cbs=[scheduler], start_epoch=start_epoch)
+        try:
+            self.fit(epochs, cbs=[scheduler], start_epoch=start_epoch)
+        finally:
+            end_workers(self.dls.train)

@@ -11,7 +11,7 @@ from gan_color.atomic import write_bytes
 from gan_color.config.schema import Config
 from gan_color.config.stages import SupervisedStage
 from gan_color.errors import GanColorError
-from gan_color.training.callbacks import Callback
+from gan_color.training.callbacks.base import Callback
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.report import draw_lr_find
 

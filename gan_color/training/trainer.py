@@ -19,10 +19,24 @@ from gan_color.errors import GanColorError
 from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
-from gan_color.training import amp, callbacks, checkpoint, run_folder
+from gan_color.training import amp, checkpoint, run_folder
 from gan_color.training.amp import AmpOptimizer
 from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.builders import build_step, plan_epochs
+from gan_color.training.callbacks.evaluation import (
+    EvaluateSnapshot,
+    SaveCheckpoint,
+    StopStage,
+    ValidateAndPreview,
+)
+from gan_color.training.callbacks.progress import ProgressLogger
+from gan_color.training.callbacks.stop import StopOnRequest, StopRequest, TrainingInterrupted
+from gan_color.training.callbacks.updates import (
+    DiscriminatorLR,
+    SeedEpoch,
+    UpdateEMA,
+    noise_state,
+)
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
@@ -45,6 +59,7 @@ class Trainer:
         self.state = TrainingState(config)
         self.optimizers: dict[str, AmpOptimizer] = {}
         self.checkpoints = checkpoint.AsyncCheckpointWriter()
+        self.stop = StopRequest()
 
         self.data = distributed.on_first_rank(partial(find_data, config))
         torch.manual_seed(config.run.seed)
@@ -96,21 +111,25 @@ class Trainer:
             self.precision.autocast,
         )
         validator = Validator(images, run.preview_images)
-        track = callbacks.ProgressLogger(
+        track = ProgressLogger(
             self.state, stage.images_per_batch, fp16=self.precision.kind == "fp16"
         )
         hooks = [
             track,
-            callbacks.ValidateAndPreview(
-                self.state, validator, self.networks.ema, self.networks.generator
+            ValidateAndPreview(self.state, validator, self.networks.ema, self.networks.generator),
+            SaveCheckpoint(self.save_checkpoint),
+            StopOnRequest(
+                self.stop,
+                self.state,
+                partial(self.save_checkpoint, within_epoch=True),
+                batches * stage.images_per_batch,
             ),
-            callbacks.SaveCheckpoint(self.save_checkpoint),
         ]
         if stage.average_from and not self.state.images:
             start_from_average(self.networks, self.folder / "checkpoints", stage.average_from)
         best_snapshot = self._best_snapshot(scheduled)
         if best_snapshot:
-            hooks += [callbacks.EvaluateSnapshot(best_snapshot), callbacks.StopStage(best_snapshot)]
+            hooks += [EvaluateSnapshot(best_snapshot), StopStage(best_snapshot)]
         learner = self.learner(self.state.stage_index, batches, hooks)
         if self.state.images:
             self._restore_optimizers()
@@ -183,14 +202,16 @@ class Trainer:
             self.precision,
             channels_last,
         )
-        hooks = [callbacks.SeedEpoch(sampler), *hooks]
+        done = self.state.images // stage.images_per_batch % batches
+        noise = checkpoint.load_noise(self.resumed) if done and self.resumed else None
+        hooks = [SeedEpoch(sampler, done, noise), *hooks]
         if not isinstance(stage, DiscriminatorStage):
             ema = self.networks.ema
             ema.half_life = stage.ema_half_life or self.config.run.ema_half_life
-            hooks.append(callbacks.UpdateEMA(ema, self.networks.generator, stage.images_per_batch))
+            hooks.append(UpdateEMA(ema, self.networks.generator, stage.images_per_batch))
         if isinstance(stage, AdversarialStage):
             follower = self.optimizers["discriminator"].optimizer
-            hooks.append(callbacks.DiscriminatorLR(follower, stage.discriminator_lr_mult))
+            hooks.append(DiscriminatorLR(follower, stage.discriminator_lr_mult))
         leader = next(iter(self.optimizers.values()))
         return ColorLearner(
             loader, leader.module, step, leader.optimizer, self.device, channels_last, hooks
@@ -203,7 +224,7 @@ class Trainer:
             checkpoint.load_optimizer(optimizer.optimizer, name, tensors)
             optimizer.load_state_dict(self.resumed.state["scalers"][name])
 
-    def save_checkpoint(self) -> None:
+    def save_checkpoint(self, within_epoch: bool = False) -> None:
         """Have the first rank write a checkpoint and drop old ones, beside the training."""
         self.networks.share(buffers_only=True)
         if distributed.rank() == 0:
@@ -217,6 +238,8 @@ class Trainer:
                 {name: found.optimizer for name, found in self.optimizers.items()}
             )
             tensors = {**self.networks.tensors(), "optimizers": moments}
+            if within_epoch:
+                tensors["noise"] = noise_state(self.device)
             protected = self.state.protected
             self.checkpoints.save(
                 folder, tensors, state, self.config.run.keep_checkpoints, protected
@@ -252,7 +275,8 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path
     """Train a configuration to its end and return the path of the model file.
 
     `resume` goes on from the newest whole checkpoint; without it a folder that holds a run is
-    refused unless `overwrite`. Raises GanColorError.
+    refused unless `overwrite`. Raises GanColorError, and TrainingInterrupted after SIGTERM or
+    Ctrl-C, when the run is saved where it was.
     """
     device = choose_device(config.run.device)
     distributed.init(device)
@@ -267,7 +291,12 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path
             config = resolve_batches(config)
             run = Trainer(config, distributed.on_first_rank(claim))
             run.start()
-            run.fit()
+            try:
+                with run.stop.listen():
+                    run.fit()
+            except TrainingInterrupted:
+                run.state.logger.finish()
+                raise
             return run.finish()
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,16 @@ import torch
 from gan_color import distributed
 from gan_color.config.schema import parse
 from gan_color.training import checkpoint, trainer
+from gan_color.training.callbacks.stop import TrainingInterrupted
 from gan_color.training.loggers.csv_log import CsvLog
+
+ENDED_WHEN_ASKED = 77  # exit code of a run that saved and ended after SIGTERM
 
 
 def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> None:
-    """In a child process: train, and die by SIGKILL at an image count or inside the n-th fsync."""
+    """In a child process: train, and die by SIGKILL at an image count or inside the n-th fsync, or
+    be asked to end ("asked") by SIGTERM at an image count.
+    """
     torch.set_num_threads(1)
     # As in a process of one's own: else the loader's workers would be started from a new server.
     multiprocessing.set_start_method("fork", force=True)
@@ -28,7 +34,16 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
 
     if die is not None:
         where, number = die
-        if where == "images":
+        if where == "asked":
+            advance = trainer.TrainingState.advance
+
+            def advance_and_ask(self: trainer.TrainingState, images: int) -> None:
+                advance(self, images)
+                if self.total_images == number:
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+            trainer.TrainingState.advance = advance_and_ask
+        elif where == "images":
             original = trainer.TrainingState.log
 
             def log(self: trainer.TrainingState, values: dict[str, float]) -> None:
@@ -53,7 +68,10 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
                     kill()
 
             checkpoint.sync = sync
-    trainer.train(parse(mapping), resume=resume)
+    try:
+        trainer.train(parse(mapping), resume=resume)
+    except TrainingInterrupted:
+        sys.exit(ENDED_WHEN_ASKED)
 
 
 def in_child(mapping: dict, resume: bool = False, die: tuple[str, int] | None = None) -> int:

@@ -1,11 +1,13 @@
-"""The one place where fastai is held by a private name; and memory that does not suffice."""
+"""Where fastai and torch are held by private names; and memory that does not suffice."""
 
 import inspect
 
 import pytest
 import torch
 from fastai.learner import Learner
+from torch.utils.data import DataLoader
 
+from gan_color.data.loaders import end_workers
 from gan_color.errors import GanColorError
 from gan_color.training.learner import ColorLearner
 from gan_color.training.memory.retry import run_step
@@ -18,6 +20,15 @@ def test_fastai_still_runs_a_batch_through_the_method_we_override():
     )
     assert "_do_one_batch" in vars(ColorLearner)
     assert list(inspect.signature(Learner._do_one_batch).parameters) == ["self"]
+
+
+def test_the_workers_of_a_loader_end_when_told():
+    loader = DataLoader(range(8), num_workers=2, persistent_workers=True)
+    assert len(list(loader)) == 8
+    workers = loader._iterator._workers
+    assert [worker.is_alive() for worker in workers] == [True, True]
+    end_workers(loader)
+    assert [worker.exitcode for worker in workers] == [0, 0]
 
 
 def starved(most: int):

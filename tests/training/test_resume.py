@@ -13,7 +13,7 @@ import pytest
 from gan_color.config.schema import Config
 from gan_color.errors import GanColorError
 from gan_color.training import checkpoint, run_folder, trainer
-from tests.helpers.processes import contents, in_child
+from tests.helpers.processes import ENDED_WHEN_ASKED, contents, in_child
 from tests.helpers.runs import changed, tiny_mapping
 
 
@@ -43,6 +43,32 @@ def test_a_run_killed_again_and_again_ends_bit_identical(
     expected, found = contents(tmp_path / "unbroken" / "tiny"), contents(folder)
     assert expected.keys() == found.keys()
     assert [name for name in expected if expected[name] != found[name]] == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
+    sample_folders: tuple[Path, Path], tmp_path: Path, workers: int
+):
+    """Within an epoch and at its end; the model has dropout, whose noise must go on as well."""
+    unbroken, broken = (tiny_mapping(sample_folders, tmp_path / name) for name in "ub")
+    for mapping in (unbroken, broken):
+        mapping["data"]["num_workers"] = workers
+        mapping["model"] = {"name": "pix2pix", "base_channels": 4, "num_downs": 5}
+    assert in_child(unbroken) == 0
+    folder = tmp_path / "b" / "tiny"
+    for images, name in (
+        (6, "pretrain-0000006"),
+        (36, "discriminator-0000012"),
+        (66, "gan-0000018"),
+    ):
+        assert in_child(broken, resume=images > 6, die=("asked", images)) == ENDED_WHEN_ASKED
+        assert checkpoint.find(folder / "checkpoints")[-1].folder.name == name
+    assert in_child(broken, True) == 0
+    expected, found = contents(tmp_path / "u" / "tiny"), contents(folder)
+    last = "checkpoints/gan-0000024/model.safetensors"
+    assert expected[last] == found[last]
+    assert expected["model.safetensors"] == found["model.safetensors"]
+    assert expected["log"] == found["log"]
 
 
 def test_resuming_a_finished_run_changes_nothing(tiny: Config):

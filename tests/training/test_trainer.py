@@ -46,13 +46,13 @@ def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
 
 def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, monkeypatch):
     seen = []
-    original = trainer.callbacks.DiscriminatorLR.before_batch
+    original = trainer.DiscriminatorLR.before_batch
 
     def watched(self) -> None:
         original(self)
         seen.append((self.opt.hypers[-1]["lr"], self.optimizer.param_groups[0]["lr"]))
 
-    monkeypatch.setattr(trainer.callbacks.DiscriminatorLR, "before_batch", watched)
+    monkeypatch.setattr(trainer.DiscriminatorLR, "before_batch", watched)
     trainer.train(changed(tiny, "stages.gan.discriminator_lr_mult=3.0"))
     assert len(seen) == 4
     assert all(d == pytest.approx(3 * g) for g, d in seen)
@@ -61,13 +61,13 @@ def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, mon
 
 def test_a_stage_may_have_a_half_life_of_its_own(tiny: Config, monkeypatch):
     seen = []
-    original = trainer.callbacks.UpdateEMA.after_batch
+    original = trainer.UpdateEMA.after_batch
 
     def watched(self) -> None:
         seen.append(self.ema.half_life)
         original(self)
 
-    monkeypatch.setattr(trainer.callbacks.UpdateEMA, "after_batch", watched)
+    monkeypatch.setattr(trainer.UpdateEMA, "after_batch", watched)
     trainer.train(changed(tiny, "stages.gan.ema_half_life=3"))
     assert seen == [10] * 4 + [3] * 4
 
