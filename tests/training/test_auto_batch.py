@@ -91,7 +91,7 @@ def test_a_perceptual_loss_is_counted_and_its_weights_are_not_asked_for(tmp_path
     found["stages"][0]["perceptual"] = loss
     perceptual = parse(found)
     least, more = (
-        planner._peak(config, config.stages[0], "fp32", 32, False, 2)
+        planner._peaks(config, config.stages[0], "fp32", 32, False, (2,))[0]
         for config in (plain, perceptual)
     )
     assert more > least

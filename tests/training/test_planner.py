@@ -25,7 +25,7 @@ def test_bytes_are_counted_as_they_come_and_go():
 
 
 def test_a_footprint_has_the_right_parts(tiny: Config):
-    stage = tiny.stages[2]
+    stage = tiny.stages[0]
     plain = footprint(tiny, stage, "fp32", 64, False)
     larger = footprint(tiny, stage, "fp32", 128, False)
     again = footprint(tiny, stage, "fp32", 128, True)

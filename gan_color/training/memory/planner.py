@@ -80,21 +80,28 @@ def footprint(
     A perceptual loss is counted too, and its weights are not looked for.
     """
     small, large = PROBES
-    low, high = (_peak(config, stage, kind, size, checkpointing, count) for count in PROBES)
+    low, high = _peaks(config, stage, kind, size, checkpointing, PROBES)
     per_image = (high - low) / (large - small)
     return Footprint(fixed=low - small * per_image, per_image=per_image)
 
 
-def _peak(
-    config: Config, stage: Stage, kind: Kind, size: int, checkpointing: bool, count: int
-) -> float:
+def _peaks(
+    config: Config,
+    stage: Stage,
+    kind: Kind,
+    size: int,
+    checkpointing: bool,
+    counts: tuple[int, ...],
+) -> list[float]:
+    """The peaks of steps with batches of so many images, in bytes."""
+    found = []
     bytes_ = LiveBytes()
     with FakeTensorMode(allow_non_fake_inputs=True), bytes_:
         options = {key: value for key, value in config.model.items() if key != "name"}
         name = config.model["name"]
         parsed = registry.parse_options(name, options).for_inference()
         generator = registry.model_class(name)(parsed)
-        ema = registry.model_class(name)(parsed)  # fake tensors cannot be deep-copied
+        ema = [value.clone() for value in generator.state_dict().values()]
         if checkpointing:
             checkpoint_blocks(generator)
         discriminator = None
@@ -103,21 +110,25 @@ def _peak(
         for network in (generator, discriminator):
             _use_channels_last(network)
         precision = Precision(kind, torch.device("cpu"))
-        whole = stage.model_copy(update={"batch_size": count, "grad_accum_steps": 1})
+        whole = stage.model_copy(update={"batch_size": counts[0], "grad_accum_steps": 1})
         step, _ = build_step(
             whole, generator, discriminator, precision, channels_last=True, skip_weights=True
         )
         step.train()
-        batch = Batch.from_rgb8(
-            torch.zeros(count, 3, size, size, dtype=torch.uint8),
-            torch.zeros(count),
-            channels_last=True,
-        )
-        for _ in range(2):  # the second has the optimizers' state from the start
+        step(_batch(counts[0], size))  # from here on the optimizers have their state
+        for count in counts:
+            batch = _batch(count, size)
             bytes_.peak = bytes_.live
             step(batch)
+            del batch
+            found.append(float(bytes_.peak))
         del ema
-    return float(bytes_.peak)
+    return found
+
+
+def _batch(count: int, size: int) -> Batch:
+    rgb = torch.zeros(count, 3, size, size, dtype=torch.uint8)
+    return Batch.from_rgb8(rgb, torch.zeros(count), channels_last=True)
 
 
 def _use_channels_last(network: nn.Module | None) -> None:
