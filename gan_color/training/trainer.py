@@ -300,7 +300,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path
             return run.finish()
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
-            raise GanColorError(
-                f"run: {error.strerror or error}{where}; the checkpoints in {config.folder} are "
-                f"whole: mend that, then go on with --resume {config.folder}"
-            ) from error
+            hint = ""
+            if checkpoint.find(config.folder / "checkpoints"):
+                hint = f"; mend that, then go on with --resume {config.folder}"
+            raise GanColorError(f"run: {error.strerror or error}{where}{hint}") from error

@@ -1,5 +1,6 @@
 """That a killed run, resumed, ends as if it had not been; what is in the way is kept."""
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -155,9 +156,26 @@ def test_a_run_in_progress_is_left_alone_until_its_process_is_gone(tiny: Config)
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tiny: Config, tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(GanColorError, match=r"Not a directory.*--resume") as caught:
+    with pytest.raises(GanColorError, match=r"^run: Not a directory: .*runs") as caught:
         trainer.train(changed(tiny, f"run.dir={tmp_path / 'file' / 'runs'}"))
     assert "\n" not in str(caught.value)
+    assert "--resume" not in str(caught.value)  # there is nothing to go on with
+
+
+def test_a_disk_that_fills_up_says_how_to_go_on(tiny: Config, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "log.csv")
+
+    monkeypatch.setattr(trainer.TrainingState, "validated", full)
+    config = changed(tiny, "run.epoch_images=24")
+    with pytest.raises(GanColorError, match=r"^run: No space left on device: log\.csv$"):
+        trainer.train(config)
+    monkeypatch.undo()
+    trainer.train(config)
+    monkeypatch.setattr(trainer.TrainingState, "state_dict", full)
+    shutil.rmtree(checkpoint.find(config.folder / "checkpoints")[-1].folder)
+    with pytest.raises(GanColorError, match=r"No space left.*go on with --resume"):
+        trainer.train(config, resume=True)
 
 
 def test_old_checkpoints_go_and_each_stage_keeps_its_last(tiny: Config):
