@@ -1,11 +1,13 @@
 """A run: stage after stage, from a configuration to a model file, resumable at any instant."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from fastai.callback.core import Callback
 
 from gan_color import distributed
 from gan_color.config.schema import Config, ScheduledStage
@@ -50,8 +52,14 @@ from gan_color.training.weight_averaging import start_from_average
 class Trainer:
     """All that a run in progress consists of. `train` makes, resumes and finishes one."""
 
-    def __init__(self, config: Config, resumed: checkpoint.Checkpoint | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        resumed: checkpoint.Checkpoint | None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
         self.config, self.folder = config, config.folder
+        self.callbacks = callbacks
         self.device = choose_device(config.run.device)
         kind = amp.resolve_precision(config.run.precision, self.device)
         self.precision = amp.Precision(kind, self.device)
@@ -204,7 +212,7 @@ class Trainer:
         )
         done = self.state.images // stage.images_per_batch % batches
         noise = checkpoint.load_noise(self.resumed) if done and self.resumed else None
-        hooks = [SeedEpoch(sampler, done, noise), *hooks]
+        hooks = [SeedEpoch(sampler, done, noise), *hooks, *self.callbacks]
         if not isinstance(stage, DiscriminatorStage):
             ema = self.networks.ema
             ema.half_life = stage.ema_half_life or self.config.run.ema_half_life
@@ -271,8 +279,16 @@ class Trainer:
         return path
 
 
-def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
+def train(
+    config: Config,
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> Path:
     """Train a configuration to its end and return the path of the model file.
+
+    `callbacks` are fastai's, yours beside ours in every stage: after a batch `self.learn.losses`
+    holds the losses by name, and `self.learn.step.networks` the networks that it trained.
 
     `resume` goes on from the newest whole checkpoint; without it a folder that holds a run is
     refused unless `overwrite`. Raises GanColorError, and TrainingInterrupted after SIGTERM or
@@ -289,7 +305,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Path
 
         try:
             config = resolve_batches(config)
-            run = Trainer(config, distributed.on_first_rank(claim))
+            run = Trainer(config, distributed.on_first_rank(claim), callbacks)
             run.start()
             try:
                 with run.stop.listen():

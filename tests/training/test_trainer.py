@@ -1,11 +1,13 @@
 """Whole runs: what they leave, and what goes wrong."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from fastai.callback.core import Callback
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -13,6 +15,7 @@ from gan_color.config.schema import Config, load, parse
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import folded_state, load_model, read_header
 from gan_color.training import checkpoint, trainer
+from gan_color.training.callbacks import progress
 from gan_color.training.loggers.csv_log import CsvLog
 from tests.helpers.runs import changed
 
@@ -42,6 +45,39 @@ def test_a_run_leaves_a_model_a_log_previews_and_a_report(tiny: Config):
     assert report.count("data:image/") == 2
     assert "http" not in report
     assert load(folder / "config.yml") == tiny
+
+
+def test_callbacks_of_ones_own_see_every_stage(tiny: Config):
+    seen: list[tuple[str, int]] = []
+
+    class Watch(Callback):
+        def after_batch(self) -> None:
+            kinds = {type(network).__name__ for network in self.learn.step.networks}
+            assert kinds <= {"UNet", "MultiscaleDiscriminator"}
+            seen.append((type(self.learn.step).__name__, len(self.learn.losses)))
+
+    trainer.train(tiny, callbacks=[Watch()])
+    steps = [name for name, _ in seen]
+    assert steps == ["SupervisedStep"] * 4 + ["DiscriminatorStep"] * 4 + ["AdversarialStep"] * 4
+    assert all(count > 1 for _, count in seen)
+
+
+def test_without_a_terminal_lines_say_what_is_left(tiny: Config, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    trainer.train(tiny)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "left of the run" in line]
+    assert len(lines) == 9  # after each of twelve batches, but for a stage's last one
+    assert re.fullmatch(
+        r"pretrain: 6/24 images, [0-9.,]+/s, about .* (s|min) left of the run", lines[0]
+    )
+
+
+def test_what_a_run_still_takes_counts_the_pixels_of_later_stages(tiny: Config):
+    config = changed(tiny, "stages.gan.size=64")
+    # 12 images of 32 px, 24 of 32, and 24 of four times the pixels, at 2 images a second.
+    assert progress.seconds_left(config.schedule, 0, 12, 2.0) == (12 + 24 + 4 * 24) / 2
+    assert progress.seconds_left(config.schedule, 2, 6, 2.0) == 3
+    assert [progress.in_words(s) for s in (40, 720, 7500)] == ["40 s", "12 min", "2 h 05 min"]
 
 
 def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, monkeypatch):
