@@ -34,6 +34,9 @@ class RunConfig(Strict):
         "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="auto: by time or W&B's id"
     )
     dir: Path = Path("runs")
+    mirror: Path | None = Field(
+        None, description="a folder, on a drive that outlives the machine, for a copy of the run"
+    )
     init_from: Path | None = Field(
         None, description="a model file whose weights are trained further"
     )

@@ -8,7 +8,7 @@ on meanwhile. SHA256SUMS tells later damage (`sha256sum -c SHA256SUMS` does, too
 import copy
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +90,9 @@ class AsyncCheckpointWriter:
         state: dict[str, Any],
         keep: int,
         spare: set[str],
+        then: Callable[[], None] = lambda: None,
     ) -> None:
-        """`save`, then `prune` its siblings: returns as soon as everything is copied.
+        """`save`, `prune` its siblings, `then`: returns as soon as everything is copied.
 
         Waits for the checkpoint before; raises what writing that has raised.
         """
@@ -100,7 +101,7 @@ class AsyncCheckpointWriter:
             name: {key: value.detach().to("cpu", copy=True) for key, value in values.items()}
             for name, values in tensors.items()
         }
-        arguments = (folder, copies, copy.deepcopy(state), keep, set(spare))
+        arguments = (folder, copies, copy.deepcopy(state), keep, set(spare), then)
         self._writing = self._thread.submit(_save_and_prune, *arguments)
 
     def wait(self) -> None:
@@ -111,10 +112,16 @@ class AsyncCheckpointWriter:
 
 
 def _save_and_prune(
-    folder: Path, tensors: dict[str, Tensors], state: dict[str, Any], keep: int, spare: set[str]
+    folder: Path,
+    tensors: dict[str, Tensors],
+    state: dict[str, Any],
+    keep: int,
+    spare: set[str],
+    then: Callable[[], None],
 ) -> None:
     save(folder, tensors, state)
     prune(folder.parent, keep, spare)
+    then()
 
 
 def _read(folder: Path) -> Checkpoint | None:

@@ -42,6 +42,7 @@ from gan_color.training.callbacks.updates import (
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
+from gan_color.training.mirror import mirror
 from gan_color.training.networks import Networks
 from gan_color.training.report import write_report
 from gan_color.training.state import TrainingState
@@ -249,10 +250,13 @@ class Trainer:
             if within_epoch:
                 tensors["noise"] = noise_state(self.device)
             protected = self.state.protected
-            self.checkpoints.save(
-                folder, tensors, state, self.config.run.keep_checkpoints, protected
-            )
+            keep = self.config.run.keep_checkpoints
+            self.checkpoints.save(folder, tensors, state, keep, protected, self._mirror)
             self.state.last_checkpoint = folder
+
+    def _mirror(self) -> None:
+        if self.config.run.mirror is not None:
+            mirror(self.folder, self.config.run.mirror / self.config.run.name)
 
     def finish(self) -> Path:
         """Export the EMA generator and write the report; returns the model file's path."""
@@ -275,6 +279,7 @@ class Trainer:
             self.state.logger.model(path, training)
             self.state.logger.finish()
             write_report(self.folder)
+            self._mirror()
         distributed.barrier()
         return path
 
