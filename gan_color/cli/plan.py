@@ -25,12 +25,12 @@ def plan(
 
     gan-color plan --gpu-memory 16GB --config gan_color_16gb
     """
-    from gan_color.config.schema import load
     from gan_color.config.units import parse_bytes
+    from gan_color.hub.init_from import load_config
     from gan_color.training.memory import planner
 
     memory = parse_bytes(gpu_memory, "--gpu-memory")
-    parsed = load(config, tuple(overrides or ()))
+    parsed = load_config(config, tuple(overrides or ()))
     rows = planner.plan_stages(parsed, memory, tuple(size or ()), precision)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))

@@ -30,8 +30,8 @@ def train(
     gan-color train --resume runs/unet_small
     torchrun --nproc-per-node 4 -m gan_color train --config gan_color_16gb
     """
-    from gan_color.config.schema import load
     from gan_color.config.yaml_file import overrides_of
+    from gan_color.hub.init_from import load_config
 
     if (config is None) == (resume is None):
         raise GanColorError("train: expected one of --config FILE and --resume FOLDER")
@@ -44,9 +44,9 @@ def train(
         parsed = resume_config(resume, settings)
     else:
         assert config is not None
-        parsed = load(config, settings)
+        parsed = load_config(config, settings)
         if parsed.run.name == AUTO:
-            parsed = load(config, (*settings, f"run.name={_name(config)}"))
+            parsed = load_config(config, (*settings, f"run.name={_name(config)}"))
     if dry_run:
         from gan_color.training.memory.auto_batch import resolve_batches
 
@@ -103,12 +103,12 @@ def lr_find(
 
     gan-color lr-find --config demo
     """
-    from gan_color.config.schema import load
+    from gan_color.hub.init_from import load_config
     from gan_color.training.lr_finder import find_lr
 
     if config is None:
         raise GanColorError("lr-find: expected --config FILE")
     if not 0 < low < high:
         raise GanColorError(f"lr-find: found low {low} and high {high}, expected 0 < low < high")
-    suggestion, plot = find_lr(load(config, tuple(overrides or ())), stage, steps, low, high)
+    suggestion, plot = find_lr(load_config(config, tuple(overrides or ())), stage, steps, low, high)
     typer.echo(f"suggested lr: {suggestion:.2e}; plot: {plot}")

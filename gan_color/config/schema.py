@@ -251,10 +251,15 @@ class Config(Strict):
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """Read, override and validate a run's configuration; raises GanColorError."""
+    return parse(read_config(path, overrides), str(path))
+
+
+def read_config(path: Path, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A run's configuration by today's names and with its overrides, not validated yet."""
     data = legacy.run_config(read_yaml(path), str(path))
     for override in overrides:
         apply_override(data, override)
-    return parse(data, str(path))
+    return data
 
 
 def parse(data: dict[str, Any], origin: str = "config") -> Config:

@@ -103,25 +103,6 @@ def read_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def init_from(model: Colorizer, name: str, path: Path) -> None:
-    """Give a model that is to be trained the weights of a model file, folded ones included.
-
-    Raises GanColorError where the file holds another kind of model, or another shape of it.
-    """
-    header = read_header(path)
-    if header["name"] != name:
-        raise GanColorError(
-            f"run.init_from: {path} holds a {header['name']!r}, expected a {name!r}"
-        )
-    try:
-        unfold(model, legacy.tensors(load_file(path)))
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())[:300]
-        raise GanColorError(
-            f"run.init_from: {path} does not fit the model of this configuration: {detail}"
-        ) from None
-
-
 def folded_state(model: Colorizer) -> dict[str, Tensor]:
     """The tensors of a model file: spectral norm in plain weights. `model` is left as it is."""
     folded = type(model)(model.options.for_inference())

@@ -10,7 +10,8 @@ from gan_color.config.schema import Config
 from gan_color.config.stages import SupervisedStage
 from gan_color.console import console
 from gan_color.errors import GanColorError
-from gan_color.hub.model_file import init_from
+from gan_color.hub.init_from import init_from
+from gan_color.hub.pretrained import find_model
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator, create_discriminator
@@ -134,5 +135,5 @@ def _create_generator(config: Config, resumed: bool) -> Colorizer:
         parsed = parsed.for_inference()  # the weights come from a file
     generator = registry.model_class(name)(parsed)
     if config.run.init_from and not resumed:
-        init_from(generator, name, config.run.init_from)
+        init_from(generator, name, find_model(config.run.init_from))
     return generator

@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from gan_color.errors import GanColorError
-from gan_color.hub.model_file import init_from, load_model, read_header, save_model
+from gan_color.hub.init_from import init_from
+from gan_color.hub.model_file import load_model, read_header, save_model
 from gan_color.models import registry
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.unet import UNet

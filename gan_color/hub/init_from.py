@@ -1,0 +1,85 @@
+"""Training that starts from a model file: its options, its weights, no other by mistake."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from gan_color.color.lab import AB_SCALE
+from gan_color.config import legacy
+from gan_color.config.schema import Config, parse, read_config
+from gan_color.errors import GanColorError
+from gan_color.hub.model_file import load_model, read_header, unfold
+from gan_color.hub.pretrained import find_model
+from gan_color.models.base import Colorizer
+
+SAME_COLORS = 0.01  # mean difference in a* and b*; equal options give equal colors
+
+
+def load_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a run's configuration; where `run.init_from` names a model (a file, or one that ships
+    with the package), a configuration without `model` takes the file's. Raises GanColorError.
+    """
+    data = read_config(path, overrides)
+    run = data.get("run")
+    start = run.get("init_from") if isinstance(run, dict) else None
+    if isinstance(run, dict) and isinstance(start, str):
+        found = find_model(start)
+        data["run"] = {**run, "init_from": str(found)}
+        if not data.get("model"):
+            header = read_header(found.expanduser())
+            data["model"] = {"name": header["name"], **header["options"]}
+    return parse(data, str(path))
+
+
+def init_from(model: Colorizer, name: str, path: Path) -> None:
+    """Give a model that is to be trained the weights of a model file, folded ones included.
+
+    Raises GanColorError where the file holds another kind of model, another shape of it, or one
+    that colors otherwise under the options of `model`.
+    """
+    header = read_header(path)
+    if header["name"] != name:
+        raise GanColorError(
+            f"run.init_from: {path} holds a {header['name']!r}, expected a {name!r}: leave `model` "
+            "out to take the file's"
+        )
+    stored = legacy.tensors(load_file(path))
+    try:
+        unfold(model, stored)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise GanColorError(
+            f"run.init_from: {path} does not fit the model of this configuration: {detail}; leave "
+            "`model` out to take the file's"
+        ) from None
+    plain = type(model)(model.options.for_inference()).fold()
+    plain.load_state_dict(stored)
+    difference = _color_difference(plain, load_model(path))
+    if difference > SAME_COLORS:
+        raise GanColorError(
+            f"run.init_from: the weights of {path} color otherwise under this configuration (a* "
+            f"and b* differ by {difference:.1f} on average): "
+            f"{_differing(header['options'], model)}; leave `model` out to take the file's options"
+        )
+
+
+@torch.no_grad()
+def _color_difference(one: Colorizer, other: Colorizer) -> float:
+    """Mean difference of two models' a* and b* on one gray cloud."""
+    noise = torch.randn(1, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    L = F.interpolate(noise, size=(96, 96), mode="bicubic").clamp(-1, 1)
+    ab = [model.eval().predict_ab(L) for model in (one, other)]
+    return float((ab[0] - ab[1]).abs().mean()) * AB_SCALE
+
+
+def _differing(stored: dict[str, Any], model: Colorizer) -> str:
+    here = model.options.for_inference().model_dump(mode="json")
+    found = [
+        f"{key} is {stored.get(key)!r} in the file and {value!r} here"
+        for key, value in here.items()
+        if stored.get(key, value) != value
+    ]
+    return "; ".join(found) or "no option says why"
