@@ -22,6 +22,9 @@ def train(
     resume: Annotated[Path | None, typer.Option(help="Go on with this run's folder.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Check and print the configuration.")] = False,
+    show_batch: Annotated[
+        Path | None, typer.Option(help="Write what the first stage sees first (a .png); no more.")
+    ] = None,
 ) -> None:
     """Run the stages of a configuration.
 
@@ -52,6 +55,9 @@ def train(
 
         _print_plan(resolve_batches(parsed))
         return
+    if show_batch is not None:
+        _show_batch(parsed, show_batch)
+        return
     from gan_color.console import console
     from gan_color.training.callbacks.stop import TrainingInterrupted
     from gan_color.training.trainer import train as train_run
@@ -74,6 +80,25 @@ def _name(config: Path) -> str:
             "would each make up another"
         )
     return f"{config.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+SHOWN = 16  # images of a batch
+
+
+def _show_batch(config: Any, path: Path) -> None:
+    from gan_color.atomic import atomic_write
+    from gan_color.data.prepare import find_data
+    from gan_color.training.loggers.preview import first_batch, preview_sheet
+    from gan_color.training.memory.auto_batch import resolve_batches
+
+    if path.suffix.lower() != ".png":
+        raise GanColorError(f"--show-batch: found {str(path)!r}, expected the name of a .png")
+    config = resolve_batches(config)
+    sheet = preview_sheet(first_batch(config, find_data(config), 0, SHOWN))
+    with atomic_write(path) as temporary:
+        sheet.save(temporary)
+    stage = config.schedule[0].stage
+    typer.echo(f"{path}: the first batch of {stage.name}, as it comes in | as it should come out")
 
 
 def _print_plan(config: Any) -> None:

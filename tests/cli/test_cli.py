@@ -8,10 +8,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
+from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers.csv_log import CsvLog
 from tests.helpers.command_line import one_line, run
 from tests.helpers.runs import REPOSITORY, save_scene_model, tiny_mapping
@@ -277,6 +280,32 @@ def test_the_demo_finds_its_recipe_in_any_folder(tmp_path, monkeypatch):
     assert run("demo") == 0
     assert run("demo", "-c", "tiny") == 0
     assert asked == ["demo", "tiny"]
+
+
+def test_a_batch_is_shown_as_the_run_will_train_on_it(trained, tmp_path, monkeypatch, capsys):
+    seen: list[torch.Tensor] = []
+    original = ColorLearner._do_one_batch
+
+    def watched(self: ColorLearner) -> None:
+        seen.append(self.xb[0])
+        original(self)
+
+    place = ("-c", trained.parent / "c.yml", "--set", f"run.dir={tmp_path / 'runs'}")
+    sheet = tmp_path / "sheets" / "batch.png"
+    assert run("train", *place, "--show-batch", sheet) == 0
+    assert "the first batch of pretrain" in capsys.readouterr().out
+    shown = np.asarray(Image.open(sheet))
+    assert shown.shape == (6 * 32, 2 * 32, 3)
+    gray = shown[:, :32].astype(int)
+    assert np.ptp(gray, axis=2).max() <= 1
+    assert np.ptp(shown[:, 32:].astype(int), axis=2).max() > 30
+    assert not (tmp_path / "runs" / "tiny").exists()
+    monkeypatch.setattr(ColorLearner, "_do_one_batch", watched)
+    assert run("train", *place) == 0
+    assert np.array_equal(seen[0].permute(0, 2, 3, 1).reshape(-1, 32, 3).numpy(), shown[:, 32:])
+    capsys.readouterr()
+    assert run("train", *place, "--show-batch", tmp_path / "batch.gif") == 2
+    assert "expected the name of a .png" in one_line(capsys)
 
 
 @pytest.mark.parametrize("command", ["compare-runs", "lr-find", "export"])
