@@ -1,9 +1,10 @@
 """The configuration of stages: what is trained, for how long, and when to stop."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
+from gan_color.config.transforms import check_transforms
 from gan_color.errors import GanColorError
 from gan_color.losses.gan import GanMode
 from gan_color.options import Count, Positive, Share, Strict, Weight, WeightsPath
@@ -73,6 +74,15 @@ class AugmentConfig(Strict):
     degradation: Share = Field(
         0.0, description="share of items whose L is aged: film, blur, grain, JPEG"
     )
+    transforms: tuple[dict[str, Any], ...] = Field(
+        (), description="of albumentations, as A.to_dict writes each; after the crop"
+    )
+
+    @field_validator("transforms")
+    @classmethod
+    def _transforms_work(cls, written: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        check_transforms(written)
+        return written
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

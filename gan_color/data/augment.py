@@ -1,9 +1,6 @@
 """Training crops, and what time, copying and old film do to a photograph."""
 
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -13,24 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from gan_color.config.stages import AugmentConfig
+from gan_color.config.transforms import build_transforms, without_update_check
 
-
-@contextmanager
-def _without_update_check() -> Iterator[None]:
-    """While albumentations is imported: it would ask a server for a newer version."""
-    name = "NO_ALBUMENTATIONS_UPDATE"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-with _without_update_check():
+with without_update_check():
     import albumentations as A
 
 PANCHROMATIC = np.array((0.299, 0.587, 0.114), np.float32)  # Rec. 601 luma
@@ -90,7 +72,7 @@ def pixels_needed(size: int, augment: AugmentConfig) -> int:
 
 
 def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
-    """Random resized crop, flip, brightness and contrast, as configured."""
+    """Random resized crop, flip, brightness and contrast, then `transforms`, as configured."""
     steps: list[A.BasicTransform] = [
         _ResizedCrop((size, size), scale=augment.scale, ratio=augment.ratio)
     ]
@@ -104,4 +86,4 @@ def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
                 brightness_limit=augment.brightness, contrast_limit=augment.contrast, p=0.5
             )
         )
-    return A.Compose(steps)
+    return A.Compose([*steps, *build_transforms(augment.transforms)])

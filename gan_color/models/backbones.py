@@ -3,6 +3,7 @@
 Serves three uses: the U-Net's encoder, the perceptual loss, the space of a Frechet distance.
 """
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class Backbone(nn.Module):
     `weights`: "pretrained" (timm downloads them), "none" (random), or the path of a safetensors
     file. `arguments` go to timm.create_model; `drop` names submodules to replace by the identity,
     such as layers a truncated weights file lacks.
-    Raises GanColorError for an unknown backbone, one without a feature pyramid, or bad weights.
+    Raises GanColorError for an unknown backbone, one without a feature pyramid or for images of one
+    size only, or bad weights.
     """
 
     mean: Tensor
@@ -38,14 +40,11 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         self.in_chans = in_chans
-        self.backbone = _create(
-            name,
-            weights == "pretrained",
-            "encoder_weights",
-            features_only=True,
-            in_chans=in_chans,
-            **(arguments or {}),
-        )
+        arguments = dict(features_only=True, in_chans=in_chans, **(arguments or {}))
+        _check_name(name)
+        if _may_need_one_size(name):  # before its weights are downloaded
+            _check_any_size(name, arguments)
+        self.backbone = _create(name, weights == "pretrained", "encoder_weights", **arguments)
         for path in drop:
             _replace_by_identity(self.backbone, path)
         if weights not in ("pretrained", "none"):
@@ -53,11 +52,9 @@ class Backbone(nn.Module):
         backbone: Any = self.backbone  # timm adds what nn.Module does not declare
         self.channels: list[int] = backbone.feature_info.channels()
         self.strides: list[int] = backbone.feature_info.reduction()
-        if self.strides != sorted(set(self.strides)):
-            raise GanColorError(
-                f"encoder: found {name!r} with feature strides {self.strides}, expected a pyramid "
-                "of growing strides; take a convolutional backbone such as resnet34"
-            )
+        _check_pyramid(name, self.strides)
+        # Some transformers' maps are [B, H, W, C], and timm says so only here.
+        self.maps_are_nhwc = getattr(backbone, "output_fmt", "NCHW") == "NHWC"
         # Part of the file, so that a later timm cannot change what a trained model sees.
         mean, std = (
             torch.tensor(backbone.default_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std")
@@ -72,17 +69,112 @@ class Backbone(nn.Module):
         if image.shape[1] == 1 and self.in_chans == 3:
             image = image.expand(-1, 3, -1, -1)
         maps: list[Tensor] = self.backbone((image - self.mean) / self.std)
-        return maps
+        return [x.permute(0, 3, 1, 2).contiguous() for x in maps] if self.maps_are_nhwc else maps
 
 
 def create_classifier(
-    name: str, pretrained: bool, arguments: dict[str, Any], drop: tuple[str, ...] = ()
+    name: str, pretrained: bool, arguments: dict[str, Any], size: int, drop: tuple[str, ...] = ()
 ) -> nn.Module:
-    """A timm classifier: [B, 3, H, W] -> logits. Raises GanColorError where it cannot be had."""
+    """A timm classifier: [B, 3, size, size] -> logits. Raises GanColorError where it cannot be had,
+    or takes images of another size only.
+    """
+    _check_name(name)
+    if _may_need_one_size(name):
+        trial = _trial(name, arguments)
+        _, height, width = trial.default_cfg["input_size"]
+        if not _runs(trial, size, size):
+            raise GanColorError(
+                f"classifier: {name!r} cannot look at images of {size} x {size}, the "
+                f"classifier_size; it is made for {height} x {width}: set classifier_size: {height}"
+            )
     classifier = _create(name, pretrained, "classifier_weights", **arguments)
     for path in drop:
         _replace_by_identity(classifier, path)
     return classifier
+
+
+def _check_name(name: str) -> None:
+    """Raise GanColorError with the closest names where timm knows no such model, or no such tag."""
+    if ":" in name:  # hf-hub:, local-dir:
+        return
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        close = difflib.get_close_matches(architecture.lower(), timm.list_models(), n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise GanColorError(
+            f"encoder: found {name!r}, expected a model that timm {timm.__version__} knows{hint}"
+        )
+    known = timm.list_models(f"{architecture}.*", pretrained=True)
+    if tag and known and name not in known:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0) or known[:3]
+        raise GanColorError(
+            f"encoder: found {name!r}, whose weights timm {timm.__version__} does not know; "
+            f"did you mean {' or '.join(map(repr, close))}?"
+        )
+
+
+def _check_pyramid(name: str, strides: list[int]) -> None:
+    if strides != sorted(set(strides)):
+        raise GanColorError(
+            f"encoder: found {name!r} with feature strides {strides}, expected a pyramid "
+            "of growing strides; take a convolutional backbone such as resnet34"
+        )
+
+
+# Arguments by which some of timm's transformers take images of any size.
+ANY_SIZE: tuple[dict[str, bool], ...] = ({"strict_img_size": False}, {"dynamic_img_size": True})
+
+
+def _may_need_one_size(name: str) -> bool:
+    config = timm.get_pretrained_cfg(name) if ":" not in name else None
+    return config is not None and config.fixed_input_size
+
+
+def _check_any_size(name: str, arguments: dict[str, Any]) -> None:
+    """Raise GanColorError unless the feature extractor runs at sizes that are not its own."""
+    trial = _trial(name, arguments)
+    _check_pyramid(name, trial.feature_info.reduction())
+    if _runs_at_any_size(trial):
+        return
+    way = ""
+    for freeing in ANY_SIZE:
+        try:
+            works = _runs_at_any_size(_trial(name, {**arguments, **freeing}))
+        except GanColorError:  # it has no such argument
+            continue
+        if works:
+            ((key, value),) = freeing.items()
+            way = (
+                f"set {key}: {str(value).lower()} in model.encoder_kwargs (kwargs of a perceptual "
+                "loss or a feature extractor), or "
+            )
+            break
+    _, height, width = trial.default_cfg["input_size"]
+    raise GanColorError(
+        f"encoder: {name!r} takes images of one size only, {height} x {width}, "
+        f"expected a backbone for any size; {way}take one such as resnet34 or convnext_tiny"
+    )
+
+
+def _trial(name: str, arguments: dict[str, Any]) -> Any:
+    """The model with random weights, to try; leaves the random numbers as they were."""
+    with torch.random.fork_rng(devices=[]):
+        return _create(name, False, "", **arguments).eval()
+
+
+def _runs_at_any_size(trial: Any) -> bool:
+    stride = trial.feature_info.reduction()[-1]
+    return _runs(trial, 2 * stride, 3 * stride) and _runs(trial, 5 * stride, 4 * stride)
+
+
+@torch.no_grad()
+def _runs(trial: Any, height: int, width: int) -> bool:
+    channels = next(p.shape[1] for p in trial.parameters() if p.ndim == 4)
+    try:
+        trial(torch.zeros(1, channels, height, width))
+    except (AssertionError, RuntimeError):  # timm's own check, or shapes that do not meet
+        return False
+    return True
 
 
 def _create(name: str, pretrained: bool, option: str, **arguments: Any) -> nn.Module:

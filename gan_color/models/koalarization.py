@@ -80,6 +80,7 @@ class Koalarization(Colorizer[KoalarizationOptions]):
             options.classifier,
             pretrained,
             dict(options.classifier_kwargs),
+            options.classifier_size,
         )
         if options.classifier_weights not in ("pretrained", "none"):
             load_weights(self.classifier, Path(options.classifier_weights))

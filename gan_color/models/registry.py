@@ -49,10 +49,40 @@ def parse_options(name: str, options: dict[str, Any]) -> ModelOptions:
     return model_class(name).Options(**options)
 
 
-def create(name: str, **options: Any) -> Colorizer:
-    """Build a model by name: create("unet", preset="small", encoder_weights="none")."""
+def create(name: str, *, pretrained: bool | None = None, **options: Any) -> Colorizer:
+    """Build a model by name: create("unet", preset="small", pretrained=False).
+
+    `pretrained` is timm's: True takes the published weights of the part that has such (the encoder
+    or classifier), False random ones, None what the options say. The model itself is untrained
+    either way; gan_color.load gives a trained one.
+    Raises GanColorError for an unknown model, bad options, or weights that nobody published.
+    """
+    if pretrained is not None:
+        options = _with_pretrained(name, pretrained, options)
     try:
         parsed = parse_options(name, options)
     except ValidationError as error:
         raise GanColorError(explain(error, model_class(name).Options, "model")) from None
     return model_class(name)(parsed)
+
+
+def _with_pretrained(name: str, pretrained: object, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, with the one that says where a part's weights come from."""
+    if not isinstance(pretrained, bool):
+        raise GanColorError(f"model: pretrained: found {pretrained!r}, expected True or False")
+    fields = model_class(name).Options.model_fields
+    key = next((key for key, field in fields.items() if field.default == "pretrained"), None)
+    if key is None:
+        if not pretrained:  # as it is already
+            return options
+        way = "; set weights to the path of its authors' file" if "weights" in fields else ""
+        raise GanColorError(
+            f"model: found pretrained=True, but {name!r} has no part with weights to download; "
+            f"leave it out, or set it to False{way}"
+        )
+    if key in options:
+        raise GanColorError(
+            f"model: found pretrained={pretrained} and {key}={options[key]!r}, expected one of the "
+            "two; leave one out"
+        )
+    return {**options, key: "pretrained" if pretrained else "none"}

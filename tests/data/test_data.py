@@ -174,6 +174,45 @@ def test_degradation_changes_lightness_only_and_is_reproducible(folder: Path):
     assert not torch.equal(first[2], first[0])
 
 
+TRANSFORMS = (
+    {"__class_fullname__": "RandomGridShuffle", "grid": [4, 4], "p": 1.0},
+    {"__class_fullname__": "HueSaturationValue", "hue_shift_limit": 40, "p": 1.0},
+    {"__class_fullname__": "GaussNoise", "p": 0.5},
+)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_transforms_follow_the_seed_of_the_item(folder: Path, workers: int):
+    files = index_of(folder).files
+    dataset, again = (CropDataset(files, 16, AugmentConfig(transforms=TRANSFORMS)) for _ in "ab")
+    sampler = KeySampler(np.full(len(files), 1 / len(files)), 3, 4, (5, 0))
+    keys = [key for batch in sampler for key in batch]
+    batches = training_loader(dataset, sampler, workers, pin_memory=False)
+    crops = [crop for batch, *_ in batches for crop in batch]
+    for key, crop in reversed(list(zip(keys, crops, strict=True))):
+        assert torch.equal(again[key][0], crop)
+    index, seed = keys[0]
+    assert not torch.equal(again[index, seed + 1][0], crops[0])
+
+
+def test_transforms_reach_the_input_and_the_truth_alike(tmp_path: Path):
+    """The input is the truth's own image, turned and tinted with it; aging comes after."""
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:16] = (200, 180, 40)
+    pixels[16:] = (20, 40, 90)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    file = index_of(tmp_path).files[0]
+    fixed = {"scale": (1.0, 1.0), "ratio": (1.0, 1.0), "flip": 0.0}
+    plain = CropDataset([file], 32, AugmentConfig(**fixed))[0, 7][0]
+    upside_down = {"__class_fullname__": "VerticalFlip", "p": 1.0}
+    inverted = {"__class_fullname__": "InvertImg", "p": 1.0}
+    augment = AugmentConfig(**fixed, transforms=(upside_down, inverted), degradation=1.0)
+    clean, _, aged = CropDataset([file], 32, augment)[0, 7]
+    assert torch.equal(clean, 255 - plain.flip(1))
+    assert clean[:, :16].float().mean() > clean[:, 16:].float().mean() + 50
+    assert aged[:, :16].float().mean() > aged[:, 16:].float().mean() + 20
+
+
 def test_old_film_sees_red_as_dark_and_blue_as_bright():
     film = OrthochromaticFilm(p=1.0)
     film.set_random_seed(3)
