@@ -15,6 +15,7 @@ from gan_color.errors import GanColorError
 from gan_color.training import run_folder, trainer
 from gan_color.training.loggers import base, create, tolerant, wandb_logger
 from gan_color.training.loggers.csv_log import CsvLog
+from tests.helpers import wandb_file
 from tests.helpers.runs import REPOSITORY, changed
 
 
@@ -75,6 +76,24 @@ def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
     stored = list((tiny.folder / "wandb").glob("offline-run-*/*.wandb"))
     assert len(stored) == 1
     assert stored[0].stat().st_size > 10_000
+
+
+def test_stages_are_columns_of_wandbs_table(tiny: Config, monkeypatch):
+    """By name in W&B's configuration; config.yml keeps its list."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    tiny.folder.mkdir(parents=True)
+    config = changed(tiny, "loggers.wandb=offline", "stages.gan.lr=0.005")
+    logger = wandb_logger.WandbLogger(config, "offline", None)
+    logger.finish()
+    updates = [
+        update
+        for record in wandb_file.records(tiny.folder)
+        for update in (*record.run.config.update, *record.config.update)
+    ]
+    stored = {update.key: json.loads(update.value_json) for update in updates}
+    assert list(stored["stages"]) == ["pretrain", "discriminator", "gan"]
+    assert stored["stages"]["gan"]["lr"] == 0.005
+    assert stored["run"]["name"] == "tiny"
 
 
 def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):

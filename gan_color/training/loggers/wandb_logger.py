@@ -26,6 +26,14 @@ def has_key() -> bool:
     return wandb.login(prompt=False, verify=False)
 
 
+def _by_stage(config: Config) -> dict[str, Any]:
+    """The configuration with its stages by name: W&B makes columns of the keys of dicts, and none
+    of a list, and a sweep groups by a column ("stages.gan.lr").
+    """
+    mapping = config.model_dump(mode="json")
+    return {**mapping, "stages": {stage["name"]: stage for stage in mapping["stages"]}}
+
+
 class WandbLogger(Logger):
     """The x-axis is images, and stages are groups ("gan/adversarial")."""
 
@@ -37,7 +45,7 @@ class WandbLogger(Logger):
             project=config.loggers.project,
             name=config.run.name,
             dir=str(config.folder),
-            config=config.model_dump(mode="json"),
+            config=_by_stage(config),
             mode=mode,
             tags=list(config.loggers.tags),
             id=run_id,
