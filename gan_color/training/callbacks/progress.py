@@ -9,6 +9,7 @@ from gan_color import distributed
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.training.callbacks.base import Callback
+from gan_color.training.callbacks.rates import learning_rates
 from gan_color.training.state import TrainingState
 
 
@@ -70,8 +71,8 @@ class ProgressLogger(Callback):
         )
         self.progress.update(self.task, completed=state.images, speed=speed, losses=shown)
         if log and distributed.rank() == 0:
-            rate = self.opt.hypers[-1]["lr"]
-            state.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
+            rates = learning_rates(self.opt.opt, self.learn.step)
+            state.log({**rates, "images_per_second": round(speed, 2), **losses})
 
     def _stopped(self, losses: dict[str, float], wrong: list[str]) -> str:
         state = self.state
