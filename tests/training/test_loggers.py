@@ -8,6 +8,7 @@ import pytest
 import torch
 import wandb
 import yaml
+from PIL import Image
 
 from gan_color.config.schema import Config, load
 from gan_color.config.yaml_file import find_recipe, overrides_of
@@ -94,6 +95,37 @@ def test_stages_are_columns_of_wandbs_table(tiny: Config, monkeypatch):
     assert list(stored["stages"]) == ["pretrain", "discriminator", "gan"]
     assert stored["stages"]["gan"]["lr"] == 0.005
     assert stored["run"]["name"] == "tiny"
+
+
+def test_previews_are_steps_of_one_panel(tiny: Config, monkeypatch):
+    """Lists of captioned images, which W&B gives a slider over steps."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    tiny.folder.mkdir(parents=True)
+    logger = wandb_logger.WandbLogger(changed(tiny, "loggers.wandb=offline"), "offline", None)
+    shades = {"gray": 10, "EMA": 20, "raw": 30, "truth": 40}
+    rows = {n: torch.full((2, 3, 8, 6), v, dtype=torch.uint8) for n, v in shades.items()}
+    for total_images in (12, 24):
+        logger.previews(rows, total_images)
+    logger.finish()
+
+    logged = []
+    for record in wandb_file.records(tiny.folder):
+        items = {".".join(i.nested_key): i.value_json for i in record.history.item}
+        if items:
+            logged.append({key: json.loads(value) for key, value in items.items()})
+    assert [row["images"] for row in logged] == [12, 24]
+    for row in logged:
+        assert row["previews._type"] == "images/separated"
+        assert row["previews.captions"] == [
+            "image 1: gray | EMA | raw | truth",
+            "image 2: gray | EMA | raw | truth",
+        ]
+        for name in row["previews.filenames"]:
+            (path,) = (tiny.folder / "wandb").glob(f"offline-run-*/files/{name}")
+            with Image.open(path) as image:
+                assert image.size == (4 * 6, 8)
+                shown = [image.getpixel((6 * i + 3, 4)) for i in range(4)]
+            assert shown == [(v, v, v) for v in shades.values()]
 
 
 def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import wandb
 
 from gan_color.atomic import sha256
@@ -64,10 +65,13 @@ class WandbLogger(Logger):
         self.run.log({**scalars(row), "images": row["total_images"]})
 
     def previews(self, rows: Rows, total_images: int) -> None:
-        table = wandb.Table(columns=["image", *rows])
-        for i, images in enumerate(zip(*rows.values(), strict=True)):
-            table.add_data(i, *(wandb.Image(p.permute(1, 2, 0).numpy()) for p in images))
-        self.run.log({"previews": table, "images": total_images})
+        caption = " | ".join(rows)
+        lines = torch.cat(list(rows.values()), dim=3)  # [N, 3, H, columns x W]
+        images = [
+            wandb.Image(line.permute(1, 2, 0).numpy(), caption=f"image {i}: {caption}")
+            for i, line in enumerate(lines, 1)
+        ]
+        self.run.log({"previews": images, "images": total_images})
 
     def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
         self.manifest_sha256 = sha256(manifest)
