@@ -34,6 +34,8 @@ V0 = Path(__file__).parent / "fixtures" / "v0"
 SPACE = V0 / "space.safetensors"
 # Of a snapshot: read by nobody.
 NO_LONGER_LOGGED = ("snapshot_drift", "snapshot_sky_hue")
+# Beside "lr", which is still compared.
+NOT_YET_LOGGED = ("lr_encoder", "lr_encoder_2", "lr_discriminator")
 CONFIGS = sorted(path.name for path in (V0 / "configs").glob("*.yml"))
 
 
@@ -131,7 +133,12 @@ def test_a_killed_run_goes_on_and_ends_bit_identical(
     assert path == folder / "model.safetensors"
     rows, expected_rows = (CsvLog(f / "log.csv").rows() for f in (folder, V0 / "finished"))
     for row in rows + expected_rows:
-        for name in ("images_per_second", *NO_LONGER_LOGGED, "snapshot_skin_hue_angle"):
+        for name in (
+            "images_per_second",
+            *NO_LONGER_LOGGED,
+            *NOT_YET_LOGGED,
+            "snapshot_skin_hue_angle",
+        ):
             row.pop(name, None)
     assert [r["total_images"] for r in rows] == [r["total_images"] for r in expected_rows]
     recorded = read_json("unbroken.json")

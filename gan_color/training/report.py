@@ -19,7 +19,7 @@ CURVES = (
     ("discriminators", ("discriminator", "accuracy_0", "accuracy_1", "accuracy_2")),
     ("PSNR (dB), validation", ("psnr",)),
     ("colorfulness, validation", ("colorfulness", "colorfulness_truth")),
-    ("learning rate", ("lr",)),
+    ("learning rate", ("lr", "lr_encoder", "lr_encoder_2", "lr_discriminator")),
 )
 
 

@@ -8,13 +8,15 @@ import pytest
 import torch
 import wandb
 import yaml
+from PIL import Image
 
 from gan_color.config.schema import Config, load
 from gan_color.config.yaml_file import find_recipe, overrides_of
 from gan_color.errors import GanColorError
 from gan_color.training import run_folder, trainer
-from gan_color.training.loggers import base, create, wandb_logger
+from gan_color.training.loggers import base, create, tolerant, wandb_logger
 from gan_color.training.loggers.csv_log import CsvLog
+from tests.helpers import wandb_file
 from tests.helpers.runs import REPOSITORY, changed
 
 
@@ -77,6 +79,55 @@ def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
     assert stored[0].stat().st_size > 10_000
 
 
+def test_stages_are_columns_of_wandbs_table(tiny: Config, monkeypatch):
+    """By name in W&B's configuration; config.yml keeps its list."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    tiny.folder.mkdir(parents=True)
+    config = changed(tiny, "loggers.wandb=offline", "stages.gan.lr=0.005")
+    logger = wandb_logger.WandbLogger(config, "offline", None)
+    logger.finish()
+    updates = [
+        update
+        for record in wandb_file.records(tiny.folder)
+        for update in (*record.run.config.update, *record.config.update)
+    ]
+    stored = {update.key: json.loads(update.value_json) for update in updates}
+    assert list(stored["stages"]) == ["pretrain", "discriminator", "gan"]
+    assert stored["stages"]["gan"]["lr"] == 0.005
+    assert stored["run"]["name"] == "tiny"
+
+
+def test_previews_are_steps_of_one_panel(tiny: Config, monkeypatch):
+    """Lists of captioned images, which W&B gives a slider over steps."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    tiny.folder.mkdir(parents=True)
+    logger = wandb_logger.WandbLogger(changed(tiny, "loggers.wandb=offline"), "offline", None)
+    shades = {"gray": 10, "EMA": 20, "raw": 30, "truth": 40}
+    rows = {n: torch.full((2, 3, 8, 6), v, dtype=torch.uint8) for n, v in shades.items()}
+    for total_images in (12, 24):
+        logger.previews(rows, total_images)
+    logger.finish()
+
+    logged = []
+    for record in wandb_file.records(tiny.folder):
+        items = {".".join(i.nested_key): i.value_json for i in record.history.item}
+        if items:
+            logged.append({key: json.loads(value) for key, value in items.items()})
+    assert [row["images"] for row in logged] == [12, 24]
+    for row in logged:
+        assert row["previews._type"] == "images/separated"
+        assert row["previews.captions"] == [
+            "image 1: gray | EMA | raw | truth",
+            "image 2: gray | EMA | raw | truth",
+        ]
+        for name in row["previews.filenames"]:
+            (path,) = (tiny.folder / "wandb").glob(f"offline-run-*/files/{name}")
+            with Image.open(path) as image:
+                assert image.size == (4 * 6, 8)
+                shown = [image.getpixel((6 * i + 3, 4)) for i in range(4)]
+            assert shown == [(v, v, v) for v in shades.values()]
+
+
 def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     ids = []
@@ -92,6 +143,72 @@ def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
     (first_wanted, first), (again_wanted, again) = ids
     assert first_wanted is None
     assert again_wanted == again == first
+
+
+def test_an_error_of_the_server_never_ends_a_training(tiny: Config, monkeypatch, capsys):
+    """Every call to W&B fails the first time, those of the curves and the end each time."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    tried: dict[str, int] = {}
+    stored = []
+
+    def failing(cls: type, name: str, times: float, before: bool = False) -> None:
+        original = getattr(cls, name)
+
+        def call(self, *args, **kwargs):
+            tried[name] = tried.get(name, 0) + 1
+            if before:
+                original(self, *args, **kwargs)
+            if tried[name] <= times:
+                raise wandb.errors.CommError("the server\nis gone")
+            stored.append((name, *args))
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, name, call)
+
+    run = wandb.Run
+    failing(run, "log", float("inf"))
+    failing(run, "log_artifact", 5)  # the manifest, three checkpoints, the model
+    failing(run, "finish", float("inf"), before=True)
+    failing(wandb_logger.WandbLogger, "summary", 1)
+    monkeypatch.setattr(trainer.Trainer, "finish", _with_summary(trainer.Trainer.finish))
+
+    path = trainer.train(changed(tiny, "loggers.wandb=offline", "loggers.checkpoints=true"))
+
+    assert path.exists()
+    rows = CsvLog(tiny.folder / "log.csv").rows()
+    assert tried["log"] == len(rows) + sum(bool(row["psnr"]) for row in rows)
+    kinds = [args[0].type for name, *args in stored if name == "log_artifact"]
+    assert kinds == ["dataset", "checkpoint", "checkpoint", "checkpoint", "model"]
+    assert [args for name, *args in stored if name == "summary"] == [[{"gan/best": 1}]]
+    assert tried["finish"] == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("W&B:")]
+    assert len(said) == 1
+    assert "(the server is gone)" in said[0]
+
+
+def _with_summary(finish):
+    def call(self):
+        self.state.logger.summary({"gan/best": 1})
+        return finish(self)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(ConnectionError(), "ConnectionError"), (ValueError("409"), "409"), (OSError("pipe"), "pipe")],
+)
+def test_what_fails_again_at_the_end_is_named(capsys, error: Exception, reason: str):
+    class Gone(base.Logger):
+        def model(self, path: Path, metadata: dict) -> None:
+            raise error
+
+    logger = tolerant.Tolerant(Gone(), "W&B")
+    logger.model(Path("model.safetensors"), {})
+    logger.finish()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"W&B: model failed ({reason}): the training goes on")
+    assert second == "W&B: model failed again at the end; the run's folder has it"
 
 
 def test_tensorboard_gets_the_same_figures(tiny: Config):

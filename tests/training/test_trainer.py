@@ -95,6 +95,29 @@ def test_the_rate_of_the_discriminators_follows_the_generators(tiny: Config, mon
     assert len({g for g, _ in seen}) > 1  # one cycle moved it
 
 
+def test_every_rate_is_logged_once(tiny: Config):
+    """Early and late encoder, decoder, discriminators: biases have no columns of their own."""
+    ratio = "stages.gan.discriminator_lr_mult=3.0"
+    trainer.train(changed(tiny, ratio, "stages.gan.encoder_lr_mult=0.01"))
+    rows = [row for row in CsvLog(tiny.folder / "log.csv").rows() if row["lr"]]
+    names = ["lr", "lr_encoder", "lr_encoder_2", "lr_discriminator"]
+    assert {name for name in rows[0] if name.startswith("lr")} == set(names)
+    by_stage = {
+        stage: [row for row in rows if row["stage"] == stage]
+        for stage in ("pretrain", "discriminator", "gan")
+    }
+    assert all(len(found) == 4 for found in by_stage.values())
+    assert not any(row["lr_discriminator"] for row in by_stage["pretrain"])
+    for row in by_stage["discriminator"]:
+        assert row["lr_discriminator"] == row["lr"]
+        assert not row["lr_encoder"]
+    for row in by_stage["gan"]:
+        rate, *others = (float(row[name]) for name in names)
+        expected = [0.01 * rate, 0.1 * rate, 3 * rate]
+        assert others == pytest.approx(expected, rel=1e-3, abs=2e-8)  # rows have 8 decimals
+    assert len({row["lr_discriminator"] for row in by_stage["gan"]}) > 1  # one cycle moved it
+
+
 def test_a_stage_may_have_a_half_life_of_its_own(tiny: Config, monkeypatch):
     seen = []
     original = trainer.UpdateEMA.after_batch

@@ -10,6 +10,7 @@ from gan_color.config.schema import ScheduledStage
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.training.callbacks.base import Callback
+from gan_color.training.callbacks.rates import learning_rates
 from gan_color.training.state import TrainingState
 
 LINE_EVERY = 30.0  # seconds between lines where no terminal shows a bar
@@ -116,8 +117,8 @@ class ProgressLogger(Callback):
             self.task, completed=state.images, speed=speed, left=self._left(), losses=shown
         )
         if log and distributed.rank() == 0:
-            rate = self.opt.hypers[-1]["lr"]
-            state.log({"lr": rate, "images_per_second": round(speed, 2), **losses})
+            rates = learning_rates(self.opt.opt, self.learn.step)
+            state.log({**rates, "images_per_second": round(speed, 2), **losses})
 
     def _stopped(self, losses: dict[str, float], wrong: list[str]) -> str:
         state = self.state

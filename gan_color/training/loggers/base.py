@@ -1,5 +1,6 @@
 """What every logger of a run does; the base class logs nothing."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,19 @@ class Logger:
         """Close; nothing may follow."""
 
 
-class Loggers(Logger):
+class Forwarding(Logger):
+    """A logger that hands every call on by `_forward`."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_") or name not in CALLS:
+            return super().__getattribute__(name)
+        return partial(self._forward, name)
+
+    def _forward(self, name: str, *arguments: Any) -> None:
+        raise NotImplementedError
+
+
+class Loggers(Forwarding):
     """Several loggers as one: every call goes to each of them."""
 
     def __init__(self, members: list[Logger]) -> None:
@@ -46,15 +59,9 @@ class Loggers(Logger):
         """Weights & Biases' id of the run, to go on with after a resume."""
         return next((m.run_id for m in self.members if m.run_id), None)
 
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_") or name not in CALLS:
-            return super().__getattribute__(name)
-
-        def call(*arguments: Any) -> None:
-            for member in self.members:
-                getattr(member, name)(*arguments)
-
-        return call
+    def _forward(self, name: str, *arguments: Any) -> None:
+        for member in self.members:
+            getattr(member, name)(*arguments)
 
 
 CALLS = frozenset(name for name in vars(Logger) if callable(getattr(Logger, name)))

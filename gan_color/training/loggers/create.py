@@ -4,6 +4,7 @@ from gan_color.config.schema import Config
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.training.loggers.base import Logger, Loggers
+from gan_color.training.loggers.tolerant import Tolerant
 
 
 def create_logger(config: Config, run_id: str | None) -> Logger:
@@ -17,7 +18,7 @@ def create_logger(config: Config, run_id: str | None) -> Logger:
     if config.loggers.notebook:
         members.append(_notebook())
     if config.loggers.wandb != "disabled":
-        members.append(_wandb(config, run_id))
+        members.append(Tolerant(_wandb(config, run_id), "W&B"))
     return Loggers(members)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import wandb
 
 from gan_color.atomic import sha256
@@ -26,6 +27,14 @@ def has_key() -> bool:
     return wandb.login(prompt=False, verify=False)
 
 
+def _by_stage(config: Config) -> dict[str, Any]:
+    """The configuration with its stages by name: W&B makes columns of the keys of dicts, and none
+    of a list, and a sweep groups by a column ("stages.gan.lr").
+    """
+    mapping = config.model_dump(mode="json")
+    return {**mapping, "stages": {stage["name"]: stage for stage in mapping["stages"]}}
+
+
 class WandbLogger(Logger):
     """The x-axis is images, and stages are groups ("gan/adversarial")."""
 
@@ -37,7 +46,7 @@ class WandbLogger(Logger):
             project=config.loggers.project,
             name=config.run.name,
             dir=str(config.folder),
-            config=config.model_dump(mode="json"),
+            config=_by_stage(config),
             mode=mode,
             tags=list(config.loggers.tags),
             id=run_id,
@@ -56,10 +65,13 @@ class WandbLogger(Logger):
         self.run.log({**scalars(row), "images": row["total_images"]})
 
     def previews(self, rows: Rows, total_images: int) -> None:
-        table = wandb.Table(columns=["image", *rows])
-        for i, images in enumerate(zip(*rows.values(), strict=True)):
-            table.add_data(i, *(wandb.Image(p.permute(1, 2, 0).numpy()) for p in images))
-        self.run.log({"previews": table, "images": total_images})
+        caption = " | ".join(rows)
+        lines = torch.cat(list(rows.values()), dim=3)  # [N, 3, H, columns x W]
+        images = [
+            wandb.Image(line.permute(1, 2, 0).numpy(), caption=f"image {i}: {caption}")
+            for i, line in enumerate(lines, 1)
+        ]
+        self.run.log({"previews": images, "images": total_images})
 
     def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
         self.manifest_sha256 = sha256(manifest)
