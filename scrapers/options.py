@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scrapers.errors import ScraperError
-from scrapers.strict_types import strict
+from scrapers.strict_types import strict_fields
 from scrapers.yaml_core import parse_yaml
 
 
@@ -27,19 +26,7 @@ class Strict(BaseModel):
                     hint = f"; did you mean {close[0]!r}?" if close else ""
                     known = ", ".join(cls.model_fields)
                     raise ValueError(f"unknown key {key!r}, expected one of {known}{hint}")
-        if not isinstance(data, dict):
-            return data
-        found, wrong = dict(data), []
-        for name, field in cls.model_fields.items():
-            if name in data:
-                try:
-                    found[name] = strict(data[name], field.annotation)
-                except ValueError as error:
-                    kind = PydanticCustomError("strict_type", "{said}", {"said": str(error)})
-                    wrong.append(InitErrorDetails(type=kind, loc=(name,), input=data[name]))
-        if wrong:
-            raise ValidationError.from_exception_data(cls.__name__, wrong)
-        return found
+        return strict_fields(cls, data) if isinstance(data, dict) else data
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,10 +1,28 @@
 """Types that are what they look like: no text for a number, no number for true or false.
 
-gan_color/options.py does the same for configurations; a test holds the two to each other.
+gan_color/strict_types.py does the same for configurations; a test holds the two to each other.
 """
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+
+def strict_fields(model: type[BaseModel], data: dict[str, Any]) -> dict[str, Any]:
+    """The data with each field's value by `strict`; ValidationError for all that are refused."""
+    found, wrong = dict(data), []
+    for name, field in model.model_fields.items():
+        if name in data:
+            try:
+                found[name] = strict(data[name], field.annotation)
+            except ValueError as error:
+                kind = PydanticCustomError("strict_type", "{said}", {"said": str(error)})
+                wrong.append(InitErrorDetails(type=kind, loc=(name,), input=data[name]))
+    if wrong:
+        raise ValidationError.from_exception_data(model.__name__, wrong)
+    return found
 
 
 def strict(value: Any, annotation: Any) -> Any:

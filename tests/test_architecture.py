@@ -22,6 +22,7 @@ ROWS = (
     ("losses",),
     ("images", "color"),
     ("options", "distributed", "atomic"),
+    ("strict_types",),
     ("console",),
     ("errors",),
 )

@@ -15,7 +15,7 @@ OFF = "off"
 ProtocolOption = Annotated[str, typer.Option(help="imagenet5k-crop, stretch256 or native.")]
 
 KeepGrayOption = Annotated[
-    bool, typer.Option("--keep-gray", help="Measure gray photographs too; else they are left out.")
+    bool, typer.Option("--keep-gray", help="Measure gray photographs too; else they are skipped.")
 ]
 
 FidWeightsOption = Annotated[

@@ -117,7 +117,7 @@ def _record(
         "commit": _commit(),
         "command": " ".join(sys.argv),
         "unreadable": summary.unreadable,
-        "gray": summary.gray,  # left out; empty with keep_gray
+        "gray": summary.gray,  # skipped; empty with keep_gray
         "keep_gray": protocol.keep_gray,
     }
     if n < FID_MIN_IMAGES and record.get("fid") is not None:

@@ -58,7 +58,7 @@ def cell(figures: dict[str, Any], key: str, digits: int) -> str:
 def describe_images(figures: dict[str, Any]) -> str:
     """How many images were measured, how many were not and why, and whether there are intervals."""
     n, gray, unreadable = figures["n"], len(figures["gray"]), len(figures["unreadable"])
-    skipped = [f"{gray} gray left out"] if gray else []
+    skipped = [f"{gray} gray skipped"] if gray else []
     skipped += [f"{unreadable} unreadable"] if unreadable else []
     skipped += ["gray ones kept"] if figures["keep_gray"] else []
     text = f"{n} image{'s' * (n != 1)}" + (f" ({', '.join(skipped)})" if skipped else "")

@@ -95,7 +95,7 @@ def _newest(checkpoints: Path) -> checkpoint.Checkpoint | None:
     """The newest checkpoint that is not damaged, after a line about each that is."""
     damaged = checkpoint.damaged(checkpoints)
     for path, reason in damaged:
-        console.print(f"resume: {path} is damaged, and left out: {reason}", markup=False)
+        console.print(f"resume: {path} is damaged, skipped: {reason}", markup=False)
     names = {path for path, _ in damaged}
     whole = [found for found in checkpoint.find(checkpoints) if found.folder not in names]
     if damaged and not whole:

@@ -78,8 +78,8 @@ def test_no_config_has_more_than_six_stages(path: Path):
 def test_the_recipe_for_a_16_gb_card_is_what_it_says():
     config = load(REPOSITORY / "configs" / "gan_color_16gb.yml")
     assert (config.model["preset"], config.run.precision) == ("base", "auto")
-    judges = config.discriminator
-    assert (judges.kind, judges.num_discriminators, judges.base_channels) == ("patch", 3, 64)
+    found = config.discriminator
+    assert (found.kind, found.num_discriminators, found.base_channels) == ("patch", 3, 64)
     assert {(stage.kind, stage.size) for stage in config.stages} == {
         (kind, size)
         for kind in ("supervised", "discriminator", "adversarial")

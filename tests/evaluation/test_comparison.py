@@ -40,9 +40,9 @@ def test_gray_photographs_are_counted_and_neither_measured_nor_shown(
     common = ("compare", "-m", files[0], "-d", tmp_path, "--device", "cpu", "--num-images", 4)
     page = tmp_path / "out" / "page.html"
     assert run(*common, "-o", page) == 0
-    assert "3 images (3 gray left out), protocol" in capsys.readouterr().out
+    assert "3 images (3 gray skipped), protocol" in capsys.readouterr().out
     assert page.read_text().count("<img") == 3 * 3  # gray | vivid | truth
-    assert "3 images (3 gray left out)" in page.read_text()
+    assert "3 images (3 gray skipped)" in page.read_text()
     assert run(*common, "-o", page, "--keep-gray") == 0
     assert "6 images (gray ones kept)" in capsys.readouterr().out
 

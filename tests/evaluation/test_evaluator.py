@@ -299,7 +299,7 @@ def test_gray_photographs_are_left_out_and_counted(photographs, tmp_path, capsys
     assert (found["n"], found["gray"], found["keep_gray"]) == (12, [], True)
     assert found["psnr"] > 1.5 * alone["psnr"]  # what the all-gray answer gets for gray truth
     assert describe_images(mixed) == (
-        "6 images (6 gray left out, 1 unreadable), protocol imagenet5k-crop; "
+        "6 images (6 gray skipped, 1 unreadable), protocol imagenet5k-crop; "
         "95% intervals in brackets"
     )
     assert "12 images (1 unreadable, gray ones kept)" in describe_images(found)
