@@ -55,6 +55,7 @@ class Networks:
     """
 
     def __init__(self, config: Config, device: torch.device, resumed: bool) -> None:
+        self.device = device
         self.generator = _create_generator(config, resumed)
         self.discriminator: Discriminator | None = None
         if not all(isinstance(stage, SupervisedStage) for stage in config.stages):

@@ -22,7 +22,6 @@ from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
 from gan_color.training import amp, checkpoint, run_folder
-from gan_color.training.amp import AmpOptimizer
 from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.builders import build_step, plan_epochs
 from gan_color.training.callbacks.evaluation import (
@@ -37,14 +36,13 @@ from gan_color.training.callbacks.updates import (
     DiscriminatorLR,
     SeedEpoch,
     UpdateEMA,
-    noise_state,
 )
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
-from gan_color.training.mirror import mirror
 from gan_color.training.networks import Networks
 from gan_color.training.report import write_report
+from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.validator import Validator
 from gan_color.training.weight_averaging import start_from_average
@@ -66,8 +64,6 @@ class Trainer:
         self.precision = amp.Precision(kind, self.device)
         self.resumed = resumed
         self.state = TrainingState(config)
-        self.optimizers: dict[str, AmpOptimizer] = {}
-        self.checkpoints = checkpoint.AsyncCheckpointWriter()
         self.stop = StopRequest()
 
         self.data = distributed.on_first_rank(partial(find_data, config))
@@ -77,6 +73,7 @@ class Trainer:
         if self.networks.generator.needs_prior:
             measure = partial(measure_prior, self.data, config, keep=resumed is not None)
             self.networks.generator.set_prior(distributed.on_first_rank(measure))
+        self.checkpoints = RunCheckpoints(config, self.state, self.networks)
         if resumed:
             self.state.load_state_dict(resumed)
             self.networks.load(resumed)
@@ -126,11 +123,11 @@ class Trainer:
         hooks = [
             track,
             ValidateAndPreview(self.state, validator, self.networks.ema, self.networks.generator),
-            SaveCheckpoint(self.save_checkpoint),
+            SaveCheckpoint(self.checkpoints.save),
             StopOnRequest(
                 self.stop,
                 self.state,
-                partial(self.save_checkpoint, within_epoch=True),
+                partial(self.checkpoints.save, within_epoch=True),
                 batches * stage.images_per_batch,
             ),
         ]
@@ -141,11 +138,12 @@ class Trainer:
             hooks += [EvaluateSnapshot(best_snapshot), StopStage(best_snapshot)]
         learner = self.learner(self.state.stage_index, batches, hooks)
         if self.state.images:
-            self._restore_optimizers()
+            assert self.resumed is not None
+            self.checkpoints.restore_optimizers(self.resumed)
         if best_snapshot:
             best_snapshot.begin()
             if not self.state.images:
-                self.save_checkpoint()  # a place to go back to
+                self.checkpoints.save()  # a place to go back to
                 self.checkpoints.wait()  # before the loader forks
         start_epoch = self.state.images // (batches * stage.images_per_batch)
         try:
@@ -183,7 +181,7 @@ class Trainer:
             )
         self.networks.share()
         state.stage_ended = True
-        self.save_checkpoint()
+        self.checkpoints.save()
         self.checkpoints.wait()
 
     def learner(self, index: int, batches: int, hooks: list[Any]) -> ColorLearner:
@@ -204,13 +202,14 @@ class Trainer:
             pin_memory=self.device.type == "cuda",
         )
         channels_last = self.config.run.channels_last
-        step, self.optimizers = build_step(
+        step, optimizers = build_step(
             stage,
             self.networks.generator,
             self.networks.discriminator,
             self.precision,
             channels_last,
         )
+        self.checkpoints.optimizers = optimizers
         done = self.state.images // stage.images_per_batch % batches
         noise = checkpoint.load_noise(self.resumed) if done and self.resumed else None
         hooks = [SeedEpoch(sampler, done, noise), *hooks, *self.callbacks]
@@ -219,44 +218,12 @@ class Trainer:
             ema.half_life = stage.ema_half_life or self.config.run.ema_half_life
             hooks.append(UpdateEMA(ema, self.networks.generator, stage.images_per_batch))
         if isinstance(stage, AdversarialStage):
-            follower = self.optimizers["discriminator"].optimizer
+            follower = optimizers["discriminator"].optimizer
             hooks.append(DiscriminatorLR(follower, stage.discriminator_lr_mult))
-        leader = next(iter(self.optimizers.values()))
+        leader = next(iter(optimizers.values()))
         return ColorLearner(
             loader, leader.module, step, leader.optimizer, self.device, channels_last, hooks
         )
-
-    def _restore_optimizers(self) -> None:
-        assert self.resumed is not None
-        tensors = checkpoint.load(self.resumed, "optimizers")
-        for name, optimizer in self.optimizers.items():
-            checkpoint.load_optimizer(optimizer.optimizer, name, tensors)
-            optimizer.load_state_dict(self.resumed.state["scalers"][name])
-
-    def save_checkpoint(self, within_epoch: bool = False) -> None:
-        """Have the first rank write a checkpoint and drop old ones, beside the training."""
-        self.networks.share(buffers_only=True)
-        if distributed.rank() == 0:
-            state = {
-                **self.state.state_dict(),
-                "ema_images": self.networks.ema.images,
-                "scalers": {name: found.state_dict() for name, found in self.optimizers.items()},
-            }
-            folder = self.folder / "checkpoints" / self.state.checkpoint_name
-            moments = checkpoint.optimizer_tensors(
-                {name: found.optimizer for name, found in self.optimizers.items()}
-            )
-            tensors = {**self.networks.tensors(), "optimizers": moments}
-            if within_epoch:
-                tensors["noise"] = noise_state(self.device)
-            protected = self.state.protected
-            keep = self.config.run.keep_checkpoints
-            self.checkpoints.save(folder, tensors, state, keep, protected, self._mirror)
-            self.state.last_checkpoint = folder
-
-    def _mirror(self) -> None:
-        if self.config.run.mirror is not None:
-            mirror(self.folder, self.config.run.mirror / self.config.run.name)
 
     def finish(self) -> Path:
         """Export the EMA generator and write the report; returns the model file's path."""
@@ -279,7 +246,7 @@ class Trainer:
             self.state.logger.model(path, training)
             self.state.logger.finish()
             write_report(self.folder)
-            self._mirror()
+            self.checkpoints.mirror()
         distributed.barrier()
         return path
 

@@ -1,0 +1,134 @@
+"""The step of an adversarial stage: generator against discriminators."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_color import distributed
+from gan_color.config.stages import AdversarialStage
+from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
+from gan_color.losses.gan import ScaleFeatures, adversarial_loss, feature_matching_loss
+from gan_color.models.base import Batch, Colorizer
+from gan_color.models.discriminators import Discriminator
+from gan_color.training.amp import AmpOptimizer, Precision
+from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
+from gan_color.training.steps.base import LossAccumulator, model_losses, set_training_mode
+from gan_color.training.steps.discriminator import DiscriminatorStep, accuracies
+
+
+class AdversarialStep:
+    """Generator and discriminators, both from one generator forward (pix2pixHD's order).
+
+    real = D(truth), fake = D(fake) with D frozen, detached = D(fake without gradient). The
+    generator's terms come from `fake`, matched against the very same `real`; the discriminators'
+    from `real` and `detached`. Each update leaves the other network as it is, to the bit. Each
+    backward pass follows its forward pass as soon as it can, and makes room for the next.
+    """
+
+    def __init__(
+        self,
+        generator: Colorizer,
+        discriminator: Discriminator,
+        generator_optimizer: AmpOptimizer,
+        discriminator_optimizer: AmpOptimizer,
+        precision: Precision,
+        stage: AdversarialStage,
+        auxiliary_losses: AuxiliaryLosses | None = None,
+    ) -> None:
+        self.generator, self.discriminator = generator, discriminator
+        self.generator_optimizer = generator_optimizer
+        self.precision, self.stage, self.grad_accum_steps = precision, stage, stage.grad_accum_steps
+        self.auxiliary_losses = auxiliary_losses or AuxiliaryLosses()
+        self.discriminator_step = DiscriminatorStep(
+            generator, discriminator, discriminator_optimizer, precision, stage.gan_mode
+        )
+        self.networks = (generator, discriminator)
+        self.spectral_norms, self.buffers = SpectralNorms(generator), BufferSnapshot(generator)
+
+    def train(self) -> None:
+        set_training_mode(self.generator, self.stage.freeze_encoder, self.stage.freeze_norm)
+        self.discriminator.train()
+
+    def undo(self) -> None:
+        self._undo_generator()
+        self.discriminator_step.undo()
+
+    def _undo_generator(self) -> None:
+        self.generator_optimizer.zero_grad()
+        self.buffers.restore()
+
+    def __call__(self, batch: Batch) -> Losses:
+        for moving in (self, self.discriminator_step):
+            moving.buffers.take()
+            moving.spectral_norms.iterate()
+        parts = self.grad_accum_steps
+        logged = LossAccumulator(parts)
+        for part in batch.split(parts):
+            real_loss, real = self._backward_discriminator(part.L, part.ab, is_real=True)
+            output, ab = self.forward(part)
+            losses = self.generator_losses(part, output, ab, real)
+            real = [maps[-1:] for maps in real]  # the logits; the rest makes room
+            self.backward_generator(losses["total"])
+            fake_loss, fake = self._backward_discriminator(part.L, ab.detach(), is_real=False)
+            logged.add({**losses, "discriminator": real_loss + fake_loss})
+            logged.add(accuracies(self.stage.gan_mode, real, fake))
+        return {**logged.losses, **self.optimizer_step(logged.losses["discriminator"])}
+
+    def forward(self, part: Batch) -> tuple[Any, Tensor]:
+        """The generator's output, and ab [B, 2, H, W] of it."""
+        with self.precision.autocast():
+            output = self.generator(part.L)
+            return output, self.generator.decode(output)
+
+    def generator_losses(self, part: Batch, output: Any, ab: Tensor, real: ScaleFeatures) -> Losses:
+        """The generator's losses by name, and their "total"."""
+        with self.precision.autocast():
+            losses = model_losses(self.generator, output, part, self.stage.model_loss_weight)
+            losses |= self.auxiliary_losses(part.L, ab, part.ab)
+            losses |= self._adversarial_losses(part.L, ab, real)
+            return {**losses, "total": torch.stack(list(losses.values())).sum()}
+
+    def backward_generator(self, total: Tensor) -> None:
+        """Add the generator's gradients."""
+        self.generator_optimizer.backward(total / self.grad_accum_steps)
+
+    def _backward_discriminator(
+        self, L: Tensor, ab: Tensor, is_real: bool
+    ) -> tuple[Tensor, ScaleFeatures]:
+        step = self.discriminator_step
+        return step.backward_discriminator(L, ab, is_real, self.grad_accum_steps)
+
+    def optimizer_step(self, discriminator_loss: Tensor) -> Losses:
+        """Update both networks, the generator unless it waits; the norms of their gradients."""
+        norms: Losses = {}
+        if self._should_update_generator(discriminator_loss):
+            norms["gradient_norm"] = self.generator_optimizer.step()
+        else:
+            self._undo_generator()
+        norms["gradient_norm_discriminator"] = self.discriminator_step.optimizer.step()
+        return norms
+
+    def _adversarial_losses(self, L: Tensor, ab: Tensor, real: ScaleFeatures) -> Losses:
+        self.discriminator.requires_grad_(False)
+        try:
+            fake = self.discriminator(L, ab)
+        finally:
+            self.discriminator.requires_grad_(True)
+        losses = {
+            "adversarial": self.stage.adversarial_weight
+            * adversarial_loss(self.stage.gan_mode, fake)
+        }
+        if self.stage.feature_matching_weight:
+            matching = feature_matching_loss(fake, real)
+            losses["feature_matching"] = self.stage.feature_matching_weight * matching
+        return losses
+
+    def _should_update_generator(self, discriminator_loss: Tensor) -> bool:
+        """DeOldify's switch: hold the generator while the discriminators are behind."""
+        if not self.stage.generator_update_threshold:
+            return True
+        return (
+            float(distributed.average_value(discriminator_loss))
+            <= self.stage.generator_update_threshold
+        )
