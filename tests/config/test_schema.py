@@ -23,6 +23,14 @@ def mapping(tmp_path: Path) -> dict[str, object]:
     return tiny_mapping((tmp_path, tmp_path), tmp_path)
 
 
+def assert_refused(mapping: dict, override: str, message: str) -> None:
+    """Setting the key is one GanColorError of one line."""
+    apply_override(mapping, override)
+    with pytest.raises(GanColorError, match=message) as caught:
+        parse(mapping)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_builds_its_model_and_its_steps(path: Path):
     config = load(path)
@@ -131,10 +139,7 @@ def test_every_config_is_in_the_table_of_recipes():
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(mapping, override, message):
-    apply_override(mapping, override)
-    with pytest.raises(GanColorError, match=message) as caught:
-        parse(mapping)
-    assert "\n" not in str(caught.value)
+    assert_refused(mapping, override, message)
 
 
 def test_a_missing_key_is_named(mapping):
@@ -228,10 +233,7 @@ def test_a_resolved_config_reads_back_as_itself(mapping):
     ],
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused(mapping, override, message):
-    apply_override(mapping, override)
-    with pytest.raises(GanColorError, match=message) as caught:
-        parse(mapping)
-    assert "\n" not in str(caught.value)
+    assert_refused(mapping, override, message)
 
 
 def test_whole_numbers_may_be_written_as_floats(mapping):

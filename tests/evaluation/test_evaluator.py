@@ -6,13 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
-from gan_color.config.schema import DataConfig
-from gan_color.data.index import ScanCache, scan
 from gan_color.errors import GanColorError
 from gan_color.evaluation import evaluator
 from gan_color.evaluation.evaluator import evaluate
@@ -20,43 +17,18 @@ from gan_color.evaluation.feature_extractors import BackboneExtractor
 from gan_color.evaluation.per_image import Measurer, MetricNetworks
 from gan_color.evaluation.predictors import Predictor, baseline, model_predictor
 from gan_color.evaluation.protocols import EvalProtocol
-from gan_color.evaluation.report import cell, describe_images, write_page
+from gan_color.evaluation.report import cell, write_page
 from gan_color.evaluation.summary import bootstrap
 from gan_color.images.open import BadImageError
+from tests.helpers.evaluating import CPU, SMALL, figures
 from tests.helpers.image_files import spoil
 from tests.helpers.processes import in_two_ranks
 from tests.helpers.tint import Tint
 from tests.helpers.weights import backbone_file
 
-SMALL = EvalProtocol("imagenet5k-crop", 64)
-CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def photographs(tmp_path: Path, coffee: Image.Image) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(6):
-        coffee.crop((i * 60, 20, i * 60 + 200, 220)).resize((64, 64)).save(folder / f"{i}.png")
-    (folder / "broken.jpg").write_text("x")
-    return folder
-
-
-@pytest.fixture
-def networks(tmp_path: Path) -> MetricNetworks:
-    return MetricNetworks([BackboneExtractor("resnet18", str(backbone_file(tmp_path)))])
-
 
 def tint(a: float = 0.2, b: float = 0.1, protocol: EvalProtocol = SMALL) -> Predictor:
     return model_predictor(Tint(a, b), protocol, "tint", f"{a} {b}")
-
-
-def figures(
-    predictors: list[Predictor], data: Path, work: Path, networks: MetricNetworks | None = None
-) -> dict:
-    results, summary = evaluate(predictors, data, SMALL, networks or MetricNetworks(), CPU, work)
-    assert summary is not None
-    return {result.predictor.name: result.figures for result in results}
 
 
 def test_figures_agree_with_scikit_image(photographs: Path, tmp_path: Path):
@@ -270,67 +242,6 @@ def test_what_is_no_readable_photo_is_listed_and_the_rest_measured(photographs, 
     listed = [line.partition(": ") for line in found["unreadable"]]
     assert sorted(Path(path).name for path, _, _ in listed) == sorted(bad)
     assert all(reason for _, _, reason in listed)
-
-
-def with_gray(folder: Path) -> list[str]:
-    """Adds the folder's photographs without their color; returns the names."""
-    for path in list(folder.glob("*.png")):
-        Image.open(path).convert("L").save(folder / f"gray_{path.name}")
-    return sorted(path.name for path in folder.glob("gray_*"))
-
-
-def test_gray_photographs_are_left_out_and_counted(photographs, tmp_path, capsys):
-    alone = figures([baseline("gray")], photographs, tmp_path / "alone")["gray"]
-    names = with_gray(photographs)
-    mixed = figures([baseline("gray")], photographs, tmp_path / "mixed")["gray"]
-    assert [Path(path).name for path in mixed["gray"]] == names
-    assert (mixed["n"], alone["n"], alone["gray"]) == (6, 6, [])
-    assert mixed["psnr"] == alone["psnr"]
-    assert mixed["colorfulness_truth_ci"] == alone["colorfulness_truth_ci"]
-    kept, summary = evaluate(
-        [baseline("gray")],
-        photographs,
-        EvalProtocol("imagenet5k-crop", 64, keep_gray=True),
-        MetricNetworks(),
-        CPU,
-        tmp_path / "mixed",
-    )
-    found = kept[0].figures
-    assert (found["n"], found["gray"], found["keep_gray"]) == (12, [], True)
-    assert found["psnr"] > 1.5 * alone["psnr"]  # what the all-gray answer gets for gray truth
-    assert describe_images(mixed) == (
-        "6 images (6 gray skipped, 1 unreadable), protocol imagenet5k-crop; "
-        "95% intervals in brackets"
-    )
-    assert "12 images (1 unreadable, gray ones kept)" in describe_images(found)
-    write_page(tmp_path / "page.html", kept, summary, EvalProtocol(keep_gray=True))
-    assert "gray ones kept" in (tmp_path / "page.html").read_text()
-
-
-def test_a_folder_of_gray_photographs_only_is_refused(photographs, tmp_path):
-    with_gray(photographs)
-    for path in photographs.glob("[0-9].png"):
-        path.unlink()
-    message = r"found 6 gray and 1 unreadable files .* expected color photographs; --keep-gray"
-    with pytest.raises(GanColorError, match=message):
-        figures([baseline("gray")], photographs, tmp_path / "work")
-    assert not list((tmp_path / "work").glob(".evaluate-*"))
-
-
-def test_training_and_evaluation_call_the_same_photographs_gray(photographs, tmp_path):
-    with_gray(photographs)
-    for i in range(1, 6):  # around the threshold
-        faint = Image.blend(
-            Image.open(photographs / "gray_0.png").convert("RGB"),
-            Image.open(photographs / "0.png"),
-            i / 25,
-        )
-        faint.save(photographs / f"faint_{i}.png")
-    data = DataConfig(folders=(photographs,))
-    trained = scan(data.folders, data, ScanCache(None)).files
-    gray = [str(file.path) for file in trained if file.gray]
-    assert 6 < len(gray) < 11
-    assert figures([baseline("gray")], photographs, tmp_path / "work")["gray"]["gray"] == gray
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

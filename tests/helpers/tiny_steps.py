@@ -13,7 +13,7 @@ from gan_color.training.steps import AdversarialStep
 FP32 = Precision("fp32", torch.device("cpu"))
 
 
-def generator(norm: str = "spectral") -> Colorizer:
+def generator(norm: str = "spectral", **options: object) -> Colorizer:
     torch.manual_seed(0)
     model = registry.create(
         "unet",
@@ -21,6 +21,7 @@ def generator(norm: str = "spectral") -> Colorizer:
         encoder_weights="none",
         decoder_channels=[16, 12, 8, 8, 8],
         norm=norm,
+        **options,
     )
     nn.init.normal_(model.head.weight, std=0.1)
     return model

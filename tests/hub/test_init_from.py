@@ -10,21 +10,15 @@ from gan_color.errors import GanColorError
 from gan_color.hub.init_from import init_from, load_config
 from gan_color.hub.model_file import load_model, read_header, save_model
 from gan_color.hub.pretrained import find_model
-from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.training import trainer
 from tests.helpers.runs import tiny_mapping
+from tests.helpers.tiny_steps import generator
 
 
 def small(**options: object) -> Colorizer:
-    torch.manual_seed(0)
-    model = registry.create(
-        "unet",
-        encoder="mobilenetv3_small_050",
-        encoder_weights="none",
-        decoder_channels=[16, 12, 8, 8, 8],
-        **options,
-    )
+    """A U-Net that colors strongly enough for its options to show."""
+    model = generator("both", **options)
     torch.nn.init.normal_(model.head.weight, std=0.5)
     return model.eval()
 

@@ -20,6 +20,50 @@ from tests.helpers.tiny_steps import (
 )
 
 
+@pytest.mark.parametrize("parts", [2, 4])
+def test_accumulating_equals_the_large_batch(parts: int):
+    # Without power iteration, which would advance once a part, and without batch statistics.
+    whole, pieces = adversarial(norm="none"), adversarial(norm="none", grad_accum_steps=parts)
+    for step in (whole, pieces):
+        step.generator.eval()
+        step.discriminator.eval()
+        losses = step(batch())
+        step.losses = losses
+    for a, b in zip(whole.generator.parameters(), pieces.generator.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    for a, b in zip(
+        whole.discriminator.parameters(), pieces.discriminator.parameters(), strict=True
+    ):
+        assert torch.allclose(a, b, atol=1e-6)
+    for name, value in whole.losses.items():
+        if not name.startswith("gradient"):
+            assert torch.isclose(value, pieces.losses[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("kind", [SupervisedStep, DiscriminatorStep])
+def test_accumulating_equals_the_large_batch_for_a_network_alone(kind: type):
+    found = []
+    for parts in (1, 2):
+        g, d = generator("none"), discriminator()
+        if kind is SupervisedStep:
+            trained = g
+            step = SupervisedStep(g, sgd(g), FP32, grad_accum_steps=parts)
+        else:
+            trained = d
+            step = DiscriminatorStep(g, d, sgd(d), FP32, grad_accum_steps=parts)
+        trained.eval()  # no batch statistics, no power iteration
+        step(batch())
+        found.append(weights(trained))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    from gan_color.errors import GanColorError
+
+    with pytest.raises(GanColorError, match="grad_accum_steps: found 3 for a batch of 4"):
+        batch().split(3)
+
+
 def run(kind: str, parts: int, norm: str = "spectral", freeze_norm: bool = True):
     """A step of one kind in training mode, after two updates of 8 images each."""
     if kind == "adversarial":

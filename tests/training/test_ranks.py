@@ -12,8 +12,9 @@ import torch
 from gan_color.config.schema import parse
 from gan_color.errors import GanColorError
 from gan_color.training import checkpoint, trainer
-from tests.helpers.processes import contents, exit_codes_of_two_ranks
+from tests.helpers.processes import contents, exit_codes_of_two_ranks, in_two_ranks
 from tests.helpers.runs import tiny_mapping
+from tests.helpers.tiny_steps import adversarial, batch, weights
 
 
 def train_rank(rank: int, mapping: dict, place: Path, resume: bool, dies_at: int | None) -> None:
@@ -99,3 +100,26 @@ def test_what_the_first_rank_finds_wrong_is_what_both_say(tmp_path: Path, mappin
     errors = {(tmp_path / f"rank{rank}.error").read_text() for rank in range(2)}
     assert len(errors) == 1
     assert "found no folder" in errors.pop()
+
+
+def _two_updates(rank: int = 0, ranks: int = 1) -> list[torch.Tensor]:
+    """Two adversarial updates on this rank's share of the batch, without batch statistics."""
+    step = adversarial(norm="spectral")
+    step.generator.eval()  # BatchNorm of the encoder would see half the batch
+    for data in (batch(4), batch(4)):
+        share = data.split(ranks)[rank]
+        step(share)
+    return weights(step.generator) + weights(step.discriminator)
+
+
+def _train_rank(rank: int, path: str) -> None:
+    torch.save(_two_updates(rank, 2), f"{path}.{rank}")
+
+
+def test_two_ranks_update_as_one_process(tmp_path):
+    path = str(tmp_path / "weights")
+    in_two_ranks(_train_rank, path)
+    first, second = (torch.load(f"{path}.{rank}", weights_only=True) for rank in range(2))
+    alone = _two_updates()
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert all(torch.allclose(a, b, atol=2e-6) for a, b in zip(first, alone, strict=True))

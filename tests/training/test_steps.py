@@ -12,7 +12,6 @@ from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.builders import build_step, generator_groups
 from gan_color.training.ema import EMA
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep, SupervisedStep
-from tests.helpers.processes import in_two_ranks
 from tests.helpers.tiny_steps import (
     FP32,
     adversarial,
@@ -144,50 +143,6 @@ def test_the_losses_of_a_step_are_named_and_sum_up():
     assert losses["gradient_norm"] > 0
 
 
-@pytest.mark.parametrize("parts", [2, 4])
-def test_accumulating_equals_the_large_batch(parts: int):
-    # Without power iteration, which would advance once a part, and without batch statistics.
-    whole, pieces = adversarial(norm="none"), adversarial(norm="none", grad_accum_steps=parts)
-    for step in (whole, pieces):
-        step.generator.eval()
-        step.discriminator.eval()
-        losses = step(batch())
-        step.losses = losses
-    for a, b in zip(whole.generator.parameters(), pieces.generator.parameters(), strict=True):
-        assert torch.allclose(a, b, atol=1e-6)
-    for a, b in zip(
-        whole.discriminator.parameters(), pieces.discriminator.parameters(), strict=True
-    ):
-        assert torch.allclose(a, b, atol=1e-6)
-    for name, value in whole.losses.items():
-        if not name.startswith("gradient"):
-            assert torch.isclose(value, pieces.losses[name], atol=1e-5), name
-
-
-@pytest.mark.parametrize("kind", [SupervisedStep, DiscriminatorStep])
-def test_accumulating_equals_the_large_batch_for_a_network_alone(kind: type):
-    found = []
-    for parts in (1, 2):
-        g, d = generator("none"), discriminator()
-        if kind is SupervisedStep:
-            trained = g
-            step = SupervisedStep(g, sgd(g), FP32, grad_accum_steps=parts)
-        else:
-            trained = d
-            step = DiscriminatorStep(g, d, sgd(d), FP32, grad_accum_steps=parts)
-        trained.eval()  # no batch statistics, no power iteration
-        step(batch())
-        found.append(weights(trained))
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
-
-
-def test_a_batch_that_does_not_divide_is_refused():
-    from gan_color.errors import GanColorError
-
-    with pytest.raises(GanColorError, match="grad_accum_steps: found 3 for a batch of 4"):
-        batch().split(3)
-
-
 def test_the_generator_waits_while_the_discriminators_are_behind():
     step = adversarial(generator_update_threshold=1e-6)
     before_g, before_d = weights(step.generator), weights(step.discriminator)
@@ -288,29 +243,3 @@ def test_a_stage_weighs_the_models_own_losses_and_adds_its_own():
     assert float(found[0.5]["pixel"]) == pytest.approx(0.5 * float(found[1.0]["pixel"]), rel=0.02)
     assert float(found[0.0]["total"]) == pytest.approx(float(found[0.0]["psnr_loss"]))
     assert float(found[0.0]["psnr_loss"]) < 0
-
-
-# --- Several processes -----------------------------------------------------------------------
-
-
-def _two_updates(rank: int = 0, ranks: int = 1) -> list[torch.Tensor]:
-    """Two adversarial updates on this rank's share of the batch, without batch statistics."""
-    step = adversarial(norm="spectral")
-    step.generator.eval()  # BatchNorm of the encoder would see half the batch
-    for data in (batch(4), batch(4)):
-        share = data.split(ranks)[rank]
-        step(share)
-    return weights(step.generator) + weights(step.discriminator)
-
-
-def _train_rank(rank: int, path: str) -> None:
-    torch.save(_two_updates(rank, 2), f"{path}.{rank}")
-
-
-def test_two_ranks_equal_one_process(tmp_path):
-    path = str(tmp_path / "weights")
-    in_two_ranks(_train_rank, path)
-    first, second = (torch.load(f"{path}.{rank}", weights_only=True) for rank in range(2))
-    alone = _two_updates()
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    assert all(torch.allclose(a, b, atol=2e-6) for a, b in zip(first, alone, strict=True))
