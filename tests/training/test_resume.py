@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from gan_color.config.schema import Config
 from gan_color.errors import GanColorError
+from gan_color.models import registry
 from gan_color.training import checkpoint, run_folder, trainer
 from tests.helpers.processes import ENDED_WHEN_ASKED, contents, in_child
 from tests.helpers.runs import changed, tiny_mapping
@@ -54,7 +56,11 @@ def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
     unbroken, broken = (tiny_mapping(sample_folders, tmp_path / name) for name in "ub")
     for mapping in (unbroken, broken):
         mapping["data"]["num_workers"] = workers
-        mapping["model"] = {"name": "pix2pix", "base_channels": 4, "num_downs": 5}
+        mapping["model"] = {"name": "pix2pix", "base_channels": 4, "num_downs": 6}
+        for stage in mapping["stages"]:
+            stage["size"] = 64  # the least that six halvings leave a position of
+    dropped = registry.create("pix2pix", base_channels=4, num_downs=6).modules()
+    assert any(isinstance(module, nn.Dropout) for module in dropped)
     assert in_child(unbroken) == 0
     folder = tmp_path / "b" / "tiny"
     for images, name in (

@@ -45,11 +45,15 @@ class SeedEpoch(Callback):
         # A rank has its own noise (dropout); the data is dealt by the sampler.
         seed = np.random.SeedSequence([*self.sampler.seed, self.epoch, distributed.rank()])
         torch.manual_seed(int(seed.generate_state(1)[0]))
-        if skip and self.noise:
-            restore_noise(self.noise)
         for _ in range(skip):  # as fastai counts, sum by sum, so that the rates are the same
             self.learn.pct_train += 1.0 / (len(self.sampler) * self.n_epoch)
         self.learn.step.train()
+
+    def before_batch(self) -> None:
+        # Only now: a loader draws a number of its own when an epoch begins.
+        noise, self.noise = self.noise, None
+        if noise is not None:
+            restore_noise(noise)
 
     def before_validate(self) -> None:
         # ValidateAndPreview evaluates: there is no validation loader.
