@@ -1,5 +1,6 @@
 """Reading back the local file of a Weights & Biases run, without the package's own reader."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +9,22 @@ from wandb.proto import wandb_internal_pb2
 _BLOCK, _HEADER = 32768, 7  # LevelDB's log format; the file begins with a header of 7 bytes too
 
 
-def records(folder: Path) -> Iterator[wandb_internal_pb2.Record]:
-    """Every record of the one offline run that a run's folder holds."""
+def records(folder: Path) -> list[wandb_internal_pb2.Record]:
+    """Every record of the one finished offline run that a run's folder holds.
+
+    W&B's service closes the file after `finish` has returned: a reader that is quicker finds it
+    empty, so this one waits for the record of the end.
+    """
     (path,) = (folder / "wandb").glob("offline-run-*/*.wandb")
+    for _ in range(600):
+        found = list(_records(path))
+        if found and found[-1].HasField("exit"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{path}: found no end of the run after a minute: {len(found)} records")
+
+
+def _records(path: Path) -> Iterator[wandb_internal_pb2.Record]:
     data, place, whole = path.read_bytes(), _HEADER, b""
     while place + _HEADER <= len(data):
         left = _BLOCK - place % _BLOCK
@@ -18,6 +32,8 @@ def records(folder: Path) -> Iterator[wandb_internal_pb2.Record]:
             place += left
             continue
         size = int.from_bytes(data[place + 4 : place + 6], "little")
+        if place + _HEADER + size > len(data):
+            return  # still being written
         kind = data[place + 6]  # 1: full, 2: first, 3: middle, 4: last
         whole += data[place + _HEADER : place + _HEADER + size]
         place += _HEADER + size
