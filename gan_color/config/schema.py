@@ -85,10 +85,21 @@ class FolderConfig(Strict):
         return {"path": data} if isinstance(data, str | Path) else data
 
 
+class PairsConfig(Strict):
+    """Two folder trees with files of the same names: what a model is shown, and its true colors."""
+
+    input: Path = Field(description="gray, infrared, radar: what L is taken from")
+    color: Path
+    weight: Weight | None = Field(None, description="share of the draws; null: by its files")
+
+
 class DataConfig(Strict):
     """Which images train, which validate, and how they are drawn."""
 
     folders: tuple[FolderConfig, ...] = ()
+    pairs: PairsConfig | None = Field(
+        None, description="real inputs with their colors, beside the folders or alone"
+    )
     samples: bool = Field(False, description="use the photographs that installed packages carry")
     val: tuple[FolderConfig, ...] = Field((), description="none: split off val_fraction")
     val_fraction: Share = 0.05
@@ -120,8 +131,10 @@ class DataConfig(Strict):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if bool(self.folders) == self.samples:
-            raise ValueError("give either folders: [PATH, ...] or samples: true")
+        if bool(self.folders or self.pairs) == self.samples:
+            raise ValueError(
+                "give either folders: [PATH, ...] (or pairs, or both) or samples: true"
+            )
         return self
 
 

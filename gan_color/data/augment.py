@@ -16,6 +16,7 @@ with without_update_check():
     import albumentations as A
 
 PANCHROMATIC = np.array((0.299, 0.587, 0.114), np.float32)  # Rec. 601 luma
+INPUT = "input"  # a transform's name for the photo that L is taken from
 ORTHOCHROMATIC = np.array((0.0, 0.5, 0.5), np.float32)
 
 
@@ -72,7 +73,9 @@ def pixels_needed(size: int, augment: AugmentConfig) -> int:
 
 
 def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
-    """Random resized crop, flip, brightness and contrast, then `transforms`, as configured."""
+    """Random resized crop, flip, brightness and contrast, then `transforms`, as configured: alike
+    for the image and, where a pair has one, for the input.
+    """
     steps: list[A.BasicTransform] = [
         _ResizedCrop((size, size), scale=augment.scale, ratio=augment.ratio)
     ]
@@ -86,4 +89,5 @@ def training_transform(size: int, augment: AugmentConfig) -> A.Compose:
                 brightness_limit=augment.brightness, contrast_limit=augment.contrast, p=0.5
             )
         )
-    return A.Compose([*steps, *build_transforms(augment.transforms)])
+    every = [*steps, *build_transforms(augment.transforms)]
+    return A.Compose(every, additional_targets={INPUT: "image"})

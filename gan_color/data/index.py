@@ -34,6 +34,7 @@ class ImageFile:
     label: int = -1  # index into Index.classes
     source: str = ""  # what balancing counts as one source
     folder: int = 0  # which of the configured folders it came from
+    input: Path | None = None  # what L is taken from, where that is another photo
 
 
 @dataclass

@@ -19,6 +19,7 @@ from gan_color.config.schema import Config, FolderConfig
 from gan_color.console import console
 from gan_color.data.index import ImageFile, Index, ScanCache, scan
 from gan_color.data.loaders import KeySampler, draw_probabilities
+from gan_color.data.pairs import attach_inputs
 from gan_color.data.samples import build as build_samples
 from gan_color.data.split import at_least_one_each, split_by_digest
 from gan_color.errors import GanColorError
@@ -55,7 +56,11 @@ def find_data(config: Config) -> Data:
         val_folders = (FolderConfig(path=val_folder),)
     cache = ScanCache(config.run.dir / ".scan" / "files.jsonl")
     with console.status("checking images"):
+        if data.pairs is not None:
+            folders = (*folders, FolderConfig(path=data.pairs.color, weight=data.pairs.weight))
         index = scan(folders, data, cache)
+        if data.pairs is not None:
+            index = attach_inputs(index, folders, data.pairs, cache)
         val_index = Index()
         if val_folders:
             # Sources matter for drawing only, and validation is not drawn.

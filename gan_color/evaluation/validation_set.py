@@ -27,7 +27,10 @@ class Prediction:
 
 
 class ValidationSet:
-    """Holds the truth as uint8 [N, 3, size, size]; `autocast` is what predictions run under."""
+    """Holds the truth as uint8 [N, 3, size, size]; `autocast` is what predictions run under.
+
+    `seen` is what L is taken from: the truth, or `inputs` where they name another photo.
+    """
 
     def __init__(
         self,
@@ -36,18 +39,26 @@ class ValidationSet:
         resize: EvalResize = "bicubic",
         device: torch.device | None = None,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        inputs: Sequence[Path | None] = (),
     ) -> None:
         self.paths = list(paths)
-        self.truth = torch.stack([evaluation_crop(path, size, resize) for path in paths])
+        self.truth = self.seen = torch.stack([evaluation_crop(p, size, resize) for p in paths])
+        if any(path is not None for path in inputs):
+            self.seen = torch.stack(
+                [
+                    truth if path is None else evaluation_crop(path, size, resize)
+                    for path, truth in zip(inputs, self.truth, strict=True)
+                ]
+            )
         self.device, self.autocast = device or torch.device("cpu"), autocast
 
     @torch.no_grad()
     def predict(
-        self, model: Colorizer[Any], truth: Tensor | None = None, *, calibrated: bool = True
+        self, model: Colorizer[Any], which: Sequence[int] | None = None, *, calibrated: bool = True
     ) -> Prediction:
-        """The model's chroma for all images, or for `truth`, some of them."""
+        """The model's chroma for all images, or for those with the numbers `which`."""
         chroma, images = [], []
-        for part in (self.truth if truth is None else truth).split(BATCH):
+        for part in (self.seen if which is None else self.seen[list(which)]).split(BATCH):
             L, _ = from_rgb8(part.to(self.device))
             with self.autocast():
                 ab = model.predict_ab(L, calibrated=calibrated)

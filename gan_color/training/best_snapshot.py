@@ -14,7 +14,6 @@ from gan_color.console import console
 from gan_color.data.index import ImageFile
 from gan_color.errors import GanColorError
 from gan_color.evaluation.feature_extractors import BackboneExtractor
-from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.images.files import spread
 from gan_color.training import checkpoint
 from gan_color.training.amp import Precision
@@ -28,6 +27,7 @@ from gan_color.training.early_stopping import (
 )
 from gan_color.training.networks import Networks
 from gan_color.training.state import TrainingState
+from gan_color.training.validator import validation_set
 
 FILE = "early_stopping.json"
 
@@ -85,13 +85,8 @@ class BestSnapshot:
         self.baseline_hue: float | None = None  # of skin, before the GAN
         self.evaluator: SnapshotEvaluator | None = None
         if distributed.rank() == 0:
-            images = ValidationSet(
-                [file.path for file in spread(val, self.rule.num_images)],
-                self.rule.size or stage.size,
-                config.data.eval_resize,
-                precision.device,
-                precision.autocast,
-            )
+            files, size = spread(val, self.rule.num_images), self.rule.size or stage.size
+            images = validation_set(files, size, config, precision)
             self.evaluator = SnapshotEvaluator(images, create_extractor(config, stage))
 
     @property

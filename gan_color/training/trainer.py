@@ -18,7 +18,6 @@ from gan_color.data.loaders import KeySampler, draw_probabilities, training_load
 from gan_color.data.prepare import MANIFEST, find_data, measure_prior, report_data
 from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
-from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
 from gan_color.training import amp, checkpoint, run_folder
@@ -44,7 +43,7 @@ from gan_color.training.networks import Networks
 from gan_color.training.report import write_report
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
-from gan_color.training.validator import Validator
+from gan_color.training.validator import Validator, validation_set
 from gan_color.training.weight_averaging import start_from_average
 
 
@@ -109,12 +108,8 @@ class Trainer:
     def _fit_stage(self, scheduled: ScheduledStage, epochs: int, batches: int) -> None:
         stage = scheduled.stage
         run = self.config.run
-        images = ValidationSet(
-            [file.path for file in spread(self.data.val, run.val_images)],
-            stage.size,
-            self.config.data.eval_resize,
-            self.device,
-            self.precision.autocast,
+        images = validation_set(
+            spread(self.data.val, run.val_images), stage.size, self.config, self.precision
         )
         validator = Validator(images, run.preview_images)
         track = ProgressLogger(

@@ -4,12 +4,29 @@ import torch
 from torch import Tensor
 
 from gan_color.color.lab import from_rgb8, to_rgb8
+from gan_color.config.schema import Config
+from gan_color.data.index import ImageFile
 from gan_color.evaluation import metrics
 from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.images.files import spread
 from gan_color.models.base import Colorizer
+from gan_color.training.amp import Precision
 
 PSNR_LIMIT = 100.0  # dB that an equal image counts as, in a mean with others
+
+
+def validation_set(
+    files: list[ImageFile], size: int, config: Config, precision: Precision
+) -> ValidationSet:
+    """The files' truth and inputs at `size`, predicted as the run trains."""
+    return ValidationSet(
+        [file.path for file in files],
+        size,
+        config.data.eval_resize,
+        precision.device,
+        precision.autocast,
+        [file.input for file in files],
+    )
 
 
 class Validator:
@@ -30,11 +47,10 @@ class Validator:
 
     def previews(self, ema: Colorizer, raw: Colorizer) -> dict[str, Tensor]:
         """The shown images in gray, by the EMA generator, by the raw one, and in truth."""
-        truth = self.images.truth[self.shown]
-        L, ab = from_rgb8(truth)
+        L, ab = from_rgb8(self.images.seen[self.shown])
         return {
             "gray": to_rgb8(L, torch.zeros_like(ab)),
-            "EMA": self.images.predict(ema, truth).rgb,
-            "raw": self.images.predict(raw, truth).rgb,
-            "truth": truth,
+            "EMA": self.images.predict(ema, self.shown).rgb,
+            "raw": self.images.predict(raw, self.shown).rgb,
+            "truth": self.images.truth[self.shown],
         }
