@@ -41,7 +41,7 @@ from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
-from gan_color.training.report import write_report
+from gan_color.training.report.page import write_report
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.validator import Validator
