@@ -22,7 +22,7 @@ from gan_color.training import run_folder, trainer
 from gan_color.training.best_snapshot import read_evaluations
 from gan_color.training.loggers.csv_log import CsvLog
 from gan_color.training.memory.moving_buffers import SpectralNorms
-from gan_color.training.runs import summarize_run
+from gan_color.training.report.runs import summarize_run
 from scrapers import manifest
 from scrapers.checks.rules import Rules
 from scrapers.clean import quarantine

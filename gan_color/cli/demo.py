@@ -54,7 +54,7 @@ def run_demo(config: "Config") -> Path:
     from gan_color.images.decode import read
     from gan_color.images.encode import save
     from gan_color.inference.backends import load_backend
-    from gan_color.training.report import write_report
+    from gan_color.training.report.page import write_report
     from gan_color.training.trainer import train
 
     model = load_backend(train(config, overwrite=True))

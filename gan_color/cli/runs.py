@@ -13,7 +13,7 @@ def runs(
 
     gan-color runs
     """
-    from gan_color.training.runs import BEST, list_runs
+    from gan_color.training.report.runs import BEST, list_runs
 
     names = "".join(f"{name:>14}" for name in BEST)
     typer.echo(f"{'run':<28}{'state':<11}{'stage':<18}{'images':>10}{names}")
@@ -35,7 +35,7 @@ def compare_runs(
 
     gan-color compare-runs runs/a runs/b -o compare.html
     """
-    from gan_color.training.runs import compare_runs
+    from gan_color.training.report.runs import compare_runs
 
     compare_runs(folders, output)
     typer.echo(f"look at: {output}")

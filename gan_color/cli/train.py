@@ -21,7 +21,15 @@ def train(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run's folder.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Check and print the configuration.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the configuration and each stage's time; train nothing.")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option(help="With --dry-run: make updates of each stage, to time them.")
+    ] = True,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --dry-run: draw the learning rates (a .png).")
+    ] = None,
     show_batch: Annotated[
         Path | None, typer.Option(help="Write what the first stage sees first (a .png); no more.")
     ] = None,
@@ -31,6 +39,7 @@ def train(
     gan-color train --config gan_color_16gb --set data.folders=[album]
     gan-color train --config my_recipe.yml --set run.seed=1 --set stages.gan.lr=5e-5
     gan-color train --resume runs/unet_small
+    gan-color train --config my_recipe.yml --dry-run --plot rates.png
     torchrun --nproc-per-node 4 -m gan_color train --config gan_color_16gb
     """
     from gan_color.config.yaml_file import overrides_of
@@ -38,6 +47,8 @@ def train(
 
     if (config is None) == (resume is None):
         raise GanColorError("train: expected one of --config FILE and --resume FOLDER")
+    if plot is not None and not dry_run:
+        raise GanColorError("train: found --plot, expected --dry-run with it")
     settings = tuple(overrides or ())
     if set_file is not None:
         settings = (*overrides_of(set_file), *settings)
@@ -53,7 +64,7 @@ def train(
     if dry_run:
         from gan_color.training.memory.auto_batch import resolve_batches
 
-        _print_plan(resolve_batches(parsed))
+        _dry_run(resolve_batches(parsed), measure, plot)
         return
     if show_batch is not None:
         _show_batch(parsed, show_batch)
@@ -91,8 +102,7 @@ def _show_batch(config: Any, path: Path) -> None:
     from gan_color.training.loggers.preview import first_batch, preview_sheet
     from gan_color.training.memory.auto_batch import resolve_batches
 
-    if path.suffix.lower() != ".png":
-        raise GanColorError(f"--show-batch: found {str(path)!r}, expected the name of a .png")
+    _check_png("--show-batch", path)
     config = resolve_batches(config)
     sheet = preview_sheet(first_batch(config, find_data(config), 0, SHOWN))
     with atomic_write(path) as temporary:
@@ -101,17 +111,26 @@ def _show_batch(config: Any, path: Path) -> None:
     typer.echo(f"{path}: the first batch of {stage.name}, as it comes in | as it should come out")
 
 
-def _print_plan(config: Any) -> None:
-    from gan_color.config.yaml_core import dump_yaml
-    from gan_color.training.builders import plan_epochs
+def _check_png(option: str, path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise GanColorError(f"{option}: found {str(path)!r}, expected the name of a .png")
 
+
+def _dry_run(config: Any, measure: bool, plot: Path | None) -> None:
+    from gan_color.atomic import write_bytes
+    from gan_color.config.yaml_core import dump_yaml
+    from gan_color.training.dry_run.plan import describe, plan_run
+    from gan_color.training.report.curves import draw_rates
+
+    if plot is not None:
+        _check_png("--plot", plot)
     typer.echo(dump_yaml(config.model_dump(mode="json")), nl=False)
-    for stage, _, _ in config.schedule:
-        epochs, batches = plan_epochs(stage, config.run.epoch_images)
-        typer.echo(
-            f"# {stage.name}: {epochs} epochs of {batches} batches of {stage.images_per_batch} at "
-            f"{stage.size} px = {epochs * batches * stage.images_per_batch:,} images"
-        )
+    plans = plan_run(config, measure, rates=plot is not None)
+    for line in describe(config, plans):
+        typer.echo(f"# {line}")
+    if plot is not None:
+        write_bytes(plot, draw_rates([plan.rates for plan in plans if plan.rates is not None]))
+        typer.echo(f"# learning rates: {plot}")
 
 
 def lr_find(

@@ -61,6 +61,9 @@ class RunConfig(Strict):
     preview_images: Count = Field(8, description="validation images shown in previews")
     val_images: Count = Field(64, description="validation images evaluated after every epoch")
     ema_half_life: Positive = Field(2000, description="of the EMA generator, in images")
+    trial: bool = Field(
+        True, description="try what later stages need (weights, disk) before the first update"
+    )
 
     @field_validator("memory_budget")
     @classmethod

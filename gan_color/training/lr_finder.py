@@ -13,7 +13,7 @@ from gan_color.config.stages import SupervisedStage
 from gan_color.errors import GanColorError
 from gan_color.training.callbacks.base import Callback
 from gan_color.training.memory.auto_batch import resolve_batches
-from gan_color.training.report import draw_lr_find
+from gan_color.training.report.curves import draw_lr_find
 
 SMOOTHING = 0.9
 DIVERGED = 4.0  # stop where the smoothed loss is this many times its minimum

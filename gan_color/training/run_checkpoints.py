@@ -1,5 +1,8 @@
 """The checkpoints of a run in progress: what goes into one, when, and where copies go."""
 
+import shutil
+from typing import Any
+
 from gan_color import distributed
 from gan_color.config.schema import Config
 from gan_color.training import checkpoint
@@ -24,6 +27,16 @@ class RunCheckpoints:
         self.networks.share(buffers_only=True)
         if distributed.rank() != 0:
             return
+        tensors, state = self._content()
+        if within_epoch:
+            tensors["noise"] = noise_state(self.networks.device)
+        folder = self.folder / self.state.checkpoint_name
+        keep, protected = self.config.run.keep_checkpoints, self.state.protected
+        self._writer.save(folder, tensors, state, keep, protected, self.mirror)
+        self.state.last_checkpoint = folder
+
+    def _content(self) -> tuple[dict[str, checkpoint.Tensors], dict[str, Any]]:
+        """The tensors of a checkpoint by file, and its state."""
         optimizers = self.optimizers.items()
         state = {
             **self.state.state_dict(),
@@ -31,13 +44,16 @@ class RunCheckpoints:
             "scalers": {name: found.state_dict() for name, found in optimizers},
         }
         moments = checkpoint.optimizer_tensors({n: found.optimizer for n, found in optimizers})
-        tensors = {**self.networks.tensors(), "optimizers": moments}
-        if within_epoch:
-            tensors["noise"] = noise_state(self.networks.device)
-        folder = self.folder / self.state.checkpoint_name
-        keep, protected = self.config.run.keep_checkpoints, self.state.protected
-        self._writer.save(folder, tensors, state, keep, protected, self.mirror)
-        self.state.last_checkpoint = folder
+        return {**self.networks.tensors(), "optimizers": moments}, state
+
+    def try_writing(self) -> None:
+        """Write a checkpoint under a hidden name, read it back, and remove it."""
+        folder = self.folder / ".trial"
+        try:
+            checkpoint.save(folder, *self._content())
+            checkpoint.read(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def wait(self) -> None:
         """Until the last checkpoint is there; raises what writing it has raised."""

@@ -40,9 +40,10 @@ from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
-from gan_color.training.report import write_report
+from gan_color.training.report.page import write_report
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
+from gan_color.training.trial import Trial, stages_left
 from gan_color.training.validator import Validator, validation_set
 from gan_color.training.weight_averaging import start_from_average
 
@@ -78,6 +79,15 @@ class Trainer:
             self.networks.load(resumed)
         if config.run.compile:
             self.networks.compile()
+
+    def try_ahead(self) -> None:
+        """Try what later stages need, so that what is missing is said now; changes nothing."""
+        if self.config.run.trial:
+            trial = Trial(
+                self.config, self.networks, self.checkpoints, self.data.val, self.precision
+            )
+            left = stages_left(self.config, self.state)
+            distributed.on_first_rank(partial(trial.run, left))
 
     def start(self) -> None:
         """Open the logs. The first rank writes; the others compute."""
@@ -273,6 +283,7 @@ def train(
         try:
             config = resolve_batches(config)
             run = Trainer(config, distributed.on_first_rank(claim), callbacks)
+            run.try_ahead()
             run.start()
             try:
                 with run.stop.listen():

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -27,14 +28,23 @@ def test_training_again_needs_resume_or_overwrite(trained: Path, capsys):
 
 
 def test_a_dry_run_prints_the_resolved_config_and_touches_nothing(tmp_path, trained, capsys):
-    code = run(
-        "train", "-c", trained.parent / "c.yml", "--dry-run", "--set", f"run.dir={tmp_path / 'no'}"
-    )
-    assert code == 0
+    plot = tmp_path / "plots" / "rates.png"
+    config = ("-c", trained.parent / "c.yml", "--set", f"run.dir={tmp_path / 'no'}")
+    assert run("train", *config, "--dry-run", "--plot", plot) == 0
     out = capsys.readouterr().out
     assert yaml.safe_load(out)["stages"][2]["feature_matching_weight"] == 10.0
     assert "# gan: 2 epochs of 2 batches of 6 at 32 px = 24 images" in out
+    assert re.search(r"^# gan: 4 updates of [0-9.e-]+ s: \d+ s$", out, re.MULTILINE)
+    assert "# the whole run: " in out
+    assert out.endswith(f"# learning rates: {plot}\n")
+    assert Image.open(plot).size[0] > 500
     assert not (tmp_path / "no").exists()
+    assert run("train", *config, "--dry-run", "--no-measure") == 0
+    assert "updates" not in capsys.readouterr().out
+    assert run("train", *config, "--plot", plot) == 2
+    assert "found --plot, expected --dry-run with it" in one_line(capsys)
+    assert run("train", *config, "--dry-run", "--plot", tmp_path / "rates.jpg") == 2
+    assert "expected the name of a .png" in one_line(capsys)
 
 
 def test_lr_find_suggests_a_rate_and_refuses_adversaries(trained, tmp_path, capsys):
@@ -61,17 +71,18 @@ def test_train_gan_is_the_train_command(monkeypatch, capsys):
 def test_a_file_of_overrides_and_a_name_made_up(tmp_path, monkeypatch, capsys):
     config = REPOSITORY / "configs" / "tiny.yml"
     overrides = tmp_path / "o.json"
+    dry = ("--dry-run", "--no-measure")
     overrides.write_text(json.dumps({"stages.gan.lr": 1e-05, "run.name": "auto"}))
     monkeypatch.setenv("WANDB_RUN_ID", "abc123")
-    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 0
+    assert run("train", "--config", config, "--set-file", overrides, *dry) == 0
     found = yaml.safe_load(capsys.readouterr().out)
     assert found["stages"][2]["lr"] == 1e-05
     assert found["run"]["name"] == "tiny-abc123"
     monkeypatch.delenv("WANDB_RUN_ID")
-    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 0
+    assert run("train", "--config", config, "--set-file", overrides, *dry) == 0
     assert yaml.safe_load(capsys.readouterr().out)["run"]["name"].startswith("tiny-20")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert run("train", "--config", config, "--set-file", overrides, "--dry-run") == 2
+    assert run("train", "--config", config, "--set-file", overrides, *dry) == 2
     assert "expected a name of your own" in one_line(capsys)
 
 

@@ -26,6 +26,7 @@ def tiny_mapping(folders: tuple[Path, Path], place: Path, **run: object) -> dict
             "preview_images": 2,
             "val_images": 2,
             "ema_half_life": 10,
+            "trial": False,  # tests count what a run writes and evaluates; it has tests of its own
             **run,
         },
         "model": {

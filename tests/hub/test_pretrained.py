@@ -112,7 +112,7 @@ def test_a_photo_is_colorized_without_naming_a_model(tmp_path: Path, monkeypatch
 def test_the_demo_shows_the_shipped_model_beside_the_new_one(tiny, model, tmp_path, monkeypatch):
     new = Path(shutil.copy(pretrained.verified(pretrained.DEFAULT), tmp_path / "new.safetensors"))
     monkeypatch.setattr("gan_color.training.trainer.train", lambda *_, **__: new)
-    monkeypatch.setattr("gan_color.training.report.write_report", lambda folder, paths: paths)
+    monkeypatch.setattr("gan_color.training.report.page.write_report", lambda folder, paths: paths)
     paths = run_demo(tiny)
     named = [pretrained.DEFAULT in caption for caption in paths]
     assert named == [False, False, True, True]

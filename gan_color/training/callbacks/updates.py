@@ -72,6 +72,14 @@ class UpdateEMA(Callback):
         self.ema.update(self.generator, self.images)
 
 
+def follow_rate(
+    follower: torch.optim.Optimizer, leader: torch.optim.Optimizer, ratio: float
+) -> None:
+    """Hold the discriminators' rate at a ratio of the generator's last group, the decoder."""
+    for group in follower.param_groups:
+        group["lr"] = leader.param_groups[-1]["lr"] * ratio
+
+
 class DiscriminatorLR(Callback):
     """Holds the discriminators' rate at a fixed ratio of the generator's: TTUR, Heusel et al. 2017,
     https://arxiv.org/abs/1706.08500.
@@ -83,6 +91,4 @@ class DiscriminatorLR(Callback):
         self.optimizer, self.ratio = optimizer, ratio
 
     def before_batch(self) -> None:
-        rate = self.opt.hypers[-1]["lr"] * self.ratio
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        follow_rate(self.optimizer, self.opt.opt, self.ratio)

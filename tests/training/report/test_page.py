@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from gan_color.training.loggers.csv_log import CsvLog
-from gan_color.training.report import write_report
-from gan_color.training.runs import compare_runs
+from gan_color.training.report.page import write_report
+from gan_color.training.report.runs import compare_runs
 from tests.helpers.pages import ESCAPED, NASTY, check_page
 
 

@@ -1,17 +1,12 @@
-"""report.html: a run on one page that needs no other file."""
+"""Pictures of a run: curves of its log, of its snapshots, of learning rates. All are PNGs."""
 
 import itertools
-import json
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from gan_color.atomic import write_text
-from gan_color.evaluation.html_report import png, render
-from gan_color.training.best_snapshot import read_evaluations
-from gan_color.training.loggers.csv_log import CsvLog
+from gan_color.evaluation.html_report import png
+from gan_color.training.dry_run.rates import StageRates
 
-BEST = ("stage", "images", "score", "frechet", "colorfulness_ratio", "skin_hue", "skin_chroma")
-VALIDATION = ("stage", "total_images", "psnr", "colorfulness", "colorfulness_truth")
 CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
     ("PSNR loss", ("psnr_loss",)),
@@ -89,31 +84,6 @@ def draw_early_stopping(content: dict[str, Any]) -> bytes:
     return png(figure)
 
 
-def write_report(folder: Path, images: dict[str, Path] | None = None) -> Path:
-    """Write a run's report.html from its files; `images` {caption: JPEG or PNG} come first."""
-    rows = CsvLog(folder / "log.csv").rows()
-    validated = [row for row in rows if row.get("psnr")]
-    previews = sorted((folder / "previews").glob("*.jpg"))
-    evaluations = read_evaluations(folder)
-    data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
-    data["unreadable"] = len(data.pop("bad"))
-    page = render(
-        "run_report.html",
-        name=folder.name,
-        images={caption: path.read_bytes() for caption, path in (images or {}).items()},
-        validation={name: validated[-1][name] for name in VALIDATION} if validated else None,
-        preview=previews[-1] if previews else None,
-        curves=draw_curves(rows),
-        snapshots=draw_early_stopping(evaluations) if evaluations else None,
-        best={name: evaluations["best"][name] for name in BEST} if evaluations else None,
-        data={key: value for key, value in data.items() if key not in ("sources", "classes")},
-        config=(folder / "config.yml").read_text(encoding="utf-8"),
-    )
-    path = folder / "report.html"
-    write_text(path, page)
-    return path
-
-
 def draw_lr_find(rates: list[float], losses: list[float], suggestion: float) -> bytes:
     """Loss over learning rate as a PNG, the suggestion marked."""
     from matplotlib.figure import Figure
@@ -126,4 +96,38 @@ def draw_lr_find(rates: list[float], losses: list[float], suggestion: float) -> 
     axes.set_xlabel("learning rate")
     axes.set_ylabel("smoothed loss")
     axes.legend()
+    return png(figure)
+
+
+def draw_rates(stages: Sequence[StageRates]) -> bytes:
+    """The learning rates of a run over its images, stage boundaries dashed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    names = list(dict.fromkeys(name for stage in stages for name in stage.rates))
+    # In a stage of discriminators theirs is the one rate: dashes let it be seen under them.
+    styles: dict[str, dict[str, Any]] = {
+        name: {"color": f"C{i}", "linestyle": "--" if "discriminator" in name else "-"}
+        for i, name in enumerate(names)
+    }
+    start = 0
+    for stage in stages:
+        x = [start + share * stage.images for share in stage.done]
+        for name, rates in stage.rates.items():
+            # Where all rates are 0 they are one, and have one name.
+            axes.plot(x[: len(rates)], rates, **styles[name])
+        above = axes.get_xaxis_transform()
+        axes.text(start, 1.01, stage.stage, transform=above, fontsize=8, rotation=30)
+        start += stage.images
+        axes.axvline(start, color="gray", linestyle="--", linewidth=0.6)
+    for name, style in styles.items():
+        axes.plot([], [], label=name, **style)
+    axes.set_yscale("log")
+    least = min(max(rates) for stage in stages for rates in stage.rates.values())
+    axes.set_ylim(bottom=least / 100)  # one cycle ends at next to nothing
+    axes.set_xlim(0, start)
+    axes.set_xlabel("images")
+    axes.set_ylabel("learning rate")
+    axes.legend(fontsize=8)
     return png(figure)

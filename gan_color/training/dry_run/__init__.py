@@ -1,0 +1,1 @@
+"""What a run would do, without doing it: its learning rates, and how long its updates take."""

@@ -1,0 +1,1 @@
+"""Pages about runs: one run on a page, several side by side."""
