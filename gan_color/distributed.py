@@ -19,6 +19,7 @@ T = TypeVar("T")
 # What only the first rank does (looking at every image of a dataset) may take this long.
 PATIENCE = timedelta(days=1)
 _patient: dist.ProcessGroup | None = None
+_alone = False  # while the first rank works and the others wait
 
 
 def choose_device(name: str) -> torch.device:
@@ -79,8 +80,8 @@ def rank() -> int:
 
 
 def world_size() -> int:
-    """How many processes share the job."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+    """How many processes share the job; 1 within what `on_first_rank` does."""
+    return dist.get_world_size() if dist.is_initialized() and not _alone else 1
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
@@ -148,16 +149,21 @@ def broadcast(module: nn.Module, buffers_only: bool = False) -> None:
 def on_first_rank(work: Callable[[], T]) -> T:
     """What `work` returns on the first rank, on every rank; the others wait, for up to a day.
 
-    A GanColorError of `work` is raised on every rank.
+    For `work` there is one rank: what it trains or measures sends nothing to the others. A
+    GanColorError of it is raised on every rank.
     """
+    global _alone
     if world_size() == 1:
         return work()
     result: list[T | GanColorError | None] = [None]
     if rank() == 0:
+        _alone = True
         try:
             result[0] = work()
         except GanColorError as error:
             result[0] = error
+        finally:
+            _alone = False
     with _or_lost():
         dist.broadcast_object_list(result, src=0, group=_patient)
     if isinstance(result[0], GanColorError):
@@ -167,6 +173,6 @@ def on_first_rank(work: Callable[[], T]) -> T:
 
 def barrier() -> None:
     """Wait for every rank, for up to a day."""
-    if dist.is_initialized():
+    if world_size() > 1:
         with _or_lost():
             dist.barrier(group=_patient)

@@ -25,7 +25,7 @@ multiprocessing.set_forkserver_preload(["gan_color.training.trainer"])
 # Files that share such a server, or the notebooks' kernel: each group stays with one worker of
 # pytest -n, so that one is started. (`--dist loadgroup` cannot do it: xdist 3.8 writes a mark's
 # group to `Item._nodeid`, which pytest 9.2 no longer reads.)
-PROCESSES = ("evaluator", "best_snapshot", "resume", "ranks", "mirror", "page")
+PROCESSES = ("evaluator", "best_snapshot", "resume", "ranks", "hours", "mirror", "page")
 TOGETHER = {
     **{f"test_{name}.py": "processes" for name in PROCESSES},
     "test_notebooks.py": "notebooks",

@@ -62,9 +62,10 @@ def train(
         if parsed.run.name == AUTO:
             parsed = load_config(config, (*settings, f"run.name={_name(config)}"))
     if dry_run:
+        from gan_color.training.dry_run.hours import resolve_hours
         from gan_color.training.memory.auto_batch import resolve_batches
 
-        _dry_run(resolve_batches(parsed), measure, plot)
+        _dry_run(resolve_hours(resolve_batches(parsed)), measure, plot)
         return
     if show_batch is not None:
         _show_batch(parsed, show_batch)

@@ -55,6 +55,9 @@ class RunConfig(Strict):
         None, description="such as 16GiB: what batch_size: auto may fill; null: all that is free"
     )
     duration_scale: Positive = Field(1.0, description="multiplies the images of every stage")
+    hours: Positive | None = Field(
+        None, description="what the run may take: sets duration_scale by measured updates"
+    )
     epoch_images: Count = Field(2000, description="a checkpoint, a preview, a log line each")
     log_every: Count = Field(10, description="steps between rows of log.csv")
     keep_checkpoints: Count = Field(2, description="checkpoints kept of the running stage")
@@ -64,6 +67,15 @@ class RunConfig(Strict):
     trial: bool = Field(
         True, description="try what later stages need (weights, disk) before the first update"
     )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.hours is not None and self.duration_scale != 1:
+            raise ValueError(
+                f"found hours {self.hours:g} and duration_scale {self.duration_scale:g}, expected "
+                "one of them: hours sets the other"
+            )
+        return self
 
     @field_validator("memory_budget")
     @classmethod

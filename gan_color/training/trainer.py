@@ -36,6 +36,7 @@ from gan_color.training.callbacks.updates import (
     SeedEpoch,
     UpdateEMA,
 )
+from gan_color.training.dry_run.hours import resolve_hours
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
@@ -281,7 +282,7 @@ def train(
             return run_folder.open_folder(config, resume, overwrite)
 
         try:
-            config = resolve_batches(config)
+            config = resolve_hours(resolve_batches(config))
             run = Trainer(config, distributed.on_first_rank(claim), callbacks)
             run.try_ahead()
             run.start()
