@@ -60,6 +60,8 @@ def test_the_readmes_commands_run_in_their_order(place: Path, monkeypatch, capfd
             arguments.append("--no-measure")  # minutes otherwise
         if "configs/gan_color_16gb.yml" in arguments and arguments[0] == "train":
             arguments += BATCHES
+        if arguments[0] == "finetune":
+            arguments += ["--minutes", "0.1", "--set", "stages.finetune.size=32"]
         if arguments[0] == "lr-find":
             arguments += ["--steps", "40"]  # the fewest that it takes
         with pytest.raises(SystemExit) as caught:

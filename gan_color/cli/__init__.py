@@ -12,6 +12,7 @@ from gan_color.cli.compare import compare
 from gan_color.cli.demo import demo
 from gan_color.cli.evaluate import evaluate
 from gan_color.cli.export import export
+from gan_color.cli.finetune import finetune
 from gan_color.cli.models import models
 from gan_color.cli.plan import plan
 from gan_color.cli.runs import compare_runs, runs
@@ -25,6 +26,7 @@ COMMANDS: list[Callable[..., None]] = [
     video,
     serve,
     train,
+    finetune,
     lr_find,
     runs,
     compare_runs,

@@ -53,8 +53,5 @@ def calibrate(
     save_calibrated(model, output, found.threshold, found.gain, record)
     typer.echo(f"threshold {found.threshold:g}, gain {found.gain:g}")
     for name, figures in (("before", found.before), ("after", found.after)):
-        typer.echo(
-            f"{name}: PSNR {figures.psnr:.2f} dB, mean CIEDE2000 {figures.delta_e2000:.2f}, "
-            f"{figures.colorfulness:.0%} of the truth's colorfulness"
-        )
+        typer.echo(f"{name}: {figures}")
     typer.echo(f"{output}: fitted on {len(chosen)} images; evaluate it on others")

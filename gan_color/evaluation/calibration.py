@@ -20,6 +20,7 @@ from gan_color.color.lab import (
 )
 from gan_color.errors import GanColorError
 from gan_color.evaluation import metrics
+from gan_color.evaluation.mean_figures import MeanFigures, colorfulness_share, mean_figures
 from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.validation_set import BATCH, ValidationSet
 from gan_color.images.files import find_images, spread
@@ -32,22 +33,13 @@ HALVINGS = 8
 
 
 @dataclass(frozen=True)
-class CalibrationMetrics:
-    """Means over images; `colorfulness` as a share of the truth's."""
-
-    psnr: float
-    delta_e2000: float
-    colorfulness: float
-
-
-@dataclass(frozen=True)
 class Calibration:
     """Threshold (a*, b*) and gain, and what they change on the images they were fitted on."""
 
     threshold: float
     gain: float
-    before: CalibrationMetrics
-    after: CalibrationMetrics
+    before: MeanFigures
+    after: MeanFigures
 
 
 def calibrate(
@@ -67,7 +59,7 @@ def calibrate(
     predictions = _Predictions(model, images)
     before = predictions.figures(0.0, 1.0)
     wanted = before.colorfulness if colorfulness is None else colorfulness
-    found: list[tuple[float, float, CalibrationMetrics]] = []
+    found: list[tuple[float, float, MeanFigures]] = []
     for candidate in THRESHOLDS if threshold is None else (threshold,):
         gain = predictions.gain_for(candidate, wanted)
         found.append((candidate, gain, predictions.figures(candidate, gain)))
@@ -102,24 +94,25 @@ class _Predictions:
 
     def __init__(self, model: Colorizer, images: ValidationSet) -> None:
         self.truth = images.truth
-        self.colorfulness = float(metrics.colorfulness(self.truth).mean())
-        if self.colorfulness < 1:
+        if float(metrics.colorfulness(self.truth).mean()) < 1:
             raise GanColorError("calibrate: found gray images only, expected color photographs")
         self.ab = images.predict(model, calibrated=False).ab
 
-    def images(self, threshold: float, gain: float) -> list[Tensor]:
+    def images(self, threshold: float, gain: float) -> Tensor:
         parts = zip(self.truth.split(BATCH), self.ab.split(BATCH), strict=True)
-        return [
-            to_rgb8(from_rgb8(truth)[0], shrink_chroma(ab, threshold, gain)) for truth, ab in parts
-        ]
+        return torch.cat(
+            [
+                to_rgb8(from_rgb8(truth)[0], shrink_chroma(ab, threshold, gain))
+                for truth, ab in parts
+            ]
+        )
 
-    def share(self, images: list[Tensor]) -> float:
-        found = torch.cat([metrics.colorfulness(part) for part in images])
-        return float(found.mean()) / self.colorfulness
+    def share(self, threshold: float, gain: float) -> float:
+        return colorfulness_share(self.images(threshold, gain), self.truth)
 
     def gain_for(self, threshold: float, colorfulness: float) -> float:
         low, high = GAINS
-        least, most = (self.share(self.images(threshold, gain)) for gain in GAINS)
+        least, most = (self.share(threshold, gain) for gain in GAINS)
         if not least <= colorfulness <= most:
             raise GanColorError(
                 f"calibrate: colorfulness: found {colorfulness:.0%} of the truth's, expected "
@@ -127,17 +120,11 @@ class _Predictions:
             )
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            if self.share(self.images(threshold, middle)) > colorfulness:
+            if self.share(threshold, middle) > colorfulness:
                 high = middle
             else:
                 low = middle
         return round((low + high) / 2, 3)
 
-    def figures(self, threshold: float, gain: float) -> CalibrationMetrics:
-        images = self.images(threshold, gain)
-        pairs = [
-            (found, truth) for found, truth in zip(images, self.truth.split(BATCH), strict=True)
-        ]
-        psnr = torch.cat([metrics.psnr(*pair).clamp(max=100) for pair in pairs]).mean()
-        difference = torch.cat([metrics.delta_e2000(*pair).mean for pair in pairs]).mean()
-        return CalibrationMetrics(float(psnr), float(difference), self.share(images))
+    def figures(self, threshold: float, gain: float) -> MeanFigures:
+        return mean_figures(self.images(threshold, gain), self.truth)

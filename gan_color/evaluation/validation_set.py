@@ -52,6 +52,11 @@ class ValidationSet:
             )
         self.device, self.autocast = device or torch.device("cpu"), autocast
 
+    def gray(self) -> Tensor:
+        """What is seen, without color: uint8 [N, 3, size, size]."""
+        L, ab = from_rgb8(self.seen)
+        return to_rgb8(L, torch.zeros_like(ab))
+
     @torch.no_grad()
     def predict(
         self, model: Colorizer[Any], which: Sequence[int] | None = None, *, calibrated: bool = True

@@ -1,18 +1,15 @@
 """Quick metrics and preview sheets of a generator during a run, on fixed validation images."""
 
-import torch
 from torch import Tensor
 
-from gan_color.color.lab import from_rgb8, to_rgb8
 from gan_color.config.schema import Config
 from gan_color.data.index import ImageFile
 from gan_color.evaluation import metrics
+from gan_color.evaluation.mean_figures import PSNR_LIMIT
 from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.images.files import spread
 from gan_color.models.base import Colorizer
 from gan_color.training.amp import Precision
-
-PSNR_LIMIT = 100.0  # dB that an equal image counts as, in a mean with others
 
 
 def validation_set(
@@ -47,9 +44,8 @@ class Validator:
 
     def previews(self, ema: Colorizer, raw: Colorizer) -> dict[str, Tensor]:
         """The shown images in gray, by the EMA generator, by the raw one, and in truth."""
-        L, ab = from_rgb8(self.images.seen[self.shown])
         return {
-            "gray": to_rgb8(L, torch.zeros_like(ab)),
+            "gray": self.images.gray()[self.shown],
             "EMA": self.images.predict(ema, self.shown).rgb,
             "raw": self.images.predict(raw, self.shown).rgb,
             "truth": self.images.truth[self.shown],

@@ -9,6 +9,7 @@ import torch
 from gan_color.config.schema import load, parse
 from gan_color.config.yaml_file import apply_override, read_yaml
 from gan_color.errors import GanColorError
+from gan_color.hub.init_from import load_config
 from gan_color.models import registry
 from gan_color.models.discriminators import create_discriminator
 from gan_color.training.amp import Precision
@@ -33,7 +34,7 @@ def assert_refused(mapping: dict, override: str, message: str) -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_builds_its_model_and_its_steps(path: Path):
-    config = load(path)
+    config = load_config(path)
     options = {k: v for k, v in config.model.items() if k != "name"}
     if "encoder_weights" in options:
         options["encoder_weights"] = "none"
@@ -80,7 +81,7 @@ def test_published_code_is_named_with_a_commit(family: str):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_no_config_has_more_than_six_stages(path: Path):
-    assert len(load(path).stages) <= 6
+    assert len(load_config(path).stages) <= 6
 
 
 def test_the_recipe_for_a_16_gb_card_is_what_it_says():

@@ -10,6 +10,7 @@ from gan_color.config.schema import Config, load, parse
 from gan_color.config.yaml_core import dump_yaml
 from gan_color.config.yaml_file import RECIPES, read_yaml
 from gan_color.errors import GanColorError
+from gan_color.hub.init_from import load_config
 from scrapers import yaml_core as scrapers_yaml
 from scrapers.errors import ScraperError
 from scrapers.options import read_yaml as read_recipe
@@ -127,7 +128,7 @@ def read_back(config: Config, path: Path) -> Config:
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yml")), ids=lambda path: path.stem)
 def test_what_a_run_writes_of_its_recipe_reads_back_equal(recipe: Path, tmp_path: Path):
-    config = load(recipe)
+    config = load_config(recipe)
     assert read_back(config, tmp_path / "config.yml") == config
 
 

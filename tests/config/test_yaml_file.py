@@ -7,6 +7,8 @@ import pytest
 from gan_color.config.schema import load
 from gan_color.config.yaml_file import RECIPES, find_recipe
 from gan_color.errors import GanColorError
+from gan_color.hub.init_from import load_config
+from gan_color.hub.pretrained import DEFAULT, find_model
 from tests.helpers.command_line import one_line, run
 from tests.helpers.runs import REPOSITORY
 
@@ -56,7 +58,8 @@ def test_a_dry_run_needs_the_name_only(tmp_path: Path, monkeypatch, capsys):
 
 def test_paths_in_recipes_start_in_the_users_folder_not_beside_the_recipe():
     for path in RECIPES.glob("*.yml"):
-        config = load(path)
+        config = load_config(path)
         paths = [folder.path for folder in (*config.data.folders, *config.data.val)]
-        paths += [config.run.init_from] if config.run.init_from else []
+        start = config.run.init_from
+        paths += [start] if start and start != find_model(DEFAULT) else []
         assert all(found.parts[0] in ("datasets", "runs") for found in paths), path
