@@ -12,11 +12,12 @@ from gan_color.training.loggers.csv_log import CsvLog
 
 BEST = ("stage", "images", "score", "frechet", "colorfulness_ratio", "skin_hue", "skin_chroma")
 VALIDATION = ("stage", "total_images", "psnr", "colorfulness", "colorfulness_truth")
+ACCURACIES = ("accuracy_0", "accuracy_1", "accuracy_2", "accuracy_features")
 CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
     ("PSNR loss", ("psnr_loss",)),
     ("color difference", ("color_difference_loss",)),
-    ("discriminators", ("discriminator", "accuracy_0", "accuracy_1", "accuracy_2")),
+    ("discriminators", ("discriminator", *ACCURACIES, "feature_gate")),
     ("PSNR (dB), validation", ("psnr",)),
     ("colorfulness, validation", ("colorfulness", "colorfulness_truth")),
     ("learning rate", ("lr", "lr_encoder", "lr_encoder_2", "lr_discriminator")),

@@ -8,13 +8,13 @@ from torch import Tensor
 from gan_color import distributed
 from gan_color.config.stages import AdversarialStage
 from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
-from gan_color.losses.gan import ScaleFeatures, adversarial_loss, feature_matching_loss
+from gan_color.losses.gan import ScaleFeatures, feature_matching_loss
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 from gan_color.training.steps.base import LossAccumulator, model_losses, set_training_mode
-from gan_color.training.steps.discriminator import DiscriminatorStep, accuracies
+from gan_color.training.steps.discriminator import DiscriminatorStep
 
 
 class AdversarialStep:
@@ -72,8 +72,9 @@ class AdversarialStep:
             self.backward_generator(losses["total"])
             fake_loss, fake = self._backward_discriminator(part.L, ab.detach(), is_real=False)
             logged.add({**losses, "discriminator": real_loss + fake_loss})
-            logged.add(accuracies(self.stage.gan_mode, real, fake))
-        return {**logged.losses, **self.optimizer_step(logged.losses["discriminator"])}
+            logged.add(self.discriminator.accuracies(self.stage.gan_mode, real, fake))
+        norms = self.optimizer_step(logged.losses["discriminator"])
+        return {**logged.losses, **self.discriminator.end_update(logged.losses), **norms}
 
     def forward(self, part: Batch) -> tuple[Any, Tensor]:
         """The generator's output, and ab [B, 2, H, W] of it."""
@@ -115,10 +116,8 @@ class AdversarialStep:
             fake = self.discriminator(L, ab)
         finally:
             self.discriminator.requires_grad_(True)
-        losses = {
-            "adversarial": self.stage.adversarial_weight
-            * adversarial_loss(self.stage.gan_mode, fake)
-        }
+        adversarial = self.discriminator.adversarial_loss(self.stage.gan_mode, fake)
+        losses = {"adversarial": self.stage.adversarial_weight * adversarial}
         if self.stage.feature_matching_weight:
             matching = feature_matching_loss(fake, real)
             losses["feature_matching"] = self.stage.feature_matching_weight * matching

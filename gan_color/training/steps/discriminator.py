@@ -4,12 +4,7 @@ import torch
 from torch import Tensor
 
 from gan_color.losses.auxiliary import Losses
-from gan_color.losses.gan import (
-    GanMode,
-    ScaleFeatures,
-    discriminator_accuracy,
-    discriminator_loss,
-)
+from gan_color.losses.gan import GanMode, ScaleFeatures
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
@@ -50,7 +45,7 @@ class DiscriminatorStep:
         """Add the gradients of one pass, whose memory is free then; its loss and features."""
         with self.precision.autocast():
             features = self.discriminator(L, ab)
-            loss = discriminator_loss(self.gan_mode, features, is_real)
+            loss = self.discriminator.loss(self.gan_mode, features, is_real)
         self.optimizer.backward(loss / parts)
         return loss.detach(), [[found.detach() for found in maps] for maps in features]
 
@@ -67,11 +62,7 @@ class DiscriminatorStep:
             fake_loss, fake = self.backward_discriminator(part.L, ab, False, self.grad_accum_steps)
             loss = real_loss + fake_loss
             logged.add({"total": loss, "discriminator": loss})
-            logged.add(accuracies(self.gan_mode, real, fake))
-        return {**logged.losses, "gradient_norm_discriminator": self.optimizer.step()}
-
-
-def accuracies(gan_mode: GanMode, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
-    """How often each discriminator is right, by name."""
-    found = discriminator_accuracy(gan_mode, real, fake)
-    return {f"accuracy_{i}": value for i, value in enumerate(found)}
+            logged.add(self.discriminator.accuracies(self.gan_mode, real, fake))
+        norm = self.optimizer.step()
+        noted = self.discriminator.end_update(logged.losses)
+        return {**logged.losses, **noted, "gradient_norm_discriminator": norm}
