@@ -46,6 +46,14 @@ def discriminator_loss(gan_mode: GanMode, features: ScaleFeatures, is_real: bool
     return 0.5 * torch.stack([term(maps[-1].float(), is_real) for maps in features]).sum()
 
 
+def approximate_r1(features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
+    """R1 without a second derivative: how far a little noise moves the logits, squared, summed over
+    scales. Lin et al. 2025 (Seaweed-APT), https://arxiv.org/abs/2501.08316, section 3.4.
+    """
+    pairs = zip(features, noisy, strict=True)
+    return torch.stack([(f[-1].float() - n[-1].float()).square().mean() for f, n in pairs]).sum()
+
+
 def adversarial_loss(gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
     """What the generator minimizes, summed over scales."""
     if gan_mode == "hinge":

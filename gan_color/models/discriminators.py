@@ -20,6 +20,7 @@ from gan_color.losses.gan import (
     GanMode,
     ScaleFeatures,
     adversarial_loss,
+    approximate_r1,
     discriminator_accuracy,
     discriminator_loss,
 )
@@ -86,6 +87,10 @@ class Discriminator(nn.Module):
     def loss(self, gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
         """What it minimizes on real (or fake) images, from the features of these."""
         return discriminator_loss(gan_mode, features, is_real)
+
+    def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
+        """How far it is moved by noise, from its features of images without it and with it."""
+        return approximate_r1(features, noisy)
 
     def adversarial_loss(self, gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
         """What the generator minimizes."""
@@ -263,6 +268,7 @@ class WithFeatureCritic(Discriminator):
     def __init__(self, discriminator: Discriminator, critic: FeatureCritic) -> None:
         super().__init__()
         self.discriminator, self.critic = discriminator, critic
+        self._share = critic.weight / len(critic.heads)
 
     def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
         """The discriminator's features, then the critic's logits, a list of one map a stride."""
@@ -274,15 +280,18 @@ class WithFeatureCritic(Discriminator):
 
     def loss(self, gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
         patches, heads = self._split(features)
-        share = self.critic.weight / len(heads)
         alone = self.discriminator.loss(gan_mode, patches, is_real)
-        return alone + share * discriminator_loss(gan_mode, heads, is_real)
+        return alone + self._share * discriminator_loss(gan_mode, heads, is_real)
+
+    def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
+        (patches, heads), (noisy_patches, noisy_heads) = self._split(features), self._split(noisy)
+        alone = self.discriminator.approximate_r1(patches, noisy_patches)
+        return alone + self._share * approximate_r1(heads, noisy_heads)
 
     def adversarial_loss(self, gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
         patches, heads = self._split(fake)
-        share = self.critic.openness() * (self.critic.weight / len(heads))
         alone = self.discriminator.adversarial_loss(gan_mode, patches)
-        return alone + share * adversarial_loss(gan_mode, heads)
+        return alone + self.critic.openness() * self._share * adversarial_loss(gan_mode, heads)
 
     def accuracies(
         self, gan_mode: GanMode, real: ScaleFeatures, fake: ScaleFeatures
