@@ -180,6 +180,12 @@ class SupervisedStage(_GeneratorStage):
 
 class _Adversarial(_Stage):
     gan_mode: GanMode = "lsgan"
+    r1_weight: Weight = Field(
+        0.0,
+        description="of approximate R1: how far noise moves the logits, squared",
+    )
+    r1_sigma: Positive = Field(0.01, description="of that noise on ab; 0.01 is 1.1 units of a*, b*")
+    r1_on_fakes: bool = Field(False, description="approximate R1 on fakes too")
 
 
 class DiscriminatorStage(_Adversarial):

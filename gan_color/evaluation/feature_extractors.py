@@ -22,7 +22,7 @@ from torchmetrics.functional.image.lpips import _NoTrainLpips
 from gan_color.atomic import sha256
 from gan_color.color.lab import to_float
 from gan_color.errors import GanColorError
-from gan_color.hub.downloads import WeightsFile, tensors_sha256
+from gan_color.hub.downloads import WeightsFile
 
 # TensorFlow's Inception of 2015-12-05, whose features FID and KID are defined in.
 INCEPTION = WeightsFile(
@@ -133,7 +133,7 @@ class BackboneExtractor(FeatureExtractor):
         arguments: dict[str, bool | int | float | str] | None = None,
         drop: tuple[str, ...] = (),
     ) -> None:
-        from gan_color.models.backbones import Backbone
+        from gan_color.models.backbones import Backbone, tensors_sha256
 
         super().__init__()
         if weights == "none" or (weights != "pretrained" and not Path(weights).is_file()):

@@ -3,13 +3,12 @@
 A file is used only if its SHA-256 is the pinned one, and is read by torch's weights-only reader.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan_color.atomic import sha256
 from gan_color.errors import GanColorError
@@ -64,12 +63,3 @@ class WeightsFile:
                 f"download it ({str(error).strip().splitlines()[0]}); get {self.url} and pass "
                 f"{self.option} PATH"
             ) from None
-
-
-def tensors_sha256(module: nn.Module) -> str:
-    """Hexadecimal SHA-256 of a network's tensors, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -46,6 +46,14 @@ def discriminator_loss(gan_mode: GanMode, features: ScaleFeatures, is_real: bool
     return 0.5 * torch.stack([term(maps[-1].float(), is_real) for maps in features]).sum()
 
 
+def approximate_r1(features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
+    """R1 without a second derivative: how far a little noise moves the logits, squared, summed over
+    scales. Lin et al. 2025 (Seaweed-APT), https://arxiv.org/abs/2501.08316, section 3.4.
+    """
+    pairs = zip(features, noisy, strict=True)
+    return torch.stack([(f[-1].float() - n[-1].float()).square().mean() for f, n in pairs]).sum()
+
+
 def adversarial_loss(gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
     """What the generator minimizes, summed over scales."""
     if gan_mode == "hinge":
@@ -58,10 +66,12 @@ def feature_matching_loss(fake: ScaleFeatures, real: ScaleFeatures) -> Tensor:
 
     Every map but the logits counts, with pix2pixHD's weights: 4 / (n_layers + 1) a map, 1 / scales
     a scale, where n_layers + 1 is the number of maps. `real` gets no gradient. 0 on equal inputs.
+    Scales that have logits alone do not count.
     """
     total = fake[0][0].new_zeros((), dtype=torch.float32)
-    for fake_maps, real_maps in zip(fake, real, strict=True):
-        weight = 4.0 / (len(fake_maps) - 1) / len(fake)
+    matched = [maps for maps in zip(fake, real, strict=True) if len(maps[0]) > 1]
+    for fake_maps, real_maps in matched:
+        weight = 4.0 / (len(fake_maps) - 1) / len(matched)
         for f, r in zip(fake_maps[:-1], real_maps[:-1], strict=True):
             # |f - r| with a byte a number kept for the backward pass, and the mean in float32:
             # F.l1_loss would keep both maps in float32.

@@ -1,9 +1,10 @@
 """A pretrained timm backbone as a list of feature maps, and how its weights are found.
 
-Serves three uses: the U-Net's encoder, the perceptual loss, the space of a Frechet distance.
+Serves the U-Net's encoder, the perceptual loss, a critic, and the space of a Frechet distance.
 """
 
 import difflib
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,15 @@ def load_weights(module: nn.Module, path: Path, prefix: str = "") -> None:
             "or name the layers it lacks in encoder_remove_modules"
         )
     module.load_state_dict(state)
+
+
+def tensors_sha256(module: nn.Module) -> str:
+    """Hexadecimal SHA-256 of a network's tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 RANDOM = "none"

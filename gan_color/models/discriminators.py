@@ -1,10 +1,12 @@
-"""Discriminators: patch discriminators on [L, ab] at several scales, and DeOldify's critic on RGB.
+"""Discriminators: patch discriminators on [L, ab] at several scales, DeOldify's critic on RGB, and
+either with a critic on pretrained features beside it.
 
 pix2pixHD: Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2; pix2pix: Isola et al.
 2017, https://arxiv.org/abs/1611.07004. They return every feature map, shallow to deep, the logits
 last, which is what feature matching reads.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 import torch
@@ -14,7 +16,15 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_color.color.lab import to_rgb
-from gan_color.losses.gan import ScaleFeatures
+from gan_color.losses.gan import (
+    GanMode,
+    ScaleFeatures,
+    adversarial_loss,
+    approximate_r1,
+    discriminator_accuracy,
+    discriminator_loss,
+)
+from gan_color.models.feature_critic import FeatureCritic, FeatureCriticConfig
 from gan_color.models.layers import SaganAttention, SelfAttention, normal_init, zero_bias
 from gan_color.options import Count, Share, Strict
 
@@ -37,6 +47,9 @@ class DiscriminatorConfig(Strict):
     )
     dropout: Share = Field(0.0, description="of the critic; DeOldify: 0.15")
     negative_slope: Share = Field(0.2, description="slope of the critic's LeakyReLU; 0: ReLU")
+    features: FeatureCriticConfig | None = Field(
+        None, description="one more critic, on frozen pretrained features, beside these"
+    )
 
     @model_validator(mode="after")
     def _fields_of_its_kind(self) -> Self:
@@ -71,9 +84,42 @@ class Discriminator(nn.Module):
     def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
         raise NotImplementedError
 
+    def loss(self, gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
+        """What it minimizes on real (or fake) images, from the features of these."""
+        return discriminator_loss(gan_mode, features, is_real)
 
-def create_discriminator(config: DiscriminatorConfig) -> Discriminator:
-    """The discriminator that a configuration's `discriminator` section describes."""
+    def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
+        """How far it is moved by noise, from its features of images without it and with it."""
+        return approximate_r1(features, noisy)
+
+    def adversarial_loss(self, gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
+        """What the generator minimizes."""
+        return adversarial_loss(gan_mode, fake)
+
+    def accuracies(
+        self, gan_mode: GanMode, real: ScaleFeatures, fake: ScaleFeatures
+    ) -> dict[str, Tensor]:
+        """How often each discriminator is right, by name."""
+        found = discriminator_accuracy(gan_mode, real, fake)
+        return {f"accuracy_{i}": value for i, value in enumerate(found)}
+
+    def end_update(self, accuracies: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Take note of an update's accuracies, once; returns what else there is to log."""
+        return {}
+
+
+def create_discriminator(config: DiscriminatorConfig, skip_weights: bool = False) -> Discriminator:
+    """The discriminator that a configuration's `discriminator` section describes.
+
+    `skip_weights` leaves a pretrained network random, where its work is counted.
+    """
+    discriminator = _create_alone(config)
+    if config.features is None:
+        return discriminator
+    return WithFeatureCritic(discriminator, FeatureCritic(config.features, skip_weights))
+
+
+def _create_alone(config: DiscriminatorConfig) -> Discriminator:
     if config.kind == "critic":
         return Critic(config.base_channels, config.negative_slope, config.dropout)
     discriminator = MultiscaleDiscriminator(
@@ -214,3 +260,49 @@ class Critic(Discriminator):
             x = stage(x)
             features.append(x)
         return [features]
+
+
+class WithFeatureCritic(Discriminator):
+    """A discriminator and a critic on pretrained features, whose heads' mean counts as one more."""
+
+    def __init__(self, discriminator: Discriminator, critic: FeatureCritic) -> None:
+        super().__init__()
+        self.discriminator, self.critic = discriminator, critic
+        self._share = critic.weight / len(critic.heads)
+
+    def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
+        """The discriminator's features, then the critic's logits, a list of one map a stride."""
+        return [*self.discriminator(L, ab), *self.critic(L, ab)]
+
+    def _split(self, features: ScaleFeatures) -> tuple[ScaleFeatures, ScaleFeatures]:
+        heads = len(self.critic.heads)
+        return features[:-heads], features[-heads:]
+
+    def loss(self, gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
+        patches, heads = self._split(features)
+        alone = self.discriminator.loss(gan_mode, patches, is_real)
+        return alone + self._share * discriminator_loss(gan_mode, heads, is_real)
+
+    def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
+        (patches, heads), (noisy_patches, noisy_heads) = self._split(features), self._split(noisy)
+        alone = self.discriminator.approximate_r1(patches, noisy_patches)
+        return alone + self._share * approximate_r1(heads, noisy_heads)
+
+    def adversarial_loss(self, gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
+        patches, heads = self._split(fake)
+        alone = self.discriminator.adversarial_loss(gan_mode, patches)
+        return alone + self.critic.openness() * self._share * adversarial_loss(gan_mode, heads)
+
+    def accuracies(
+        self, gan_mode: GanMode, real: ScaleFeatures, fake: ScaleFeatures
+    ) -> dict[str, Tensor]:
+        (patches, heads), (fake_patches, fake_heads) = self._split(real), self._split(fake)
+        found = self.discriminator.accuracies(gan_mode, patches, fake_patches)
+        of_heads = discriminator_accuracy(gan_mode, heads, fake_heads)
+        return {**found, "accuracy_features": torch.stack(of_heads).mean()}
+
+    def end_update(self, accuracies: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if self.critic.gate is None:
+            return {}
+        self.critic.update_accuracy(accuracies["accuracy_features"])
+        return {"feature_gate": self.critic.openness()}

@@ -20,6 +20,7 @@ from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep, Step, SupervisedStep
+from gan_color.training.steps.regularization import Regularization
 
 
 def plan_epochs(stage: Stage, epoch_images: int) -> tuple[int, int]:
@@ -163,6 +164,7 @@ def build_step(
             precision,
             stage.gan_mode,
             stage.grad_accum_steps,
+            Regularization.of(stage),
         )
     return step, optimizers
 

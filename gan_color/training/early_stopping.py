@@ -28,7 +28,7 @@ from gan_color.evaluation import metrics
 from gan_color.evaluation.distances import frechet_distance, moments
 from gan_color.evaluation.feature_extractors import FeatureExtractor
 from gan_color.evaluation.validation_set import ValidationSet
-from gan_color.losses.gan import GanMode, discriminator_accuracy
+from gan_color.losses.gan import GanMode
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator
 
@@ -115,7 +115,7 @@ class SnapshotEvaluator:
     ) -> SnapshotMetrics:
         was_training = discriminator.training
         discriminator.eval()
-        sums: list[float] = []
+        sums: dict[str, float] = {}
         truth = self.images.truth
         for real, fake in zip(truth.split(BATCH), predicted.split(BATCH), strict=True):
             maps = []
@@ -123,10 +123,10 @@ class SnapshotEvaluator:
                 L, ab = from_rgb8(rgb.to(self.images.device))
                 with self.images.autocast():
                     maps.append(discriminator(L, ab))
-            found = [float(x) * len(real) for x in discriminator_accuracy(gan_mode, *maps)]
-            sums = [a + b for a, b in zip(sums or [0.0] * len(found), found, strict=True)]
+            for name, value in discriminator.accuracies(gan_mode, *maps).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(real)
         discriminator.train(was_training)
-        return {f"fresh_accuracy_{i}": value / len(truth) for i, value in enumerate(sums)}
+        return {f"fresh_{name}": value / len(truth) for name, value in sums.items()}
 
 
 def _mean(values: Tensor, region: Tensor) -> float | None:

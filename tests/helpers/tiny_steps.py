@@ -6,7 +6,12 @@ from torch import nn
 from gan_color.config.stages import AdversarialStage
 from gan_color.models import registry
 from gan_color.models.base import Batch, Colorizer
-from gan_color.models.discriminators import MultiscaleDiscriminator
+from gan_color.models.discriminators import (
+    Discriminator,
+    MultiscaleDiscriminator,
+    WithFeatureCritic,
+)
+from gan_color.models.feature_critic import FeatureCritic, FeatureCriticConfig
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.steps import AdversarialStep
 
@@ -30,6 +35,12 @@ def generator(norm: str = "spectral", **options: object) -> Colorizer:
 def discriminator() -> MultiscaleDiscriminator:
     torch.manual_seed(1)
     return MultiscaleDiscriminator(base_channels=8)
+
+
+def with_critic(**options: object) -> WithFeatureCritic:
+    """The discriminators and a critic on the features of a random network."""
+    config = FeatureCriticConfig(backbone="test_resnet", width=8, **options)
+    return WithFeatureCritic(discriminator(), FeatureCritic(config, skip_weights=True))
 
 
 def batch(count: int = 4, size: int = 32) -> Batch:
@@ -56,9 +67,12 @@ def sgd(module: nn.Module, lr: float = 1e-2, clip: float = 0.0) -> AmpOptimizer:
 
 
 def adversarial(
-    lr: tuple[float, float] = (1e-2, 1e-2), norm: str = "spectral", **options: object
+    lr: tuple[float, float] = (1e-2, 1e-2),
+    norm: str = "spectral",
+    critic: Discriminator | None = None,
+    **options: object,
 ) -> AdversarialStep:
-    g, d = generator(norm), discriminator()
+    g, d = generator(norm), critic or discriminator()
     step = AdversarialStep(g, d, sgd(g, lr[0]), sgd(d, lr[1]), FP32, stage(**options))
     step.train()
     return step

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 
-def weights_file(path: Path, name: str = "resnet18", drop: str = "") -> Path:
-    torch.manual_seed(1)
+def weights_file(path: Path, name: str = "resnet18", drop: str = "", seed: int = 1) -> Path:
+    torch.manual_seed(seed)
     state = timm.create_model(name, pretrained=False).state_dict()
     save_file({k: v.contiguous() for k, v in state.items() if not drop or drop not in k}, path)
     return path

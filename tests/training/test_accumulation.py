@@ -17,13 +17,23 @@ from tests.helpers.tiny_steps import (
     same,
     sgd,
     weights,
+    with_critic,
 )
+
+GATED = {"gate": {"closed": 1.0, "open": 0.4}, "lowpass": 4}
 
 
 @pytest.mark.parametrize("parts", [2, 4])
-def test_accumulating_equals_the_large_batch(parts: int):
+@pytest.mark.parametrize("critic", [False, True])
+def test_accumulating_equals_the_large_batch(parts: int, critic: bool):
     # Without power iteration, which would advance once a part, and without batch statistics.
-    whole, pieces = adversarial(norm="none"), adversarial(norm="none", grad_accum_steps=parts)
+    options = {"norm": "none", "gan_mode": "hinge" if critic else "lsgan"}
+    whole, pieces = (
+        adversarial(
+            critic=with_critic(**GATED) if critic else None, grad_accum_steps=count, **options
+        )
+        for count in (1, parts)
+    )
     for step in (whole, pieces):
         step.generator.eval()
         step.discriminator.eval()
@@ -38,6 +48,11 @@ def test_accumulating_equals_the_large_batch(parts: int):
     for name, value in whole.losses.items():
         if not name.startswith("gradient"):
             assert torch.isclose(value, pieces.losses[name], atol=1e-5), name
+    if critic:
+        running = [step.discriminator.critic.running_accuracy for step in (whole, pieces)]
+        assert torch.isclose(*running)
+        assert running[0] != 0.5
+        assert 0 < whole.losses["feature_gate"] < 1
 
 
 @pytest.mark.parametrize("kind", [SupervisedStep, DiscriminatorStep])

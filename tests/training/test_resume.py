@@ -1,6 +1,7 @@
 """That a killed run, resumed, ends as if it had not been; what is in the way is kept."""
 
 import errno
+import json
 import multiprocessing
 import os
 import shutil
@@ -18,6 +19,7 @@ from gan_color.models import registry
 from gan_color.training import checkpoint, run_folder, trainer
 from tests.helpers.processes import ENDED_WHEN_ASKED, contents, in_child
 from tests.helpers.runs import changed, tiny_mapping
+from tests.helpers.weights import weights_file
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -48,17 +50,29 @@ def test_a_run_killed_again_and_again_ends_bit_identical(
     assert [name for name in expected if expected[name] != found[name]] == []
 
 
+def features(place: Path) -> dict[str, Any]:
+    """The section of a critic on the features of a tiny network."""
+    weights = weights_file(place / "backbone.safetensors", "test_resnet")
+    gate = {"closed": 1.0, "open": 0.4}
+    return {"backbone": "test_resnet", "weights": str(weights), "width": 8, "gate": gate}
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
     sample_folders: tuple[Path, Path], tmp_path: Path, workers: int
 ):
-    """Within an epoch and at its end; the model has dropout, whose noise must go on as well."""
+    """Within an epoch and at its end; the model has dropout, whose noise must go on as well, and a
+    gated critic, which must have its heads, their singular vectors and its running accuracy.
+    """
     unbroken, broken = (tiny_mapping(sample_folders, tmp_path / name) for name in "ub")
     for mapping in (unbroken, broken):
         mapping["data"]["num_workers"] = workers
         mapping["model"] = {"name": "pix2pix", "base_channels": 4, "num_downs": 6}
+        mapping["discriminator"]["features"] = features(tmp_path)
         for stage in mapping["stages"]:
             stage["size"] = 64  # the least that six halvings leave a position of
+        for stage in mapping["stages"][1:]:
+            stage["gan_mode"] = "hinge"  # so that an untrained critic is right now and then
     dropped = registry.create("pix2pix", base_channels=4, num_downs=6).modules()
     assert any(isinstance(module, nn.Dropout) for module in dropped)
     assert in_child(unbroken) == 0
@@ -72,10 +86,23 @@ def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
         assert checkpoint.find(folder / "checkpoints")[-1].folder.name == name
     assert in_child(broken, True) == 0
     expected, found = contents(tmp_path / "u" / "tiny"), contents(folder)
-    last = "checkpoints/gan-0000024/model.safetensors"
-    assert expected[last] == found[last]
+    for name in ("model", "discriminator", "optimizers"):
+        last = f"checkpoints/gan-0000024/{name}.safetensors"
+        assert expected[last] == found[last]
     assert expected["model.safetensors"] == found["model.safetensors"]
     assert expected["log"] == found["log"]
+    gates = {row["feature_gate"] for row in json.loads(found["log"])} - {""}
+    assert len(gates) > 4
+
+
+def test_a_critic_is_not_resumed_on_another_backbone(tiny: Config, tmp_path: Path):
+    config = changed(tiny, f"discriminator.features={json.dumps(features(tmp_path))}")
+    trainer.train(config)
+    kept = checkpoint.find(config.folder / "checkpoints")[-1].folder / "discriminator.safetensors"
+    assert kept.stat().st_size < (tmp_path / "backbone.safetensors").stat().st_size
+    other = weights_file(tmp_path / "other.safetensors", "test_resnet", seed=2)
+    with pytest.raises(GanColorError, match=r"discriminator\.features: .* same weights file"):
+        trainer.train(changed(config, f"discriminator.features.weights={other}"), resume=True)
 
 
 def test_resuming_a_finished_run_changes_nothing(tiny: Config):

@@ -106,7 +106,7 @@ def _peaks(
             checkpoint_blocks(generator)
         discriminator = None
         if not isinstance(stage, SupervisedStage):
-            discriminator = create_discriminator(config.discriminator)
+            discriminator = create_discriminator(config.discriminator, skip_weights=True)
         for network in (generator, discriminator):
             _use_channels_last(network)
         precision = Precision(kind, torch.device("cpu"))

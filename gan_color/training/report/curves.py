@@ -7,11 +7,12 @@ from typing import Any
 from gan_color.evaluation.html_report import png
 from gan_color.training.dry_run.rates import StageRates
 
+ACCURACIES = ("accuracy_0", "accuracy_1", "accuracy_2", "accuracy_features")
 CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
     ("PSNR loss", ("psnr_loss",)),
     ("color difference", ("color_difference_loss",)),
-    ("discriminators", ("discriminator", "accuracy_0", "accuracy_1", "accuracy_2")),
+    ("discriminators", ("discriminator", "r1", *ACCURACIES, "feature_gate")),
     ("PSNR (dB), validation", ("psnr",)),
     ("colorfulness, validation", ("colorfulness", "colorfulness_truth")),
     ("learning rate", ("lr", "lr_encoder", "lr_encoder_2", "lr_discriminator")),

@@ -8,13 +8,14 @@ from torch import Tensor
 from gan_color import distributed
 from gan_color.config.stages import AdversarialStage
 from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
-from gan_color.losses.gan import ScaleFeatures, adversarial_loss, feature_matching_loss
+from gan_color.losses.gan import ScaleFeatures, feature_matching_loss
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 from gan_color.training.steps.base import LossAccumulator, model_losses, set_training_mode
-from gan_color.training.steps.discriminator import DiscriminatorStep, accuracies
+from gan_color.training.steps.discriminator import DiscriminatorStep, add_losses
+from gan_color.training.steps.regularization import Draws, Regularization
 
 
 class AdversarialStep:
@@ -41,7 +42,12 @@ class AdversarialStep:
         self.precision, self.stage, self.grad_accum_steps = precision, stage, stage.grad_accum_steps
         self.auxiliary_losses = auxiliary_losses or AuxiliaryLosses()
         self.discriminator_step = DiscriminatorStep(
-            generator, discriminator, discriminator_optimizer, precision, stage.gan_mode
+            generator,
+            discriminator,
+            discriminator_optimizer,
+            precision,
+            stage.gan_mode,
+            regularization=Regularization.of(stage),
         )
         self.networks = (generator, discriminator)
         self.spectral_norms, self.buffers = SpectralNorms(generator), BufferSnapshot(generator)
@@ -64,16 +70,18 @@ class AdversarialStep:
             moving.spectral_norms.iterate()
         parts = self.grad_accum_steps
         logged = LossAccumulator(parts)
-        for part in batch.split(parts):
-            real_loss, real = self._backward_discriminator(part.L, part.ab, is_real=True)
+        draws = self.discriminator_step.regularization.draw(batch.ab)
+        for part, drawn in zip(batch.split(parts), draws.split(parts), strict=True):
+            real_losses, real = self._backward_discriminator(part.L, part.ab, True, drawn)
             output, ab = self.forward(part)
             losses = self.generator_losses(part, output, ab, real)
             real = [maps[-1:] for maps in real]  # the logits; the rest makes room
             self.backward_generator(losses["total"])
-            fake_loss, fake = self._backward_discriminator(part.L, ab.detach(), is_real=False)
-            logged.add({**losses, "discriminator": real_loss + fake_loss})
-            logged.add(accuracies(self.stage.gan_mode, real, fake))
-        return {**logged.losses, **self.optimizer_step(logged.losses["discriminator"])}
+            fake_losses, fake = self._backward_discriminator(part.L, ab.detach(), False, drawn)
+            logged.add({**losses, **add_losses(real_losses, fake_losses)})
+            logged.add(self.discriminator.accuracies(self.stage.gan_mode, real, fake))
+        norms = self.optimizer_step(logged.losses["discriminator"])
+        return {**logged.losses, **self.discriminator.end_update(logged.losses), **norms}
 
     def forward(self, part: Batch) -> tuple[Any, Tensor]:
         """The generator's output, and ab [B, 2, H, W] of it."""
@@ -94,10 +102,10 @@ class AdversarialStep:
         self.generator_optimizer.backward(total / self.grad_accum_steps)
 
     def _backward_discriminator(
-        self, L: Tensor, ab: Tensor, is_real: bool
-    ) -> tuple[Tensor, ScaleFeatures]:
+        self, L: Tensor, ab: Tensor, is_real: bool, drawn: Draws
+    ) -> tuple[Losses, ScaleFeatures]:
         step = self.discriminator_step
-        return step.backward_discriminator(L, ab, is_real, self.grad_accum_steps)
+        return step.backward_discriminator(L, ab, is_real, self.grad_accum_steps, drawn)
 
     def optimizer_step(self, discriminator_loss: Tensor) -> Losses:
         """Update both networks, the generator unless it waits; the norms of their gradients."""
@@ -115,10 +123,8 @@ class AdversarialStep:
             fake = self.discriminator(L, ab)
         finally:
             self.discriminator.requires_grad_(True)
-        losses = {
-            "adversarial": self.stage.adversarial_weight
-            * adversarial_loss(self.stage.gan_mode, fake)
-        }
+        adversarial = self.discriminator.adversarial_loss(self.stage.gan_mode, fake)
+        losses = {"adversarial": self.stage.adversarial_weight * adversarial}
         if self.stage.feature_matching_weight:
             matching = feature_matching_loss(fake, real)
             losses["feature_matching"] = self.stage.feature_matching_weight * matching

@@ -4,17 +4,13 @@ import torch
 from torch import Tensor
 
 from gan_color.losses.auxiliary import Losses
-from gan_color.losses.gan import (
-    GanMode,
-    ScaleFeatures,
-    discriminator_accuracy,
-    discriminator_loss,
-)
+from gan_color.losses.gan import GanMode, ScaleFeatures
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 from gan_color.training.steps.base import LossAccumulator
+from gan_color.training.steps.regularization import NOTHING, Draws, Regularization
 
 
 class DiscriminatorStep:
@@ -28,10 +24,12 @@ class DiscriminatorStep:
         precision: Precision,
         gan_mode: GanMode = "lsgan",
         grad_accum_steps: int = 1,
+        regularization: Regularization | None = None,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.optimizer, self.precision = optimizer, precision
         self.gan_mode, self.grad_accum_steps = gan_mode, grad_accum_steps
+        self.regularization = regularization or Regularization()
         self.networks = (discriminator,)
         self.spectral_norms = SpectralNorms(discriminator)
         self.buffers = BufferSnapshot(discriminator)
@@ -45,33 +43,41 @@ class DiscriminatorStep:
         self.buffers.restore()
 
     def backward_discriminator(
-        self, L: Tensor, ab: Tensor, is_real: bool, parts: int
-    ) -> tuple[Tensor, ScaleFeatures]:
-        """Add the gradients of one pass, whose memory is free then; its loss and features."""
+        self, L: Tensor, ab: Tensor, is_real: bool, parts: int, drawn: Draws = NOTHING
+    ) -> tuple[Losses, ScaleFeatures]:
+        """Add the gradients of one pass, whose memory is free then; its losses and features."""
+        noise = drawn.real_noise if is_real else drawn.fake_noise
         with self.precision.autocast():
             features = self.discriminator(L, ab)
-            loss = discriminator_loss(self.gan_mode, features, is_real)
-        self.optimizer.backward(loss / parts)
-        return loss.detach(), [[found.detach() for found in maps] for maps in features]
+            total = self.discriminator.loss(self.gan_mode, features, is_real)
+            losses = {"discriminator": total.detach()}
+            if noise is not None:
+                noisy = self.discriminator(L, ab + noise)
+                penalty = self.discriminator.approximate_r1(features, noisy)
+                losses["r1"] = self.regularization.r1_weight * penalty.detach()
+                total = total + self.regularization.r1_weight * penalty
+        self.optimizer.backward(total / parts)
+        return losses, [[found.detach() for found in maps] for maps in features]
 
     def __call__(self, batch: Batch) -> Losses:
         self.buffers.take()
         self.spectral_norms.iterate()
-        logged = LossAccumulator(self.grad_accum_steps)
-        for part in batch.split(self.grad_accum_steps):
+        parts = self.grad_accum_steps
+        logged = LossAccumulator(parts)
+        draws = self.regularization.draw(batch.ab)
+        for part, drawn in zip(batch.split(parts), draws.split(parts), strict=True):
             with self.precision.autocast(), torch.no_grad():
                 ab = self.generator.decode(self.generator(part.L))
-            real_loss, real = self.backward_discriminator(
-                part.L, part.ab, True, self.grad_accum_steps
-            )
-            fake_loss, fake = self.backward_discriminator(part.L, ab, False, self.grad_accum_steps)
-            loss = real_loss + fake_loss
-            logged.add({"total": loss, "discriminator": loss})
-            logged.add(accuracies(self.gan_mode, real, fake))
-        return {**logged.losses, "gradient_norm_discriminator": self.optimizer.step()}
+            real_losses, real = self.backward_discriminator(part.L, part.ab, True, parts, drawn)
+            fake_losses, fake = self.backward_discriminator(part.L, ab, False, parts, drawn)
+            losses = add_losses(real_losses, fake_losses)
+            logged.add({"total": torch.stack(list(losses.values())).sum(), **losses})
+            logged.add(self.discriminator.accuracies(self.gan_mode, real, fake))
+        norm = self.optimizer.step()
+        noted = self.discriminator.end_update(logged.losses)
+        return {**logged.losses, **noted, "gradient_norm_discriminator": norm}
 
 
-def accuracies(gan_mode: GanMode, real: list[list[Tensor]], fake: list[list[Tensor]]) -> Losses:
-    """How often each discriminator is right, by name."""
-    found = discriminator_accuracy(gan_mode, real, fake)
-    return {f"accuracy_{i}": value for i, value in enumerate(found)}
+def add_losses(real: Losses, fake: Losses) -> Losses:
+    """Each loss on real images, and on fakes where it is taken there."""
+    return {name: value + fake[name] if name in fake else value for name, value in real.items()}

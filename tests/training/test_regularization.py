@@ -1,0 +1,108 @@
+"""What keeps discriminators from winning too early: approximate R1."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan_color.losses import gan
+from gan_color.models.discriminators import Discriminator
+from gan_color.training.steps import AdversarialStep, DiscriminatorStep
+from gan_color.training.steps.regularization import Regularization
+from tests.helpers.tiny_steps import (
+    FP32,
+    adversarial,
+    batch,
+    generator,
+    sgd,
+    weights,
+    with_critic,
+)
+
+
+class Linear(Discriminator):
+    """One logit a pixel, `slope` times the first channel of ab."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor(slope))
+
+    def forward(self, L: Tensor, ab: Tensor) -> gan.ScaleFeatures:
+        return [[self.slope * ab[:, :1]]]
+
+
+@pytest.mark.parametrize("on_fakes", [False, True])
+def test_approximate_r1_is_the_squared_slope_times_the_noises_variance(on_fakes: bool):
+    torch.manual_seed(0)
+    critic, sigma = Linear(3.0), 0.05
+    options = Regularization(r1_weight=2.0, r1_sigma=sigma, r1_on_fakes=on_fakes)
+    step = DiscriminatorStep(generator(), critic, sgd(critic, lr=0.0), FP32, regularization=options)
+    losses = step(batch(8, 64))
+    # E(slope x noise)^2 = slope^2 sigma^2, of real images and perhaps of fakes.
+    expected = 2.0 * 3.0**2 * sigma**2 * (1 + on_fakes)
+    assert float(losses["r1"]) == pytest.approx(expected, rel=0.05)
+    assert torch.isclose(losses["total"], losses["discriminator"] + losses["r1"])
+
+
+def test_approximate_r1_flattens_a_discriminator():
+    found = []
+    for weight in (0.0, 100.0):
+        critic = Linear(3.0)
+        options = Regularization(r1_weight=weight, r1_sigma=0.1)
+        step = DiscriminatorStep(generator(), critic, sgd(critic), FP32, regularization=options)
+        for _ in range(3):
+            step(batch())
+        found.append(abs(float(critic.slope.detach())))
+    assert found[1] < found[0] - 0.1
+
+
+def step_of(kind: str, parts: int, **options: object) -> AdversarialStep | DiscriminatorStep:
+    """A step with the critic beside the discriminators, without batch statistics."""
+    options = {"norm": "none", "critic": with_critic(), "grad_accum_steps": parts, **options}
+    step = adversarial(**options)
+    if kind == "discriminator":
+        d = step.discriminator
+        step = DiscriminatorStep(
+            step.generator, d, sgd(d), FP32, "lsgan", parts, Regularization.of(step.stage)
+        )
+    for network in (step.generator, step.discriminator):
+        network.eval()
+    return step
+
+
+OPTIONS = {"r1_weight": 10.0, "r1_sigma": 0.1, "r1_on_fakes": True}
+
+
+@pytest.mark.parametrize("kind", ["discriminator", "adversarial"])
+def test_parts_make_the_update_of_the_whole_batch(kind: str):
+    """Although it takes random numbers: they are drawn by image."""
+    found = []
+    for parts in (1, 2):
+        step = step_of(kind, parts, **OPTIONS)
+        torch.manual_seed(5)
+        losses = step(batch())
+        found.append(([w for n in step.networks for w in weights(n)], losses))
+    (whole, losses), (pieces, in_parts) = found
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole, pieces, strict=True))
+    assert losses.keys() == in_parts.keys()
+    for name, value in losses.items():
+        if not name.startswith("gradient"):
+            assert torch.isclose(value, in_parts[name], atol=1e-5), name
+
+
+def test_what_is_off_draws_no_random_number_and_logs_nothing():
+    step = adversarial()
+    before = torch.get_rng_state()
+    losses = step(batch())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert set(losses) == {
+        "pixel",
+        "adversarial",
+        "feature_matching",
+        "total",
+        "discriminator",
+        "accuracy_0",
+        "accuracy_1",
+        "accuracy_2",
+        "gradient_norm",
+        "gradient_norm_discriminator",
+    }
