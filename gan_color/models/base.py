@@ -133,6 +133,9 @@ class Colorizer(nn.Module, Generic[Options_co]):
     Options: ClassVar[type[ModelOptions]] = ModelOptions
     # Regression: `decode` gives what the losses see, so that a GAN stage can train it.
     regression: ClassVar[bool] = True
+    # What a model may have beyond coloring, by name: the prefix of its tensors, whose last layers
+    # start at zero. A training may add it to a file without (gan_color.hub.init_from).
+    abilities: ClassVar[dict[str, str]] = {}
     # colorize() pads images to a multiple of this.
     stride: int = 1
 

@@ -114,6 +114,7 @@ class UNet(Colorizer[UNetOptions]):
 
     paper = "https://github.com/jantic/DeOldify (U-Net with self-attention, NoGAN)"
     needs = "a pretrained timm backbone"
+    abilities: ClassVar[dict[str, str]] = {"hints": "hint_branches."}
     Options: ClassVar[type[ModelOptions]] = UNetOptions
     rebalance_weights: Tensor | None
 
