@@ -14,8 +14,9 @@ from gan_color.data import samples
 from tests.helpers.runs import tiny_mapping
 
 # Workers of pytest -n share the cores, and so do the processes that tests start: more threads than
-# cores wait for each other at every operation.
-THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+# cores wait for each other at every operation. OMP_NUM_THREADS=1 where others work beside.
+ALONE = int(os.environ.get("OMP_NUM_THREADS", "2"))
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else ALONE
 torch.set_num_threads(THREADS)
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 # Child processes of tests are forked from a server that has imported what takes seconds.
