@@ -27,6 +27,10 @@ class Hints:
     ab: Tensor
     mask: Tensor
 
+    def to(self, device: torch.device) -> "Hints":
+        """The same on a device."""
+        return Hints(self.ab.to(device), self.mask.to(device))
+
     def split(self, size: int) -> list["Hints"]:
         """Those of `size` images each."""
         pairs = zip(self.ab.split(size), self.mask.split(size), strict=True)

@@ -115,7 +115,7 @@ def test_a_hinted_run_that_is_asked_to_end_goes_on_bit_identical(
     assert model.hint_branches.local["1"][-1].weight.any()  # trained
 
 
-def test_without_hints_a_run_draws_the_noise_that_it_drew(
+def test_a_stage_draws_hints_only_where_it_says_so(
     mapping: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ):
     def draws(data: dict[str, Any]) -> list[Hints | None]:
