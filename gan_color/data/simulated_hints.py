@@ -6,6 +6,7 @@ another is given, so that any device gets the same hints from a seed.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,7 +14,20 @@ from torch import Tensor
 from gan_color.config.stages import HintsConfig
 from gan_color.models.hints import Hints
 
-MAX_PATCH = 9  # pixels a side
+SIDES = (1, 9)  # pixels of a patch's side, from and to
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Squares of images: which image, first row and column, side; int64 [P] each, on the CPU."""
+
+    image: Tensor
+    top: Tensor
+    left: Tensor
+    side: Tensor
+
+    def __getitem__(self, chosen: slice) -> "Patches":
+        return Patches(self.image[chosen], self.top[chosen], self.left[chosen], self.side[chosen])
 
 
 def simulate_hints(
@@ -24,7 +38,8 @@ def simulate_hints(
     chosen = torch.rand(B, generator=generator) < config.share
     whole = chosen & (torch.rand(B, generator=generator) < config.full_share)
     count = torch.empty(B).geometric_(config.point_probability, generator=generator)
-    points = reveal_points(ab, (count * chosen).int().tolist(), generator)
+    counts = (count * chosen).int().tolist()
+    points = reveal(ab, draw_patches(counts, (ab.shape[-2], ab.shape[-1]), SIDES, generator))
     shown = whole.to(ab.device, non_blocking=True).view(B, 1, 1, 1)
     return Hints(
         torch.where(shown, ab, points.ab),
@@ -32,47 +47,57 @@ def simulate_hints(
     )
 
 
-def reveal_points(
-    ab: Tensor, counts: Sequence[int], generator: torch.Generator | None = None
-) -> Hints:
-    """For each image of the true ab [B, 2, H, W], so many points.
+def draw_patches(
+    counts: Sequence[int],
+    size: tuple[int, int],
+    sides: tuple[int, int],
+    generator: torch.Generator | None = None,
+) -> Patches:
+    """So many patches of each image of `size` (height, width).
 
-    Centers are normal around the middle with a standard deviation of a quarter of the side; patches
-    have 1 to MAX_PATCH pixels a side, all sizes alike. Of two that overlap the later one covers.
+    Centers are normal around the middle with a standard deviation of a quarter of the side; all
+    sides from the first to the second of `sides` are alike.
     """
-    B, _, H, W = ab.shape
-    image = torch.repeat_interleave(torch.arange(B), torch.tensor(counts))
-    P = len(image)
-    side = torch.randint(1, MAX_PATCH + 1, (P,), generator=generator).clamp(max=min(H, W))
-    spread = torch.randn(2, P, generator=generator) / 4
+    image = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    side = torch.randint(sides[0], sides[1] + 1, image.shape, generator=generator)
+    side = side.clamp(max=min(size))
+    spread = torch.randn(2, len(image), generator=generator) / 4
     top, left = (
         ((0.5 + spread[axis]) * length - side / 2)
         .round()
         .long()
         .clamp(min=0)
         .minimum(length - side)
-        for axis, length in enumerate((H, W))
+        for axis, length in enumerate(size)
     )
-    owner = torch.zeros(B, H, W, dtype=torch.long)  # of each pixel: its point's number, from 1
-    places = torch.stack((image, top, left, side), dim=1).tolist()
-    for number, (i, y, x, n) in enumerate(places, start=1):
+    return Patches(image, top, left, side)
+
+
+def reveal(ab: Tensor, patches: Patches) -> Hints:
+    """The mean color of each patch of the true ab [B, 2, H, W], all over it. Of two that overlap
+    the later one covers.
+    """
+    B, _, H, W = ab.shape
+    owner = torch.zeros(B, H, W, dtype=torch.long)  # of each pixel: its patch's number, from 1
+    columns = (patches.image, patches.top, patches.left, patches.side)
+    for number, (i, y, x, n) in enumerate(torch.stack(columns, dim=1).tolist(), start=1):
         owner[i, y : y + n, x : x + n] = number
-    colors = _patch_means(ab, image, top, left, side)
+    colors = _means(ab, patches)
     table = torch.cat((colors.new_zeros(1, 2), colors))
     owner = owner.to(ab.device, non_blocking=True)
     return Hints(table[owner].permute(0, 3, 1, 2), (owner > 0).unsqueeze(1).to(ab.dtype))
 
 
-def _patch_means(ab: Tensor, image: Tensor, top: Tensor, left: Tensor, side: Tensor) -> Tensor:
-    """The mean color [P, 2] of each patch of the images."""
+def _means(ab: Tensor, patches: Patches) -> Tensor:
+    """The mean color [P, 2] of each patch."""
     H, W = ab.shape[-2:]
-    steps = torch.arange(MAX_PATCH)
-    rows = (top[:, None] + steps).clamp(max=H - 1)
-    columns = (left[:, None] + steps).clamp(max=W - 1)
-    inside = steps < side[:, None]
-    weight = (inside[:, :, None] & inside[:, None, :]) / side.view(-1, 1, 1).square()
-    place = (image[:, None, None], rows[:, :, None], columns[:, None, :])
+    steps = torch.arange(SIDES[1])
+    rows = (patches.top[:, None] + steps).clamp(max=H - 1)
+    columns = (patches.left[:, None] + steps).clamp(max=W - 1)
+    inside = steps < patches.side[:, None]
+    weight = (inside[:, :, None] & inside[:, None, :]) / patches.side.view(-1, 1, 1).square()
+    place = (patches.image[:, None, None], rows[:, :, None], columns[:, None, :])
     image, rows, columns = (index.to(ab.device, non_blocking=True) for index in place)
-    values = ab[image, :, rows, columns]  # [P, MAX_PATCH, MAX_PATCH, 2]
+    values = ab[image, :, rows, columns]  # [P, sides, sides, 2]
     means: Tensor = (values * weight.to(ab.device, ab.dtype).unsqueeze(-1)).sum(dim=(1, 2))
     return means

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gan_color.config.stages import HintsConfig
-from gan_color.data.simulated_hints import MAX_PATCH, reveal_points, simulate_hints
+from gan_color.data.simulated_hints import SIDES, draw_patches, reveal, simulate_hints
+from gan_color.models.hints import Hints
 
 
 def truth(count: int = 2, height: int = 40, width: int = 64) -> torch.Tensor:
@@ -13,6 +14,10 @@ def truth(count: int = 2, height: int = 40, width: int = 64) -> torch.Tensor:
 
 def noise(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def reveal_points(ab: torch.Tensor, counts: list[int], generator: torch.Generator) -> Hints:
+    return reveal(ab, draw_patches(counts, (ab.shape[-2], ab.shape[-1]), SIDES, generator))
 
 
 def test_a_point_is_the_mean_of_a_square_patch_of_the_truth():
@@ -27,7 +32,7 @@ def test_a_point_is_the_mean_of_a_square_patch_of_the_truth():
         found = hints.ab[i, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         assert torch.allclose(found, patch.mean(dim=(1, 2)).view(2, 1, 1).expand_as(found))
         seen.add(side)
-    assert seen == set(range(1, MAX_PATCH + 1))
+    assert seen == set(range(1, SIDES[1] + 1))
     assert hints.ab[(hints.mask == 0).expand_as(hints.ab)].abs().max() == 0
 
 
@@ -50,12 +55,12 @@ def test_counts_are_geometric_in_a_share_of_the_crops():
     hints = simulate_hints(ab, HintsConfig(share=0.5, full_share=0), noise())
     area = hints.mask.sum(dim=(1, 2, 3))
     assert (area > 0).float().mean() == pytest.approx(0.5, abs=0.06)
-    mean_patch = sum(n * n for n in range(1, MAX_PATCH + 1)) / MAX_PATCH
+    mean_patch = sum(n * n for n in range(1, SIDES[1] + 1)) / SIDES[1]
     assert area[area > 0].mean() / mean_patch == pytest.approx(8, abs=1)
     every = simulate_hints(
         ab, HintsConfig(share=1, point_probability=0.9999, full_share=0), noise()
     )
-    assert every.mask.sum(dim=(1, 2, 3)).max() <= MAX_PATCH**2
+    assert every.mask.sum(dim=(1, 2, 3)).max() <= SIDES[1] ** 2
 
 
 def test_now_and_then_all_of_it_is_told():
