@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption
+from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import DEFAULT, find_model
 
 ModelOption = Annotated[
@@ -56,6 +57,17 @@ def colorize(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Colorize again what the folder has already.")
     ] = False,
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The color of a pixel: column,row,#rrggbb, from 0; repeatable. One photo only.",
+            metavar="X,Y,COLOR",
+        ),
+    ] = None,
+    hints: Annotated[
+        Path | None,
+        typer.Option(help='Hints from a JSON file: [{"x": 120, "y": 80, "color": "#e0c040"}].'),
+    ] = None,
     with_provenance: ProvenanceOption = True,
 ) -> None:
     """Colorize photos. The originals are never changed; the output follows their format.
@@ -63,6 +75,7 @@ def colorize(
     gan-color colorize old.jpg
     gan-color colorize old.jpg -o colorized.jpg --model runs/demo/model.safetensors
     gan-color colorize album/ -o colorized/ --model runs/demo/model.safetensors --render 384
+    gan-color colorize old.jpg --hint 120,80,#e0c040 --model runs/hints/model.safetensors
     """
     from rich.progress import track
 
@@ -75,11 +88,20 @@ def colorize(
         is_single,
         plan_jobs,
     )
-    from gan_color.inference.pipeline import ColorizeOptions
+    from gan_color.inference.hints import parse_hint, read_hints
+    from gan_color.inference.pipeline import ColorizeOptions, check_hints
 
-    options = ColorizeOptions(render, tuple(tta_size or ()), saturation, strength, precision)
+    points = [*(read_hints(hints) if hints else ()), *(parse_hint(text) for text in hint or ())]
+    options = ColorizeOptions(
+        render, tuple(tta_size or ()), saturation, strength, precision, tuple(points)
+    )
     jobs = plan_jobs(photos, output, kind and kind.upper())
+    if points and len(jobs) != 1:
+        raise GanColorError(
+            f"--hint: found {len(jobs)} photos, expected one: points are of a photo"
+        )
     colorizer = load_backend(model, device)
+    check_hints(colorizer, options)
     work = BatchOptions(
         options,
         batch,

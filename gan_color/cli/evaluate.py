@@ -24,6 +24,7 @@ from gan_color.hub.pretrained import find_model
 
 if TYPE_CHECKING:
     from gan_color.evaluation.evaluator import Result
+    from gan_color.evaluation.protocols import EvalProtocol
 
 
 def evaluate(
@@ -49,6 +50,12 @@ def evaluate(
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write a page with photos and plots here.")
     ] = None,
+    hints: Annotated[
+        int | None,
+        typer.Option(
+            help="Also PSNR with up to so many points of the truth revealed.", metavar="N", min=1
+        ),
+    ] = None,
     fid_weights: FidWeightsOption = None,
     lpips_weights: LpipsWeightsOption = None,
     frechet: FrechetOption = None,
@@ -69,6 +76,7 @@ def evaluate(
     from gan_color.atomic import write_text
     from gan_color.distributed import choose_device
     from gan_color.evaluation.evaluator import evaluate as measure
+    from gan_color.evaluation.hint_curve import check_hintable
     from gan_color.evaluation.predictors import baseline as create_baseline
     from gan_color.evaluation.predictors import load_predictors
     from gan_color.evaluation.protocols import EvalProtocol
@@ -78,6 +86,11 @@ def evaluate(
     chosen = EvalProtocol(protocol, keep_gray=keep_gray)
     names = baseline if baseline is not None else (["gray"] if model else [])
     predictors = load_predictors(list(model or ()), chosen, place)
+    if hints is not None and not model:
+        raise GanColorError("--hints: expected --model FILE: baselines take none")
+    for predictor in predictors if hints is not None else ():
+        assert predictor.model is not None
+        check_hintable(predictor.model, chosen, predictor.name)
     predictors += [create_baseline(name) for name in dict.fromkeys(names) if name != "none"]
     if not predictors:
         raise GanColorError("evaluate: expected --model FILE or --baseline NAME")
@@ -93,12 +106,15 @@ def evaluate(
             results, summary = measure(predictors, data, chosen, networks, place, work)
             if summary is None:
                 return
+            if hints is not None:
+                _measure_hints(results, data, chosen, hints)
             if json_file is not None:
                 records = [result.figures for result in results]
                 write_text(json_file, json.dumps(_shaped(records, len(model or ())), indent=1))
             if html_file is not None:
                 write_page(html_file, results, summary, chosen)
             _print(results)
+            _print_hints(results)
             summary.discard()
     finally:
         distributed.destroy()
@@ -110,6 +126,31 @@ def _shaped(records: list[dict[str, object]], models: int) -> object:
         baselines = {str(record["predictor"]): record for record in records[1:]}
         return {**records[0], "baselines": baselines}
     return records
+
+
+def _measure_hints(
+    results: "list[Result]", data: Path, protocol: "EvalProtocol", most: int
+) -> None:
+    """Put each model's curve into its figures, as "hints"."""
+    from gan_color.evaluation.hint_curve import counts_up_to, hint_curve
+    from gan_color.images.files import find_images
+
+    for result in results:
+        model = result.predictor.model
+        if model is not None:
+            curve = hint_curve(model, find_images(data), protocol, counts_up_to(most))
+            result.figures["hints"] = curve
+
+
+def _print_hints(results: "list[Result]") -> None:
+    for result in results:
+        curve = result.figures.get("hints", ())
+        if curve:
+            typer.echo(f"\n{result.predictor.name} with points of the truth")
+            typer.echo(f"{'points':>8}{'PSNR':>9}{'gain':>9}")
+        for row in curve:
+            gain = row["psnr"] - curve[0]["psnr"]
+            typer.echo(f"{row['points']:>8}{row['psnr']:>9.2f}{gain:>+9.2f}")
 
 
 def _print(results: "list[Result]") -> None:

@@ -237,6 +237,14 @@ class Config(Strict):
                     f"stages.{stage.name}.cycles: found {stage.cycles}, expected 1 where no "
                     "discriminator stage comes right before: a cycle is both"
                 )
+        options = {key: value for key, value in self.model.items() if key != "name"}
+        takes_hints = registry.parse_options(self.model["name"], options).takes_hints
+        for stage in self.stages:
+            if not isinstance(stage, DiscriminatorStage) and stage.hints and not takes_hints:
+                raise ValueError(
+                    f"stages.{stage.name}.hints: found some for {self.model['name']!r} with "
+                    "options under which it takes none, expected model.hints: true of unet, or null"
+                )
         adversarial = [s.name for s in self.stages if isinstance(s, AdversarialStage)]
         if adversarial and not registry.model_class(self.model["name"]).regression:
             raise ValueError(

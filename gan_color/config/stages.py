@@ -93,6 +93,20 @@ class AugmentConfig(Strict):
         return self
 
 
+class HintsConfig(Strict):
+    """Hints that a stage gives the generator: gan_color.data.simulated_hints. The defaults are the
+    paper's.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="share of the crops that get any"
+    )
+    point_probability: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.125, description="of the geometric distribution of their number; its mean is 1 over this"
+    )
+    full_share: Share = Field(0.01, description="share of those whose every pixel is told")
+
+
 def count_or_auto(value: object) -> int | Literal["auto"]:
     """A whole number above 0, or auto; one sentence for anything else."""
     if value == "auto":
@@ -162,6 +176,9 @@ class _GeneratorStage(_Stage):
     )
     ema_half_life: Positive | None = Field(
         None, description="of the EMA in this stage, in images; null: run.ema_half_life"
+    )
+    hints: HintsConfig | None = Field(
+        None, description="given from the truth, to a model that takes hints; null: none"
     )
     perceptual: PerceptualConfig | None = None
     colorfulness_weight: Weight = Field(0.0, description="weight of the colorfulness loss")

@@ -49,6 +49,7 @@ class Predictor:
     source: str  # what it is: a model file's SHA-256, or the baseline's name
     path: Path | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    model: Colorizer | None = None  # None for a baseline
 
 
 def _merge(truth: Tensor, ab_of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -77,7 +78,7 @@ def model_predictor(model: Colorizer, protocol: EvalProtocol, name: str, source:
         colorized = np.array(colorize_image(model, image, DEFAULT_RENDER))
         return torch.from_numpy(colorized).permute(2, 0, 1)[None].to(truth.device)
 
-    return Predictor(name, color, source)
+    return Predictor(name, color, source, model=model)
 
 
 def load_predictors(

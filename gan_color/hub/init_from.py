@@ -6,10 +6,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
+from torch import Tensor
 
 from gan_color.color.lab import AB_SCALE
 from gan_color.config import legacy
 from gan_color.config.schema import Config, parse, read_config
+from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import load_model, read_header, unfold
 from gan_color.hub.pretrained import find_model
@@ -20,7 +22,8 @@ SAME_COLORS = 0.01  # mean difference in a* and b*; equal options give equal col
 
 def load_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """Read a run's configuration; where `run.init_from` names a model (a file, or one that ships
-    with the package), a configuration without `model` takes the file's. Raises GanColorError.
+    with the package), a configuration without `model` takes the file's, and one whose `model` has
+    no name the file's but for the options that it sets. Raises GanColorError.
     """
     data = read_config(path, overrides)
     run = data.get("run")
@@ -28,17 +31,19 @@ def load_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     if isinstance(run, dict) and isinstance(start, str):
         found = find_model(start)
         data["run"] = {**run, "init_from": str(found)}
-        if not data.get("model"):
+        model = data.get("model") or {}
+        if isinstance(model, dict) and "name" not in model:
             header = read_header(found.expanduser())
-            data["model"] = {"name": header["name"], **header["options"]}
+            data["model"] = {"name": header["name"], **header["options"], **model}
     return parse(data, str(path))
 
 
 def init_from(model: Colorizer, name: str, path: Path) -> None:
     """Give a model that is to be trained the weights of a model file, folded ones included.
 
-    Raises GanColorError where the file holds another kind of model, another shape of it, or one
-    that colors otherwise under the options of `model`.
+    An ability that the model has and the file lacks (`Colorizer.abilities`) starts as it was built,
+    which is said in a line. Raises GanColorError where the file holds another kind of model,
+    another shape of it, or one that colors otherwise under the options of `model`.
     """
     header = read_header(path)
     if header["name"] != name:
@@ -47,6 +52,7 @@ def init_from(model: Colorizer, name: str, path: Path) -> None:
             "out to take the file's"
         )
     stored = legacy.tensors(load_file(path))
+    new = _add_abilities(model, stored)
     try:
         unfold(model, stored)
     except RuntimeError as error:
@@ -64,6 +70,23 @@ def init_from(model: Colorizer, name: str, path: Path) -> None:
             f"and b* differ by {difference:.1f} on average): "
             f"{_differing(header['options'], model)}; leave `model` out to take the file's options"
         )
+    for ability in new:
+        console.print(
+            f"run.init_from: {path} has no {ability}; what they need starts at zero, so that the "
+            "model answers as the file's until it is trained",
+            markup=False,
+        )
+
+
+def _add_abilities(model: Colorizer, stored: dict[str, Tensor]) -> list[str]:
+    """Put the model's own weights where `stored` has none of an ability; the abilities' names."""
+    new = []
+    for name, prefix in model.abilities.items():
+        added = {k: v for k, v in model.state_dict().items() if k.startswith(prefix)}
+        if added and not any(key.startswith(prefix) for key in stored):
+            stored.update(added)
+            new.append(name)
+    return new
 
 
 @torch.no_grad()

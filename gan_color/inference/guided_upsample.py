@@ -53,6 +53,20 @@ def fit_coefficients(ab: Tensor, L: Tensor, middle: Tensor) -> Tensor:
     return torch.cat((slope, offset), dim=1)
 
 
+def cubic_taps(places: Tensor, small: int, large: int) -> tuple[Tensor, Tensor]:
+    """Where bicubic enlargement of `small` positions to `large` reads for `places` [N] of the large
+    ones: indices and weights, [N, 4] each.
+    """
+    at = (places + 0.5) * small / large - 0.5
+    taps = at.floor()[:, None] + torch.arange(-1, 3)
+    distance = (at[:, None] - taps).abs()
+    inner = ((CUBIC + 2) * distance - (CUBIC + 3)) * distance**2 + 1
+    outer = ((CUBIC * distance - 5 * CUBIC) * distance + 8 * CUBIC) * distance - 4 * CUBIC
+    # Positions that do not exist count nothing, and the others make up for them.
+    kernel = torch.where(distance <= 1, inner, outer) * ((taps >= 0) & (taps < small))
+    return taps.long().clamp(0, small - 1), kernel / kernel.sum(dim=1, keepdim=True)
+
+
 class GuidedUpsampler:
     """Chroma of a photo of H x W pixels, a strip of rows at a time."""
 
@@ -69,17 +83,7 @@ class GuidedUpsampler:
 
     def _weights(self, top: int, count: int) -> tuple[int, Tensor]:
         """The first row of the render size that `count` rows need, and the weights [count, n]."""
-        small = self.wide.shape[-2]
-        places = (torch.arange(top, top + count) + 0.5) * small / self.height - 0.5
-        below = places.floor()
-        taps = below[:, None] + torch.arange(-1, 3)
-        distance = (places[:, None] - taps).abs()
-        inner = ((CUBIC + 2) * distance - (CUBIC + 3)) * distance**2 + 1
-        outer = ((CUBIC * distance - 5 * CUBIC) * distance + 8 * CUBIC) * distance - 4 * CUBIC
-        # Rows that do not exist count nothing, and the others make up for them.
-        kernel = torch.where(distance <= 1, inner, outer) * ((taps >= 0) & (taps < small))
-        kernel /= kernel.sum(dim=1, keepdim=True)
-        taps = taps.long().clamp(0, small - 1)
+        taps, kernel = cubic_taps(torch.arange(top, top + count), self.wide.shape[-2], self.height)
         first = int(taps.min())
         weights = torch.zeros(count, int(taps.max()) - first + 1)
         weights.scatter_add_(1, taps - first, kernel)

@@ -1,7 +1,9 @@
 """Colorizers as ONNX: export, a check against PyTorch, and ONNX Runtime in PyTorch's place (CPU).
 
 The file takes L [B, 1, H, W] and gives ab [B, 2, H, W], both -1..1, for any B and for H and W that
-are multiples of the stride that its metadata names. Options and training record travel with it.
+are multiples of the stride that its metadata names. Where the model takes hints, they are two more
+inputs: hint_ab [B, 2, H, W], and hint_mask [B, 1, H, W], all 0 where there are none. Options and
+training record travel with it.
 """
 
 import json
@@ -16,9 +18,12 @@ from torch import Tensor, nn
 from gan_color.atomic import atomic_write
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import HEADER_KEY, load_model, read_header
-from gan_color.models.base import Colorizer, pad_to_multiple
+from gan_color.models.base import NO_HINTS, Colorizer, pad_to_multiple
+from gan_color.models.hints import Hints
 
 OPSET = 17
+INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}  # channels of each
+HINTED = 0.01  # share of pixels that the comparison tells
 PARITY_SIZES = ((64, 64), (96, 160), (256, 256), (224, 352))
 TOLERANCE = 1e-3  # of ab, where 1 is 110 of a* or b*: an eighth of what an eye tells apart
 
@@ -33,14 +38,14 @@ def _need(name: str) -> Any:
 
 
 class _Whole(nn.Module):
-    """L in, ab out: what colorize() does to a padded photo."""
+    """L in, and hints where it takes them, ab out: what colorize() does to a padded photo."""
 
     def __init__(self, model: Colorizer) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, L: Tensor) -> Tensor:
-        return self.model.forward_ab(L)
+    def forward(self, L: Tensor, *hints: Tensor) -> Tensor:
+        return self.model.forward_ab(L, Hints(*hints) if hints else None)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
     onnx = _need("onnx")
     header = read_header(source)
     model = load_model(source)
-    free = {"L": {0: "batch", 2: "rows", 3: "columns"}, "ab": {0: "batch", 2: "rows", 3: "columns"}}
+    inputs = INPUTS if model.takes_hints else {"L": INPUTS["L"]}
+    shape = (2 * model.stride, 3 * model.stride)
     with atomic_write(target) as part:
         with warnings.catch_warnings():
             # It warns that a trace knows one size only: true of what the comparison below tries.
@@ -69,11 +75,13 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
             # torch.export's way (dynamo) took minutes over the sizes of a U-Net, torch 2.15.
             torch.onnx.export(
                 _Whole(model).eval(),
-                (torch.zeros(2, 1, 2 * model.stride, 3 * model.stride),),
+                tuple(torch.zeros(2, channels, *shape) for channels in inputs.values()),
                 str(part),
-                input_names=["L"],
+                input_names=list(inputs),
                 output_names=["ab"],
-                dynamic_axes=free,
+                dynamic_axes={
+                    name: {0: "batch", 2: "rows", 3: "columns"} for name in (*inputs, "ab")
+                },
                 opset_version=OPSET,
                 dynamo=False,
             )
@@ -91,12 +99,21 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
 
 
 def compare(model: Colorizer, other: "OnnxColorizer") -> list[Parity]:
-    """Both on the same random lightness (seed 0) at each of PARITY_SIZES, odd sizes included."""
+    """Both on the same random lightness (seed 0) at each of PARITY_SIZES, odd sizes included, with
+    random hints where they take them.
+    """
     generator = torch.Generator().manual_seed(0)
     report = []
     for height, width in (*PARITY_SIZES, (101, 77)):
         L = torch.rand(1, 1, height, width, generator=generator) * 2 - 1
-        difference = (model.predict_ab(L) - other.predict_ab(L)).abs()
+        hints = None
+        if model.takes_hints:
+            places = torch.rand(1, 1, height, width, generator=generator)
+            hints = Hints(
+                torch.rand(1, 2, height, width, generator=generator) - 0.5,
+                (places < HINTED).float(),
+            )
+        difference = (model.predict_ab(L, hints) - other.predict_ab(L, hints)).abs()
         report.append(Parity(height, width, float(difference.max()), float(difference.mean())))
     return report
 
@@ -114,6 +131,7 @@ class OnnxColorizer:
             self.session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
             metadata = self.session.get_modelmeta().custom_metadata_map
             self.stride = int(json.loads(metadata[HEADER_KEY])["stride"])
+            self.takes_hints = "hint_ab" in [each.name for each in self.session.get_inputs()]
         except KeyError:
             raise GanColorError(
                 f"model: {path} carries no gan_color header, "
@@ -123,11 +141,21 @@ class OnnxColorizer:
             detail = " ".join(str(error).split())[:300]
             raise GanColorError(f"model: {path} is not a readable ONNX file: {detail}") from None
 
-    def predict_ab(self, L: Tensor) -> Tensor:
-        """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size: see Colorizer.colorize."""
+    def predict_ab(self, L: Tensor, hints: Hints | None = None) -> Tensor:
+        """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size: see Colorizer.predict_ab.
+
+        Raises GanColorError for hints to a file that takes none.
+        """
         height, width = L.shape[-2:]
-        padded = pad_to_multiple(L.float(), self.stride).numpy()
-        ab = torch.from_numpy(self.session.run(["ab"], {"L": padded})[0])
+        padded = pad_to_multiple(L.float(), self.stride)
+        inputs = {"L": padded.numpy()}
+        if hints is not None and not self.takes_hints:
+            raise GanColorError(NO_HINTS)
+        if self.takes_hints:
+            hints = hints or Hints(L.new_zeros(len(L), 2, height, width), torch.zeros_like(L))
+            hints = hints.pad_to_multiple(self.stride)
+            inputs |= {"hint_ab": hints.ab.float().numpy(), "hint_mask": hints.mask.float().numpy()}
+        ab = torch.from_numpy(self.session.run(["ab"], inputs)[0])
         return ab[..., :height, :width]
 
     def scenes(self, L: Tensor) -> list[dict[str, float]]:

@@ -4,7 +4,7 @@ Only chroma comes from the model. The photo's own full-size lightness is kept; t
 reduced copy, and its chroma is enlarged to fit (DeOldify's idea; units: gan_color.color.lab).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, overload
@@ -20,7 +20,16 @@ from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
 from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit_coefficients
+from gan_color.inference.hints import (
+    HintPoint,
+    check_inside,
+    fit_to_hints,
+    parse_hint,
+    render_hints,
+)
 from gan_color.inference.recombine import recombine
+from gan_color.models.base import NO_HINTS
+from gan_color.models.hints import Hints
 
 DEFAULT_RENDER = 256
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -33,7 +42,11 @@ class ChromaModel(Protocol):
     def device(self) -> torch.device:
         """Where `colorize` wants its L."""
 
-    def predict_ab(self, L: Tensor) -> Tensor:
+    @property
+    def takes_hints(self) -> bool:
+        """Whether `predict_ab` takes Hints."""
+
+    def predict_ab(self, L: Tensor, hints: Hints | None = None) -> Tensor:
         """ab [B, 2, H, W] for L [B, 1, H, W], both in -1..1."""
 
     def scenes(self, L: Tensor) -> list[dict[str, float]]:
@@ -49,6 +62,7 @@ class ColorizeOptions:
     saturation: float = 1.0  # factor of the model's chroma
     strength: float = 1.0  # 1: the model's colors; 0: the photo's own
     precision: str = "fp32"  # of the model alone; Lab and the merge are always fp32
+    hints: tuple[HintPoint, ...] = ()  # colors that points of the photo have, and models that can
 
     def __post_init__(self) -> None:
         for name, size in (("render", self.render), *(("tta_sizes", s) for s in self.tta_sizes)):
@@ -89,6 +103,8 @@ class ColorizationPipeline:
         self,
         photo: "str | Path | bytes | Image.Image | NDArray[Any]",
         render: int = DEFAULT_RENDER,
+        *,
+        hints: Iterable[Any] = (),
         **options: Any,
     ) -> "Image.Image | NDArray[Any]":
         """Colorize a photo.
@@ -96,13 +112,18 @@ class ColorizationPipeline:
         Args:
             photo: a path, a file's bytes, a PIL image, or a uint8 or uint16 array.
             render: pixels of the shorter side that the model works at.
+            hints: (x, y, "#e0c040"), ...: the colors of pixels of the photo as it is shown, column
+                and row from 0, for models that take hints.
             options: those of ColorizeOptions: saturation, strength, tta_sizes, precision.
 
         An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, anything
-        else as a PIL image of the same size. Raises GanColorError for a photo that cannot be read.
+        else as a PIL image of the same size. Raises GanColorError for a photo that cannot be read,
+        and for hints that are none, lie outside of it, or are given to a model that takes none.
         """
+        points = tuple(parse_hint(hint) for hint in hints)
         opened = read(photo)
-        colorized = colorize_photo(self.model, opened, ColorizeOptions(render, **options))
+        chosen = ColorizeOptions(render, hints=points, **options)
+        colorized = colorize_photo(self.model, opened, chosen)
         return colorized.array() if isinstance(photo, np.ndarray) else colorized.image()
 
 
@@ -147,16 +168,27 @@ def apply_chroma(
     middle = _lightness_at(
         photo, (min(MIDDLE * width, photo.size[0]), min(MIDDLE * height, photo.size[1]))
     )
-    coefficients = fit_coefficients(chroma.ab[None], chroma.L[None], middle).to(device)
-    pixels = recombine(photo.pixels, coefficients, options.saturation, options.strength)
+    ab, L = chroma.ab[None], chroma.L[None]
+    if options.hints and options.saturation:
+        gain, points = options.saturation, options.hints
+        coefficients = fit_to_hints(ab, L, middle, points, photo.pixels, gain)
+    else:
+        coefficients = fit_coefficients(ab, L, middle)
+    pixels = recombine(photo.pixels, coefficients.to(device), options.saturation, options.strength)
     return replace(photo, pixels=pixels)
 
 
 def predict_chroma(
     model: ChromaModel, photos: Sequence[Photo], options: ColorizeOptions
 ) -> list[Chroma]:
-    """The model's chroma for each photo; those of one shape go through it as one batch."""
+    """The model's chroma for each photo; those of one shape go through it as one batch.
+
+    Raises GanColorError for hints that no photo has the place for, or that the model takes none of.
+    """
     device = model.device
+    check_hints(model, options)
+    for photo in photos:
+        check_inside(options.hints, photo.size)
     if options.precision != "fp32" and not isinstance(model, torch.nn.Module):
         raise GanColorError(f"precision: found {options.precision}, expected fp32 for this backend")
     found: list[Chroma | None] = [None] * len(photos)
@@ -166,7 +198,11 @@ def predict_chroma(
         for shape in dict.fromkeys(L.shape for L in seen):
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
-            predicted = run_model(model, batch, options.precision)
+            hints = None
+            if options.hints:
+                photo_sizes = [photos[i].size for i in members]
+                hints = render_hints(options.hints, photo_sizes, (shape[-1], shape[-2])).to(device)
+            predicted = run_model(model, batch, options.precision, hints)
             for i, ab in zip(members, predicted, strict=True):
                 largest = found[i]
                 if largest is None:
@@ -178,6 +214,12 @@ def predict_chroma(
     return [chroma for chroma in found if chroma is not None]
 
 
+def check_hints(model: ChromaModel, options: ColorizeOptions) -> None:
+    """GanColorError for hints to a model that takes none."""
+    if options.hints and not model.takes_hints:
+        raise GanColorError(NO_HINTS)
+
+
 def classify_scene(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
     """What a photo shows, as far as the model was taught names: {name: probability}, likeliest
     first.
@@ -185,7 +227,7 @@ def classify_scene(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
     return model.scenes(chroma.L[None].to(model.device))[0]
 
 
-def run_model(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
+def run_model(model: ChromaModel, L: Tensor, precision: str, hints: Hints | None = None) -> Tensor:
     """ab [B, 2, H, W] float32 on the CPU for L [B, 1, H, W] on the model's device.
 
     Raises GanColorError where the device's memory does not suffice.
@@ -193,7 +235,7 @@ def run_model(model: ChromaModel, L: Tensor, precision: str) -> Tensor:
     kind = L.device.type
     try:
         with torch.autocast(kind, dtype=PRECISIONS[precision], enabled=precision != "fp32"):
-            return model.predict_ab(L).float().cpu()
+            return model.predict_ab(L, hints).float().cpu()
     except torch.OutOfMemoryError:
         raise GanColorError(
             f"render: {L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos do not fit into the "

@@ -11,16 +11,25 @@ from torch.nn.utils import parametrize
 
 from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.errors import GanColorError
+from gan_color.models.hints import Hints
 from gan_color.options import Strict
+
+NO_HINTS = (
+    "hints: this model takes none, expected one that was trained with them: unet with hints: true, "
+    "in stages with hints"
+)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1; label [B] int64, -1 where unknown."""
+    """L [B, 1, H, W] and ab [B, 2, H, W], both in -1..1; label [B] int64, -1 where unknown; hints
+    where the model is to be given any.
+    """
 
     L: Tensor
     ab: Tensor
     label: Tensor
+    hints: Hints | None = None
 
     @classmethod
     def from_rgb8(
@@ -49,10 +58,11 @@ class Batch:
                 "expected a divisor of it"
             )
         size = len(self) // parts
+        hints = self.hints.split(size) if self.hints else [None] * parts
         return [
-            Batch(L, ab, label)
-            for L, ab, label in zip(
-                self.L.split(size), self.ab.split(size), self.label.split(size), strict=True
+            Batch(*part)
+            for part in zip(
+                self.L.split(size), self.ab.split(size), self.label.split(size), hints, strict=True
             )
         ]
 
@@ -65,6 +75,11 @@ class ModelOptions(Strict):
         0.0, ge=0, description="chroma (a*, b*) of which half is kept; 0: all"
     )
     chroma_gain: float = Field(1.0, gt=0, description="factor of chroma; `calibrate` fits both")
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether a model of these options takes Hints: Colorizer.run."""
+        return False
 
     def for_inference(self) -> "ModelOptions":
         """The same options without whatever only a first training needs (pretrained weights)."""
@@ -109,6 +124,7 @@ class Colorizer(nn.Module, Generic[Options_co]):
     and, where its output is not ab itself, `decode`.
 
     What `forward` returns is a tensor or a tuple of tensors; only `losses` and `decode` read it.
+    Where the options say `takes_hints`, it is forward(L, hints=None).
     """
 
     paper: ClassVar[str] = ""
@@ -117,6 +133,9 @@ class Colorizer(nn.Module, Generic[Options_co]):
     Options: ClassVar[type[ModelOptions]] = ModelOptions
     # Regression: `decode` gives what the losses see, so that a GAN stage can train it.
     regression: ClassVar[bool] = True
+    # What a model may have beyond coloring, by name: the prefix of its tensors, whose last layers
+    # start at zero. A training may add it to a file without (gan_color.hub.init_from).
+    abilities: ClassVar[dict[str, str]] = {}
     # colorize() pads images to a multiple of this.
     stride: int = 1
 
@@ -134,6 +153,21 @@ class Colorizer(nn.Module, Generic[Options_co]):
     def forward(self, L: Tensor) -> Any:
         """L [B, 1, H, W] -> whatever `losses` and `decode` read."""
         raise NotImplementedError
+
+    def run(self, L: Tensor, hints: Hints | None = None) -> Any:
+        """`forward`, with hints where there are any. Raises GanColorError for hints to a model that
+        takes none.
+        """
+        if hints is None:
+            return self(L)
+        if not self.takes_hints:
+            raise GanColorError(NO_HINTS)
+        return self(L, hints)
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether `run`, `forward_ab` and `predict_ab` take hints."""
+        return self.options.takes_hints
 
     def losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:
         """The model's own terms, weighted, each a scalar; their sum is minimized."""
@@ -171,24 +205,32 @@ class Colorizer(nn.Module, Generic[Options_co]):
         """What `freeze_encoder` holds still. Empty where nothing was pretrained."""
         return []
 
-    def forward_ab(self, L: Tensor) -> Tensor:
+    def forward_ab(self, L: Tensor, hints: Hints | None = None) -> Tensor:
         """ab [B, 2, H, W] in -1..1 for L [B, 1, H, W] whose sides `stride` divides, calibrated."""
-        ab = self.decode(self(L)).float()
+        ab = self.decode(self.run(L, hints)).float()
         return shrink_chroma(ab, self.options.chroma_threshold, self.options.chroma_gain)
 
     @torch.no_grad()
-    def predict_ab(self, L: Tensor, *, calibrated: bool = True) -> Tensor:
+    def predict_ab(
+        self, L: Tensor, hints: Hints | None = None, *, calibrated: bool = True
+    ) -> Tensor:
         """ab [B, 2, H, W] float32 for L [B, 1, H, W] of any size, in evaluation mode.
 
         Pads by edge replication to `stride` and crops back; leaves the training mode as it was.
-        Not `calibrated`, `chroma_threshold` and `chroma_gain` are ignored.
+        Not `calibrated`, `chroma_threshold` and `chroma_gain` are ignored. Raises GanColorError for
+        hints to a model that takes none.
         """
         was_training = self.training
         self.eval()
         try:
             height, width = L.shape[-2:]
             padded = pad_to_multiple(L, self.stride)
-            ab = self.forward_ab(padded) if calibrated else self.decode(self(padded)).float()
+            if hints is not None:
+                hints = hints.pad_to_multiple(self.stride)
+            if calibrated:
+                ab = self.forward_ab(padded, hints)
+            else:
+                ab = self.decode(self.run(padded, hints)).float()
         finally:
             self.train(was_training)
         return ab[..., :height, :width].clamp(-1, 1)

@@ -176,8 +176,11 @@ class UpBlock(nn.Module):
         )
         self.attention = SelfAttention(outputs, norm) if attention else nn.Identity()
 
-    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor | None, added: Tensor | None = None) -> Tensor:
+        """`added` has the shape of the upsampled x."""
         x = self.up(x)
+        if added is not None:
+            x = x + added
         if skip is not None:
             x = torch.cat((x, self.skip_norm(skip)), dim=1)
         out: Tensor = self.attention(self.convolve(x))

@@ -13,10 +13,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gan_color.color.ab_bins import class_weights, nearest_bin
+from gan_color.errors import GanColorError
 from gan_color.losses.pixel import PixelKind, pixel_loss
 from gan_color.models.backbones import Backbone
-from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
+from gan_color.models.base import NO_HINTS, Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
+from gan_color.models.hints import ATTENTION_STRIDE, HintBranches, Hints
 from gan_color.models.layers import Normalization, UpBlock, zero_bias
 from gan_color.options import WeightsPath
 
@@ -75,6 +77,7 @@ class UNetOptions(ModelOptions):
     query_layers: int = Field(9, ge=1)
     query_width: int = Field(256, ge=32, multiple_of=32)
     ab_activation: Literal["tanh", "clip"] = Field("tanh", description="how ab is kept in -1..1")
+    hints: bool = Field(False, description="takes a person's colors for points of the picture")
     # The model's own loss: see gan_color.losses.pixel.pixel_loss.
     pixel_loss: PixelKind = "huber"
     huber_delta: float = Field(0.1, gt=0, description="in ab units, 1 = 110 of a* or b*")
@@ -98,6 +101,10 @@ class UNetOptions(ModelOptions):
             )
         return self
 
+    @property
+    def takes_hints(self) -> bool:
+        return self.hints
+
     def for_inference(self) -> "UNetOptions":
         return self.model_copy(update={"encoder_weights": "none"})
 
@@ -107,6 +114,7 @@ class UNet(Colorizer[UNetOptions]):
 
     paper = "https://github.com/jantic/DeOldify (U-Net with self-attention, NoGAN)"
     needs = "a pretrained timm backbone"
+    abilities: ClassVar[dict[str, str]] = {"hints": "hint_branches."}
     Options: ClassVar[type[ModelOptions]] = UNetOptions
     rebalance_weights: Tensor | None
 
@@ -155,9 +163,19 @@ class UNet(Colorizer[UNetOptions]):
         nn.init.zeros_(self.head.weight)
         zero_bias(self.head)
         self.register_buffer("rebalance_weights", None, persistent=False)
+        self.hint_branches: HintBranches | None = None
+        if options.hints:  # the last to be made: the others start as they would without
+            widths = {self.stride >> (i + 1): width for i, width in enumerate(levels)}
+            self.hint_branches = HintBranches(
+                {self.stride: self.encoder.channels[-1], **widths}, widths.get(ATTENTION_STRIDE, 0)
+            )
 
-    def forward(self, L: Tensor) -> Tensor:
-        """L [B, 1, H, W] -> ab [B, 2, H, W] (tanh-bounded, or free with bound="clip")."""
+    def forward(self, L: Tensor, hints: Hints | None = None) -> Tensor:
+        """L [B, 1, H, W] -> ab [B, 2, H, W] (tanh-bounded, or free with bound="clip").
+
+        Hints that say nothing change nothing, to the bit. Raises GanColorError for hints without
+        the option.
+        """
         height, width = L.shape[-2:]
         L = pad_to_multiple(L, self.stride)  # backbones disagree on how to round odd sizes
         # L* / 100 stands in for the gray sRGB value the encoder was trained on: 0.53 against 0.5
@@ -166,9 +184,18 @@ class UNet(Colorizer[UNetOptions]):
         skips: dict[int, Tensor] = dict(zip(self.encoder.strides[:-1], maps[:-1], strict=True))
         skips[1] = L.to(maps[0].dtype)
         x, stride = maps[-1], self.stride // 2
+        branches, added = self.hint_branches, {}
+        if hints is not None:
+            if branches is None:
+                raise GanColorError(NO_HINTS)
+            hints = hints.pad_to_multiple(self.stride)
+            added = branches(hints)
+            x = x + added[self.stride]
         decoded = []
         for block in self.blocks:
-            x = block(x, skips.get(stride))
+            x = block(x, skips.get(stride), added.get(stride))
+            if branches is not None and hints is not None and stride == ATTENTION_STRIDE:
+                x = branches.spread(x, hints)
             decoded.append(x)
             stride //= 2
         if self.queries is not None:

@@ -6,6 +6,7 @@ Of fastai's own callbacks only the counter of iterations is used: its Recorder w
 device after every batch, and its ProgressCallback knows nothing of images.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from torch.utils.data import DataLoader
 
-from gan_color.config.stages import Stage
+from gan_color.config.stages import HintsConfig, Stage
 from gan_color.data.dataset import Item
 from gan_color.data.loaders import end_workers
+from gan_color.data.simulated_hints import simulate_hints
 from gan_color.losses.auxiliary import Losses
 from gan_color.models.base import Batch
 from gan_color.training.memory.retry import run_step
@@ -41,6 +43,7 @@ class ColorLearner(Learner):
         device: torch.device,
         channels_last: bool,
         callbacks: list[Any],
+        hints: HintsConfig | None = None,
     ) -> None:
         super().__init__(
             DataLoaders(loader, [], device=device),
@@ -50,11 +53,13 @@ class ColorLearner(Learner):
             default_cbs=False,
         )
         self.opt = OptimWrapper(opt=optimizer)
-        self.step, self.channels_last = step, channels_last
+        self.step, self.channels_last, self.hints = step, channels_last, hints
 
     def _do_one_batch(self) -> None:
         items = (*self.xb, *self.yb)
         batch = Batch.from_rgb8(*items, channels_last=self.channels_last)
+        if self.hints:  # once a batch, whatever the number of parts it is computed in
+            batch = replace(batch, hints=simulate_hints(batch.ab, self.hints))
         self.losses = run_step(self.step, batch)
         self.loss = self.losses["total"]
 

@@ -228,7 +228,14 @@ class Trainer:
             hooks.append(DiscriminatorLR(follower, stage.discriminator_lr_mult))
         leader = next(iter(optimizers.values()))
         return ColorLearner(
-            loader, leader.module, step, leader.optimizer, self.device, channels_last, hooks
+            loader,
+            leader.module,
+            step,
+            leader.optimizer,
+            self.device,
+            channels_last,
+            hooks,
+            None if isinstance(stage, DiscriminatorStage) else stage.hints,
         )
 
     def finish(self) -> Path:

@@ -136,6 +136,13 @@ def test_every_config_is_in_the_table_of_recipes():
         ("stages.pretrain.betas=[0.9, 1]", r"stages\.pretrain\.betas\.1: found 1, .*less than 1"),
         ("stages.discriminator.betas=[-0.1, 0.9]", r"stages\.discriminator\.betas\.0: found -0\.1"),
         ("loggers.wandb=maybe", r"loggers\.wandb: found 'maybe', expected 'disabled'"),
+        (
+            "stages.pretrain.hints={share: 0.5}",
+            r"stages\.pretrain\.hints: found some for 'unet' .*expected model\.hints: true of unet",
+        ),
+        ("stages.gan.hints={}", r"stages\.gan\.hints: found some for 'unet'"),
+        ("stages.discriminator.hints={}", r"stages\.discriminator\.hints: unknown key"),
+        ("stages.gan.hints={share: 0}", r"stages\.gan\.hints\.share: found 0, .*greater than 0"),
         ("run.ema_half_life=.nan", r"ema_half_life: found nan"),
     ],
 )

@@ -78,7 +78,10 @@ def test_onnx_gives_what_pytorch_gives_at_every_size(trained, exported, coffee: 
 
 
 def test_an_export_that_differs_is_refused_and_nothing_is_written(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(OnnxColorizer, "predict_ab", lambda _, L: torch.ones(1, 2, *L.shape[-2:]))
+    def wrong(_: OnnxColorizer, L: torch.Tensor, hints: None = None) -> torch.Tensor:
+        return torch.ones(1, 2, *L.shape[-2:])
+
+    monkeypatch.setattr(OnnxColorizer, "predict_ab", wrong)
     with pytest.raises(GanColorError, match="differs from PyTorch by"):
         export_onnx(trained, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []

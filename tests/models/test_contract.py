@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from gan_color.data import samples
+from gan_color.errors import GanColorError
 from gan_color.hub.model_file import load_model, read_header, save_model
 from gan_color.images.resize import evaluation_crop
 from gan_color.inference.onnx_model import OPSET
 from gan_color.models import registry
 from gan_color.models.base import Batch, Colorizer
+from gan_color.models.hints import Hints
 
 UNET = {
     "encoder": "test_resnet",
@@ -33,6 +35,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "unet": [
         UNET,
         {**UNET, "decoder": "queries", "query_width": 32, "num_queries": 8, "query_layers": 3},
+        {**UNET, "hints": True},
     ],
     "zhang16": [{"base_channels": 8}],
     "zhang16_regression": [{"base_channels": 8}],
@@ -102,7 +105,15 @@ def photographs() -> Batch:
 
 
 def total(model: Colorizer, data: Batch) -> Tensor:
-    return torch.stack(list(model.losses(model(data.L), data).values())).sum()
+    hints = hints_of(data) if model.takes_hints else None
+    return torch.stack(list(model.losses(model.run(data.L, hints), data).values())).sum()
+
+
+def hints_of(data: Batch) -> Hints:
+    """The truth at one place of each image."""
+    mask = torch.zeros_like(data.L)
+    mask[..., 3:6, 10:12] = 1
+    return Hints(data.ab * mask, mask)
 
 
 def leave_special_points(model: Colorizer) -> None:
@@ -110,6 +121,28 @@ def leave_special_points(model: Colorizer) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 1e-2)
+
+
+@every_model
+def test_hints_are_taken_or_refused(name: str, options: dict[str, Any]):
+    model, data = create(name, options).eval(), batch((65, 97), 2)
+    leave_special_points(model)
+    hints = hints_of(data)
+    assert model.takes_hints == bool(options.get("hints"))
+    if not model.takes_hints:
+        for call in (model.run, model.predict_ab, model.forward_ab):
+            with pytest.raises(GanColorError, match=r"hints: this model takes none, expected"):
+                call(data.L, hints)
+        return
+    plain = model.predict_ab(data.L)
+    assert not torch.equal(model.predict_ab(data.L, hints), plain)
+    nothing = Hints(hints.ab, torch.zeros_like(hints.mask))
+    assert torch.equal(model.predict_ab(data.L, nothing), plain)
+    # What is not hinted is not read, and an image does not see another's hints.
+    loud = Hints(torch.where(hints.mask > 0, hints.ab, torch.ones_like(hints.ab)), hints.mask)
+    assert torch.equal(model.predict_ab(data.L, loud), model.predict_ab(data.L, hints))
+    second = Hints(hints.ab, hints.mask * torch.tensor([0.0, 1.0]).view(2, 1, 1, 1))
+    assert torch.equal(model.predict_ab(data.L, second)[0], plain[0])
 
 
 def test_no_model_is_left_out():
@@ -191,7 +224,8 @@ def test_it_learns_four_photographs_by_heart(
         optimizer.zero_grad()
     # As training sees them: BatchNorm's averages over so few steps are another question.
     with torch.no_grad():
-        ab = model.decode(model(photographs.L))
+        hints = hints_of(photographs) if model.takes_hints else None
+        ab = model.decode(model.run(photographs.L, hints))
     error = (ab - photographs.ab).square().mean() / photographs.ab.square().mean()
     assert error < 0.5  # of what gray is wrong by
 

@@ -6,7 +6,7 @@ workspaces of its libraries, fragmentation) is not seen, so a share of it is lef
 """
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from gan_color.config.stages import DiscriminatorStage, Stage, SupervisedStage
 from gan_color.models import registry
 from gan_color.models.base import Batch
 from gan_color.models.discriminators import create_discriminator
+from gan_color.models.hints import Hints
 from gan_color.training.amp import Kind, Precision
 from gan_color.training.builders import build_step
 from gan_color.training.memory.activation_checkpointing import checkpoint_blocks
@@ -115,9 +116,10 @@ def _peaks(
             whole, generator, discriminator, precision, channels_last=True, skip_weights=True
         )
         step.train()
-        step(_batch(counts[0], size))  # from here on the optimizers have their state
+        hinted = not isinstance(stage, DiscriminatorStage) and stage.hints is not None
+        step(_batch(counts[0], size, hinted))  # from here on the optimizers have their state
         for count in counts:
-            batch = _batch(count, size)
+            batch = _batch(count, size, hinted)
             bytes_.peak = bytes_.live
             step(batch)
             del batch
@@ -126,9 +128,11 @@ def _peaks(
     return found
 
 
-def _batch(count: int, size: int) -> Batch:
+def _batch(count: int, size: int, hinted: bool) -> Batch:
     rgb = torch.zeros(count, 3, size, size, dtype=torch.uint8)
-    return Batch.from_rgb8(rgb, torch.zeros(count), channels_last=True)
+    batch = Batch.from_rgb8(rgb, torch.zeros(count), channels_last=True)
+    hints = Hints(torch.zeros_like(batch.ab), torch.zeros_like(batch.L))
+    return replace(batch, hints=hints) if hinted else batch
 
 
 def _use_channels_last(network: nn.Module | None) -> None:

@@ -86,7 +86,7 @@ class AdversarialStep:
     def forward(self, part: Batch) -> tuple[Any, Tensor]:
         """The generator's output, and ab [B, 2, H, W] of it."""
         with self.precision.autocast():
-            output = self.generator(part.L)
+            output = self.generator.run(part.L, part.hints)
             return output, self.generator.decode(output)
 
     def generator_losses(self, part: Batch, output: Any, ab: Tensor, real: ScaleFeatures) -> Losses:

@@ -44,7 +44,7 @@ class SupervisedStep:
         logged = LossAccumulator(self.grad_accum_steps)
         for part in batch.split(self.grad_accum_steps):
             with self.precision.autocast():
-                output = self.generator(part.L)
+                output = self.generator.run(part.L, part.hints)
                 losses = model_losses(self.generator, output, part, self.model_loss_weight)
                 losses |= self.auxiliary_losses(part.L, self.generator.decode(output), part.ab)
                 total = torch.stack(list(losses.values())).sum()

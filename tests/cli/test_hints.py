@@ -1,0 +1,76 @@
+"""Hints on the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_color.hub.model_file import save_model
+from tests.helpers.command_line import one_line, run
+from tests.helpers.tiny_steps import generator
+
+
+@pytest.fixture(scope="module")
+def hinted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file whose model takes hints."""
+    path = tmp_path_factory.mktemp("hints") / "hinted.safetensors"
+    model = generator("both", hints=True)
+    with torch.no_grad():
+        for parameter in model.hint_branches.parameters():
+            parameter.copy_(0.1 * torch.randn_like(parameter))
+    save_model(path, "unet", model, {})
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path: Path, coffee: Image.Image) -> Path:
+    coffee.resize((120, 80)).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_hints_come_one_by_one_and_from_a_file(hinted: Path, photo: Path, tmp_path: Path):
+    points = [{"x": 20, "y": 30, "color": "#806050"}, {"x": 100, "y": 60, "color": "#506080"}]
+    (tmp_path / "h.json").write_text(json.dumps(points))
+    common = ("--model", hinted, "--render", 64)
+    ways = {
+        "none": (),
+        "options": ("--hint", "20,30,#806050", "--hint", "100,60,#506080"),
+        "file": ("--hints", tmp_path / "h.json"),
+        "both": ("--hints", tmp_path / "h.json", "--hint", "100,60,#508060"),
+    }
+    found = {}
+    for name, options in ways.items():
+        target = tmp_path / f"{name}.png"
+        assert run("colorize", photo, "-o", target, *common, *options) == 0
+        found[name] = np.asarray(Image.open(target)).astype(int)
+    assert np.array_equal(found["options"], found["file"])
+    assert not np.array_equal(found["options"], found["none"])
+    assert not np.array_equal(found["both"], found["file"])  # the option has the last word
+    red, _, blue = found["file"][30, 20]
+    assert red > blue
+    red, _, blue = found["file"][60, 100]
+    assert red < blue
+
+
+def test_hints_that_cannot_be_followed_are_one_line(
+    hinted: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    target, other = tmp_path / "out.png", tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    for arguments, message in (
+        ((photo, "--hint", "1,2"), "found '1,2', expected x, y and a color"),
+        ((photo, "--hints", tmp_path / "none.json"), "cannot be read as JSON"),
+        ((photo, other, "--hint", "1,2,#806050"), "found 2 photos, expected one"),
+    ):
+        assert run("colorize", *arguments, "-o", target.with_suffix(""), "-m", hinted) == 2
+        assert message in one_line(capsys)
+    assert run("colorize", photo, "-o", target, "--hint", "1,2,#806050") == 2  # the shipped model
+    assert "hints: this model takes none, expected one that was trained with" in one_line(capsys)
+    assert run("colorize", photo, "-o", target, "-m", hinted, "--hint", "120,2,#806050") == 2
+    assert "photo.png: hint: found (120, 2), expected a pixel of the photo's 120 x 80" in (
+        capsys.readouterr().err
+    )
+    assert not target.exists()

@@ -1,0 +1,98 @@
+"""PSNR over the number of revealed points."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan_color.errors import GanColorError
+from gan_color.evaluation.hint_curve import check_hintable, counts_up_to, hint_curve
+from gan_color.evaluation.protocols import EvalProtocol
+from gan_color.hub.model_file import save_model
+from gan_color.images.files import find_images
+from gan_color.models.base import Colorizer, ModelOptions
+from gan_color.models.hints import Hints
+from tests.helpers.command_line import one_line, run
+from tests.helpers.evaluating import SMALL
+from tests.helpers.tiny_steps import generator
+
+
+class _Willing(ModelOptions):
+    @property
+    def takes_hints(self) -> bool:
+        return True
+
+
+class Repeater(Colorizer):
+    """Gives back what it is told, and gray elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(_Willing())
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.told: list[Hints] = []
+
+    def forward(self, L: Tensor, hints: Hints | None = None) -> Tensor:
+        assert hints is not None
+        self.told.append(hints)
+        return hints.ab * hints.mask + self.weight
+
+
+def test_the_numbers_that_are_measured():
+    assert counts_up_to(100) == (0, 1, 2, 5, 10, 20, 50, 100)
+    assert counts_up_to(7) == (0, 1, 2, 5, 7)
+    assert counts_up_to(1) == (0, 1)
+    with pytest.raises(GanColorError, match="--hints: found 0, expected 1 point or more"):
+        counts_up_to(0)
+
+
+def test_every_number_adds_to_the_points_before(sample_folders: tuple[Path, Path]):
+    model, paths = Repeater(), find_images(sample_folders[1])[:3]
+    curve = hint_curve(model, paths, SMALL, (0, 5, 50))
+    assert [row["points"] for row in curve] == [0, 5, 50]
+    psnrs = [row["psnr"] for row in curve]
+    assert psnrs[0] < psnrs[1] < psnrs[2]
+    low, high = curve[1]["psnr_ci"]
+    assert low <= psnrs[1] <= high
+    none, few, many = (told.mask for told in model.told[:3])
+    assert not none.any()
+    assert (few <= many).all()
+    assert few.sum() < many.sum()
+    assert not torch.equal(few, model.told[4].mask)  # another image has other points
+    assert hint_curve(Repeater(), paths, SMALL, (0, 5, 50)) == curve  # seeded
+    assert hint_curve(Repeater(), paths[:1], SMALL, (0,))[0]["psnr_ci"] is None
+
+
+def test_what_cannot_be_hinted_is_refused(tmp_path: Path):
+    with pytest.raises(GanColorError, match=r"m\.safetensors: hints: this model takes none"):
+        check_hintable(generator("none"), SMALL, "m.safetensors")
+    with pytest.raises(GanColorError, match="found the protocol 'native', expected one of a fixed"):
+        check_hintable(Repeater(), EvalProtocol("native"), "m")
+    with pytest.raises(GanColorError, match="--hints: found no color photograph"):
+        hint_curve(Repeater(), [], SMALL, (0, 1))
+
+
+def test_the_command_prints_a_table_and_writes_it(
+    sample_folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path, data = tmp_path / "m.safetensors", tmp_path / "data"
+    data.mkdir()
+    for photo in find_images(sample_folders[1])[:2]:
+        (data / photo.name).write_bytes(photo.read_bytes())
+    save_model(path, "unet", generator("both", hints=True), {})
+    off = ("--fid-weights", "off", "--lpips-weights", "off")
+    common = ("evaluate", "-d", data, *off, "--json", tmp_path / "f.json", "--hints", 2)
+    assert run(*common, "-m", path) == 0
+    table = [line.split() for line in capsys.readouterr().out.splitlines()][-4:]
+    assert table[0] == ["points", "PSNR", "gain"]
+    assert [row[0] for row in table[1:]] == ["0", "1", "2"]
+    assert [row[2] for row in table[1:]] == ["+0.00"] * 3  # its branches are at zero
+    found = json.loads((tmp_path / "f.json").read_text())
+    assert [row["points"] for row in found["hints"]] == [0, 1, 2]
+    assert found["hints"][0]["psnr"] == pytest.approx(found["psnr"], abs=1e-4)
+    assert run(*common) == 2
+    assert "--hints: expected --model FILE" in one_line(capsys)
+    save_model(path, "unet", generator("both"), {})
+    assert run(*common, "-m", path) == 2
+    assert "m: hints: this model takes none" in one_line(capsys)
