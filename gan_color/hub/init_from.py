@@ -1,5 +1,6 @@
 """Training that starts from a model file: its options, its weights, no other by mistake."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,21 @@ from gan_color.models.base import Colorizer
 SAME_COLORS = 0.01  # mean difference in a* and b*; equal options give equal colors
 
 
-def load_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a run's configuration; where `run.init_from` names a model (a file, or one that ships
-    with the package), a configuration without `model` takes the file's. Raises GanColorError.
+def load_config(
+    path: Path,
+    overrides: tuple[str, ...] = (),
+    find: Callable[[str], Path] = find_model,
+) -> Config:
+    """Read a run's configuration; where `run.init_from` names a model (a file, one that ships with
+    the package, or what else `find` knows the file of), a configuration without `model` takes the
+    file's. Raises GanColorError.
     """
     data = read_config(path, overrides)
     run = data.get("run")
     start = run.get("init_from") if isinstance(run, dict) else None
-    if isinstance(run, dict) and isinstance(start, str):
-        found = find_model(start)
-        data["run"] = {**run, "init_from": str(found)}
-        if not data.get("model"):
-            header = read_header(found.expanduser())
-            data["model"] = {"name": header["name"], **header["options"]}
+    if isinstance(start, str) and not data.get("model"):
+        header = read_header(find(start).expanduser())
+        data["model"] = {"name": header["name"], **header["options"]}
     return parse(data, str(path))
 
 
