@@ -129,7 +129,7 @@ def _download(reference: str) -> tuple[Path, bool]:
     expected = "expected wandb:entity/project/artifact:alias"
     if reference.count("/") != 2 or ":" not in reference.rpartition("/")[2]:
         raise GanColorError(f"{PREFIX}{reference}: found no such form, {expected}")
-    if wandb.setup().settings._offline:
+    if wandb.setup().settings.mode in ("offline", "disabled"):
         raise GanColorError(
             f"{PREFIX}{reference}: found W&B offline (WANDB_MODE), expected it online to fetch that"
         )
