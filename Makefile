@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast test-wheel lint format lock clean
+.PHONY: demo notebooks test fast test-wheel lint format lock clean
 .DELETE_ON_ERROR:
 
 # Stands for "the locked packages and this project are installed in .venv".
@@ -20,6 +20,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/gan-color demo
+
+notebooks: $(STAMP)
+	$(BIN)/jupyter lab --notebook-dir notebooks
 
 test: lint
 	$(BIN)/python -m pytest -n auto

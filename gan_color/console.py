@@ -2,4 +2,5 @@
 
 from rich.console import Console
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+# Text in notebooks, too: what rich shows there instead needs ipywidgets.
+console = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)

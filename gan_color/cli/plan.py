@@ -27,10 +27,11 @@ def plan(
     """
     from gan_color.config.units import parse_bytes
     from gan_color.hub.init_from import load_config
+    from gan_color.training.loggers.wandb_artifacts import find_model
     from gan_color.training.memory import planner
 
     memory = parse_bytes(gpu_memory, "--gpu-memory")
-    parsed = load_config(config, tuple(overrides or ()))
+    parsed = load_config(config, tuple(overrides or ()), find_model)
     rows = planner.plan_stages(parsed, memory, tuple(size or ()), precision)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))

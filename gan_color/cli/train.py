@@ -19,7 +19,10 @@ def train(
     set_file: Annotated[
         Path | None, typer.Option(help="A YAML or JSON file of KEY: VALUE overrides.")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run's folder.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with this run's folder, or wandb:entity/project/artifact:alias."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run.")] = False,
     dry_run: Annotated[
         bool, typer.Option(help="Print the configuration and each stage's time; train nothing.")
@@ -44,6 +47,7 @@ def train(
     """
     from gan_color.config.yaml_file import overrides_of
     from gan_color.hub.init_from import load_config
+    from gan_color.training.loggers.wandb_artifacts import fetch_run, find_model, reference_of
 
     if (config is None) == (resume is None):
         raise GanColorError("train: expected one of --config FILE and --resume FOLDER")
@@ -55,12 +59,15 @@ def train(
     if resume is not None:
         from gan_color.training.run_folder import resume_config
 
+        if reference_of(resume):
+            _refuse_fetching(dry_run or show_batch is not None)
+            resume = fetch_run(str(resume), settings)
         parsed = resume_config(resume, settings)
     else:
         assert config is not None
-        parsed = load_config(config, settings)
+        parsed = load_config(config, settings, find_model)
         if parsed.run.name == AUTO:
-            parsed = load_config(config, (*settings, f"run.name={_name(config)}"))
+            parsed = load_config(config, (*settings, f"run.name={_name(config)}"), find_model)
     if dry_run:
         from gan_color.training.dry_run.hours import resolve_hours
         from gan_color.training.memory.auto_batch import resolve_batches
@@ -86,12 +93,30 @@ def _name(config: Path) -> str:
     """A name no other run has: by W&B's id of it, or by the time."""
     if "WANDB_RUN_ID" in os.environ:
         return f"{config.stem}-{os.environ['WANDB_RUN_ID']}"
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if _processes() > 1:
         raise GanColorError(
             "run.name: found 'auto', expected a name of your own under torchrun: its processes "
             "would each make up another"
         )
     return f"{config.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _refuse_fetching(only_shown: bool) -> None:
+    if only_shown:
+        raise GanColorError(
+            "--resume: found wandb: beside --dry-run or --show-batch, expected a folder: fetching "
+            "an artifact writes one"
+        )
+    if _processes() > 1:
+        raise GanColorError(
+            "--resume: found wandb: under torchrun, expected a folder, since its processes would "
+            "each fetch one: first `wandb artifact get entity/project/artifact:alias --root "
+            "runs/NAME`"
+        )
 
 
 SHOWN = 16  # images of a batch
@@ -149,11 +174,13 @@ def lr_find(
     gan-color lr-find --config demo
     """
     from gan_color.hub.init_from import load_config
+    from gan_color.training.loggers.wandb_artifacts import find_model
     from gan_color.training.lr_finder import find_lr
 
     if config is None:
         raise GanColorError("lr-find: expected --config FILE")
     if not 0 < low < high:
         raise GanColorError(f"lr-find: found low {low} and high {high}, expected 0 < low < high")
-    suggestion, plot = find_lr(load_config(config, tuple(overrides or ())), stage, steps, low, high)
+    parsed = load_config(config, tuple(overrides or ()), find_model)
+    suggestion, plot = find_lr(parsed, stage, steps, low, high)
     typer.echo(f"suggested lr: {suggestion:.2e}; plot: {plot}")

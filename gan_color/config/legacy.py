@@ -30,6 +30,7 @@ DATA = {
     "only": "filename_filter",
 }
 AUGMENT = {"degrade": "degradation"}
+WANDB = ("project", "tags")  # of loggers, now of loggers.wandb
 DISCRIMINATOR = {
     "width": "base_channels",
     "scales": "num_discriminators",
@@ -159,6 +160,18 @@ def _config(data: Mapped) -> Mapped:
     return data
 
 
+def _with_wandb_mapping(data: Mapped) -> Mapped:
+    loggers = data.get("loggers")
+    if not isinstance(loggers, dict) or loggers.keys().isdisjoint(WANDB):
+        return data
+    kept = {key: value for key, value in loggers.items() if key not in WANDB}
+    wandb = kept.get("wandb", "disabled")
+    if not isinstance(wandb, dict):
+        wandb = {"mode": wandb}
+    moved = {key: loggers[key] for key in WANDB if key in loggers}
+    return {**data, "loggers": {**kept, "wandb": {**moved, **wandb}}}
+
+
 def _without_decay(stage: Any) -> Any:
     if isinstance(stage, dict) and stage.get("kind") == "discriminator":
         return {key: value for key, value in stage.items() if key != "weight_decay"}
@@ -171,14 +184,16 @@ def run_config(data: Mapped, origin: str) -> Mapped:
     Validation images of earlier versions were reduced by area averaging: such a configuration goes
     on with it. A discriminator stage's weight_decay had no effect then, and has none now.
     """
-    found = _config(dict(data))
+    renamed = _config(dict(data))
+    found = _with_wandb_mapping(renamed)
     if found == data:
         return data
-    section = found.get("data")
-    if isinstance(section, dict):
-        section.setdefault("eval_resize", "area")
-    if isinstance(found.get("stages"), list):
-        found["stages"] = [_without_decay(stage) for stage in found["stages"]]
+    if renamed != data:
+        section = found.get("data")
+        if isinstance(section, dict):
+            section.setdefault("eval_resize", "area")
+        if isinstance(found.get("stages"), list):
+            found["stages"] = [_without_decay(stage) for stage in found["stages"]]
     console.print(
         f"{origin}: has keys of an earlier version, read as those of today: "
         "docs/train.md lists them",

@@ -12,6 +12,9 @@ from gan_color.errors import GanColorError
 _PACKAGED = Path(__file__).parents[1] / "configs"
 RECIPES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "configs"
 
+# Mappings that a word alone stands for: the key whose value it is.
+WORDS = {"loggers.wandb": "mode"}
+
 
 def find_recipe(name: str) -> Path:
     """The file that "demo" (a recipe of this package) or "my/demo.yml" (a path) stands for.
@@ -57,18 +60,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def apply_override(data: dict[str, Any], override: str) -> None:
     """Set one key in place: "run.seed=3", "stages.gan.lr=1e-5" (by name) or "stages.0.lr=...".
 
-    The value is read as YAML. GanColorError where the path cannot be followed.
+    The value is read as YAML. A word for a mapping of WORDS leaves the mapping's other keys as they
+    are. GanColorError where the path cannot be followed.
     """
     path, separator, text = override.partition("=")
-    if not separator or not path.strip():
+    path = path.strip()
+    if not separator or not path:
         raise GanColorError(f"--set: found {override!r}, expected KEY.KEY=VALUE")
     value = parse_yaml(text, f"--set: {override!r}")
-    *parents, last = path.strip().split(".")
+    if path in WORDS and isinstance(value, str):
+        path = f"{path}.{WORDS[path]}"
+    *parents, last = path.split(".")
     place: Any = data
-    for key in parents:
+    for depth, key in enumerate(parents, 1):
         if isinstance(place, dict):
             if place.get(key) is None:
                 place[key] = {}
+            word = WORDS.get(".".join(parents[:depth]))
+            if word and isinstance(place[key], str):
+                place[key] = {word: place[key]}
             place = place[key]
         else:
             place = place[_list_index(place, key, path)] if isinstance(place, list) else None
@@ -78,6 +88,20 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         place[_list_index(place, last, path)] = value
     else:
         place[last] = value
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A configuration's values by the keys that `--set` takes: stages.gan.lr, data.folders."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif value and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        items = {str(item.get("name", i)): item for i, item in enumerate(value)}.items()
+    else:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in items:
+        flat |= flatten(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat
 
 
 def overrides_of(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Training that starts from a model file: its options, its weights, no other by mistake."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,23 @@ from gan_color.models.base import Colorizer
 SAME_COLORS = 0.01  # mean difference in a* and b*; equal options give equal colors
 
 
-def load_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a run's configuration; where `run.init_from` names a model (a file, or one that ships
-    with the package), a configuration without `model` takes the file's, and one whose `model` has
-    no name the file's but for the options that it sets. Raises GanColorError.
+def load_config(
+    path: Path,
+    overrides: tuple[str, ...] = (),
+    find: Callable[[str], Path] = find_model,
+) -> Config:
+    """Read a run's configuration; where `run.init_from` names a model (a file, one that ships with
+    the package, or what else `find` knows the file of), a configuration without `model` takes the
+    file's, and one whose `model` has no name the file's but for the options that it sets. Raises
+    GanColorError.
     """
     data = read_config(path, overrides)
     run = data.get("run")
     start = run.get("init_from") if isinstance(run, dict) else None
-    if isinstance(run, dict) and isinstance(start, str):
-        found = find_model(start)
-        data["run"] = {**run, "init_from": str(found)}
-        model = data.get("model") or {}
-        if isinstance(model, dict) and "name" not in model:
-            header = read_header(found.expanduser())
-            data["model"] = {"name": header["name"], **header["options"], **model}
+    model = data.get("model") or {}
+    if isinstance(start, str) and isinstance(model, dict) and "name" not in model:
+        header = read_header(find(start).expanduser())
+        data["model"] = {"name": header["name"], **header["options"], **model}
     return parse(data, str(path))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from gan_color.images.metadata import Metadata
 
@@ -49,12 +49,22 @@ def to_8_bit(values: Pixels) -> NDArray[np.uint8]:
     return np.stack([((row.astype(np.uint32) + 128) // 257).astype(np.uint8) for row in values])
 
 
-def side_by_side(photos: Sequence[Photo]) -> Photo:
-    """Photos of one height, left to right, at 8 bit and on white."""
+def side_by_side(photos: Sequence[Photo], labels: Sequence[str] = ()) -> Photo:
+    """Photos of one height, left to right, at 8 bit and on white; a label above each if given."""
     columns = []
-    for photo in photos:
+    for i, photo in enumerate(photos):
         image = photo.image()
         if image.mode == "RGBA":
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        columns.append(np.asarray(image.convert("RGB")))
+        image = image.convert("RGB")
+        columns.append(np.asarray(_labeled(image, labels[i]) if labels else image))
     return Photo(np.concatenate(columns, axis=1))
+
+
+def _labeled(image: Image.Image, label: str) -> Image.Image:
+    size = max(12, image.height // 16)
+    sheet = Image.new("RGB", (image.width, image.height + 3 * size // 2), "white")
+    sheet.paste(image, (0, 3 * size // 2))
+    place = (size // 4, size // 8)
+    ImageDraw.Draw(sheet).text(place, label, fill="black", font=ImageFont.load_default(size))
+    return sheet

@@ -18,6 +18,7 @@ from gan_color.evaluation.validation_set import ValidationSet
 from gan_color.hub.model_file import load_model
 from gan_color.images.files import spread
 from gan_color.training.loggers.preview import preview_sheet
+from gan_color.training.loggers.wandb_artifacts import find_model
 from gan_color.training.trainer import train
 
 FEW = 50  # photographs of an album, below which it is told what that means
@@ -54,9 +55,9 @@ def finetune(config: Config, resume: bool = False, overwrite: bool = False) -> F
     Writes finetune.json, album.jpg and packaged.jpg beside the model. Raises GanColorError, and
     TrainingInterrupted as `train` does.
     """
-    start = config.run.init_from
-    if start is None:
+    if config.run.init_from is None:
         raise GanColorError("finetune: found no run.init_from, expected the model to start from")
+    start = find_model(config.run.init_from)
     data = find_data(config)
     _say_what_few_means(len(data.train), len(data.val))
     model = train(config, resume, overwrite)

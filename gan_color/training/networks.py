@@ -11,12 +11,12 @@ from gan_color.config.stages import SupervisedStage
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.hub.init_from import init_from
-from gan_color.hub.pretrained import find_model
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator, create_discriminator
 from gan_color.training import checkpoint
 from gan_color.training.ema import EMA
+from gan_color.training.loggers.wandb_artifacts import find_model
 from gan_color.training.memory.activation_checkpointing import checkpoint_blocks
 
 

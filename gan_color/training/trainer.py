@@ -39,9 +39,10 @@ from gan_color.training.callbacks.updates import (
 from gan_color.training.dry_run.hours import resolve_hours
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
+from gan_color.training.loggers.base import Reported
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
-from gan_color.training.report.page import write_report
+from gan_color.training.report.page import REPORT, write_report
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.trial import Trial, stages_left
@@ -94,17 +95,38 @@ class Trainer:
         """Open the logs. The first rank writes; the others compute."""
         if distributed.rank() == 0:
             report_data(self.data, self.folder)
-            run_id = self.resumed.state["wandb"] if self.resumed else None
-            self.state.logger = create.create_logger(self.config, run_id)
-            self.state.csv.cut(self.state.total_images)
-            self.state.logger.dataset(self.folder / MANIFEST, self.data.summary)
+            state, found = self.state, Reported()
+            if self.resumed:
+                rows = tuple(state.csv.whole_rows())
+                found = Reported(self.resumed.state["wandb"], state.total_images, rows)
+            state.csv.cut(state.total_images)
+            if not self._finished():  # else trackers have all of it
+                state.logger = create.create_logger(self.config, found)
+                state.logger.dataset(self.folder / MANIFEST, self.data.summary)
+
+    def _finished(self) -> bool:
+        """True for a run that is resumed after its end: nothing to train, and a report written."""
+        state = self.state
+        running, *later = self.config.schedule[state.stage_index :]
+        epochs, batches = plan_epochs(running.stage, self.config.run.epoch_images)
+        ended = state.images >= epochs * batches * running.stage.images_per_batch
+        return (
+            self.resumed is not None
+            and (ended or state.stage_ended)
+            and all(self._passed_over(scheduled) for scheduled in later)
+            and (self.folder / REPORT).exists()
+        )
+
+    def _passed_over(self, scheduled: ScheduledStage) -> bool:
+        """True for a stage of a cycle after the last that gained anything."""
+        return scheduled.cycle > 1 and scheduled.of in self.state.finished_cycles
 
     def fit(self) -> None:
         """Train what is left of every stage."""
         state = self.state
         for index in range(state.stage_index, len(self.config.schedule)):
             scheduled = self.config.schedule[index]
-            if scheduled.cycle > 1 and scheduled.of in state.finished_cycles:
+            if self._passed_over(scheduled):
                 continue
             if index != state.stage_index:
                 state.images, state.stage_ended = 0, False
@@ -256,7 +278,12 @@ class Trainer:
                 "best": self.state.best,
             }
             save_model(path, self.config.model["name"], self.networks.ema.model, training)
-            self.state.logger.model(path, training)
+            last = self.config.schedule[-1]
+            aliases = ["final", self.state.stage.name]
+            if last.of in self.state.best:  # that early stopping went back to
+                aliases.append("best")
+            self.state.logger.last_previews()
+            self.state.logger.model(path, {**training, "weights": "EMA"}, aliases)
             self.state.logger.finish()
             write_report(self.folder)
             self.checkpoints.mirror()

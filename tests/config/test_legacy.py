@@ -57,6 +57,17 @@ def test_todays_key_wins_over_an_earlier_one(mapping):
     assert parse(mapping).stages[0].batch_size == 3
 
 
+@pytest.mark.parametrize(("written", "mode"), [({}, "disabled"), ({"wandb": "offline"}, "offline")])
+def test_project_and_tags_belong_to_wandb(mapping, written: dict, mode: str):
+    """A file with these alone is of no version that reduced its images otherwise."""
+    mapping["stages"][1]["weight_decay"] = 0.01
+    found = parse(mapping | {"loggers": {**written, "project": "birds", "tags": ["a", "b"]}})
+    wandb = found.loggers.wandb
+    assert (wandb.mode, wandb.project, wandb.tags) == (mode, "birds", ("a", "b"))
+    assert found.data.eval_resize == "bicubic"
+    assert found.stages[1].weight_decay == 0.01
+
+
 def test_a_discriminators_weight_decay_of_an_earlier_file_is_ignored_as_it_was(mapping):
     mapping["stages"][1]["weight_decay"] = mapping["stages"][2]["weight_decay"] = 0.01
     assert parse(mapping).stages[1].weight_decay == 0.01

@@ -135,7 +135,6 @@ def test_every_config_is_in_the_table_of_recipes():
         ("stages.gan.betas=[1, 0.9]", r"stages\.gan\.betas\.0: found 1, .*less than 1"),
         ("stages.pretrain.betas=[0.9, 1]", r"stages\.pretrain\.betas\.1: found 1, .*less than 1"),
         ("stages.discriminator.betas=[-0.1, 0.9]", r"stages\.discriminator\.betas\.0: found -0\.1"),
-        ("loggers.wandb=maybe", r"loggers\.wandb: found 'maybe', expected 'disabled'"),
         (
             "stages.pretrain.hints={share: 0.5}",
             r"stages\.pretrain\.hints: found some for 'unet' .*expected model\.hints: true of unet",
@@ -143,6 +142,9 @@ def test_every_config_is_in_the_table_of_recipes():
         ("stages.gan.hints={}", r"stages\.gan\.hints: found some for 'unet'"),
         ("stages.discriminator.hints={}", r"stages\.discriminator\.hints: unknown key"),
         ("stages.gan.hints={share: 0}", r"stages\.gan\.hints\.share: found 0, .*greater than 0"),
+        ("loggers.wandb=maybe", r"loggers\.wandb\.mode: found 'maybe', expected 'disabled'"),
+        ("loggers.wandb=true", r"loggers\.wandb: found true, expected disabled, offline or online"),
+        ("loggers.wandb.groupp=x", r"loggers\.wandb\.groupp: unknown .*mean 'group'"),
         ("run.ema_half_life=.nan", r"ema_half_life: found nan"),
     ],
 )
@@ -154,6 +156,21 @@ def test_a_missing_key_is_named(mapping):
     del mapping["stages"][0]["lr"]
     with pytest.raises(GanColorError, match=r"stages\.pretrain\.lr: missing"):
         parse(mapping)
+
+
+def test_wandbs_mode_alone_stands_for_its_mapping(mapping):
+    """In a file, and set over a file's or a run's mapping, whose other keys stay."""
+    assert parse(mapping).loggers.wandb.mode == "disabled"
+    assert parse(mapping | {"loggers": {"wandb": {"group": "g"}}}).loggers.wandb.mode == "online"
+    mapping["loggers"] = {"wandb": "offline"}
+    assert parse(mapping).loggers.wandb.mode == "offline"
+    apply_override(mapping, "loggers.wandb.project=birds")
+    apply_override(mapping, "loggers.wandb=online")
+    assert mapping["loggers"]["wandb"] == {"mode": "online", "project": "birds"}
+    resumed = parse(mapping).model_dump(mode="json")
+    apply_override(resumed, "loggers.wandb=disabled")
+    found = parse(resumed).loggers.wandb
+    assert (found.mode, found.project) == ("disabled", "birds")
 
 
 def test_overrides_reach_stages_by_name_and_by_number(mapping):

@@ -8,7 +8,7 @@ from gan_color.config.schema import load
 from gan_color.config.yaml_file import RECIPES, find_recipe
 from gan_color.errors import GanColorError
 from gan_color.hub.init_from import load_config
-from gan_color.hub.pretrained import DEFAULT, find_model
+from gan_color.hub.pretrained import DEFAULT
 from tests.helpers.command_line import one_line, run
 from tests.helpers.runs import REPOSITORY
 
@@ -61,5 +61,5 @@ def test_paths_in_recipes_start_in_the_users_folder_not_beside_the_recipe():
         config = load_config(path)
         paths = [folder.path for folder in (*config.data.folders, *config.data.val)]
         start = config.run.init_from
-        paths += [start] if start and start != find_model(DEFAULT) else []
+        paths += [start] if start and start != Path(DEFAULT) else []
         assert all(found.parts[0] in ("datasets", "runs") for found in paths), path

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from gan_color.config.schema import parse
 from gan_color.training import checkpoint, trainer
 from gan_color.training.callbacks.stop import TrainingInterrupted
 from gan_color.training.loggers.csv_log import CsvLog
+from tests.helpers import wandb_file
 
 ENDED_WHEN_ASKED = 77  # exit code of a run that saved and ended after SIGTERM
 
 
 def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> None:
-    """In a child process: train, and die by SIGKILL at an image count or inside the n-th fsync, or
-    be asked to end ("asked") by SIGTERM at an image count.
+    """In a child process: train, and die by SIGKILL at an image count, inside the n-th fsync, or
+    once W&B's file holds an image count ("reported"); or be asked to end ("asked") by SIGTERM at an
+    image count.
     """
     torch.set_num_threads(1)
     # As in a process of one's own: else the loader's workers would be started from a new server.
@@ -43,12 +46,15 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
                     os.kill(os.getpid(), signal.SIGTERM)
 
             trainer.TrainingState.advance = advance_and_ask
-        elif where == "images":
+        elif where in ("images", "reported"):
             original = trainer.TrainingState.log
+            os.environ["WANDB__TRANSACTION_LOG_FLUSH_INTERVAL"] = "0.05"  # seconds; else 15
 
             def log(self: trainer.TrainingState, values: dict[str, float]) -> None:
                 original(self, values)
                 if self.total_images >= number:
+                    if where == "reported":
+                        _wait_until_reported(self.folder, self.total_images)
                     kill()
 
             trainer.TrainingState.log = log
@@ -72,6 +78,15 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
         trainer.train(parse(mapping), resume=resume)
     except TrainingInterrupted:
         sys.exit(ENDED_WHEN_ASKED)
+
+
+def _wait_until_reported(folder: Path, images: int) -> None:
+    for _ in range(600):
+        found = wandb_file.read(wandb_file.files(folder)[-1], ended=False)
+        if any(row["images"] == images for row in wandb_file.history(found)):
+            return
+        time.sleep(0.1)
+    os._exit(1)  # the test says that it is not a kill
 
 
 def in_child(mapping: dict, resume: bool = False, die: tuple[str, int] | None = None) -> int:

@@ -15,6 +15,8 @@ from gan_color.config.stages import EarlyStoppingConfig
 from gan_color.errors import GanColorError
 from gan_color.training import best_snapshot, trainer
 from gan_color.training.early_stopping import SnapshotEvaluator
+from gan_color.training.loggers import create
+from gan_color.training.loggers.base import Logger
 from gan_color.training.loggers.csv_log import CsvLog
 from tests.helpers.processes import contents, in_child
 from tests.helpers.runs import tiny_mapping
@@ -58,10 +60,20 @@ def ema_weights(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     }
 
 
-def test_a_run_stops_and_goes_back_to_the_best(sample_folders, tmp_path, scripted, capsys):
+def test_a_run_stops_and_goes_back_to_the_best(
+    sample_folders, tmp_path, scripted, capsys, monkeypatch
+):
+    named: list[str] = []
+
+    class Tracker(Logger):
+        def model(self, path: Path, metadata: dict[str, object], aliases: list[str]) -> None:
+            named.extend(aliases)
+
+    monkeypatch.setattr(create, "create_logger", lambda config, reported: Tracker())
     scripted += [1.0, 0.5, 0.6, 0.7]
     config = parse(watched(sample_folders, tmp_path, backbone_file(tmp_path)))
     trainer.train(config)
+    assert named == ["final", "gan", "best"]
     assert scripted == []  # three of five epochs
     found = json.loads((config.folder / "early_stopping.json").read_text())
     assert found["ended"]

@@ -1,19 +1,25 @@
 """Where a run reports to."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import wandb
 import yaml
 from PIL import Image
+from wandb import wandb_agent
 
-from gan_color.config.schema import Config, load
-from gan_color.config.yaml_file import find_recipe, overrides_of
+from gan_color.config import schema
+from gan_color.config.schema import Config
+from gan_color.config.yaml_file import flatten
 from gan_color.errors import GanColorError
 from gan_color.training import run_folder, trainer
+from gan_color.training.builders import plan_epochs
 from gan_color.training.loggers import base, create, tolerant, wandb_logger
 from gan_color.training.loggers.csv_log import CsvLog
 from tests.helpers import wandb_file
@@ -62,7 +68,7 @@ def test_an_offline_wandb_run_is_complete(tiny: Config, monkeypatch):
     seen = watched(monkeypatch, wandb_logger.WandbLogger)
     trainer.train(changed(tiny, "loggers.wandb=offline", "loggers.checkpoints=true"))
     assert len(seen["log"]) == len(CsvLog(tiny.folder / "log.csv").rows())
-    assert [path for path, _ in seen["model"]] == [tiny.folder / "model.safetensors"]
+    assert [path for path, *_ in seen["model"]] == [tiny.folder / "model.safetensors"]
     assert [stage for _, stage in seen["checkpoint"]] == ["pretrain", "discriminator", "gan"]
     rows, _ = seen["previews"][0]
     assert list(rows) == ["gray", "EMA", "raw", "truth"]
@@ -84,7 +90,7 @@ def test_stages_are_columns_of_wandbs_table(tiny: Config, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     tiny.folder.mkdir(parents=True)
     config = changed(tiny, "loggers.wandb=offline", "stages.gan.lr=0.005")
-    logger = wandb_logger.WandbLogger(config, "offline", None)
+    logger = wandb_logger.WandbLogger(config, "offline", base.Reported())
     logger.finish()
     updates = [
         update
@@ -101,18 +107,15 @@ def test_previews_are_steps_of_one_panel(tiny: Config, monkeypatch):
     """Lists of captioned images, which W&B gives a slider over steps."""
     monkeypatch.setenv("WANDB_SILENT", "true")
     tiny.folder.mkdir(parents=True)
-    logger = wandb_logger.WandbLogger(changed(tiny, "loggers.wandb=offline"), "offline", None)
+    config = changed(tiny, "loggers.wandb=offline")
+    logger = wandb_logger.WandbLogger(config, "offline", base.Reported())
     shades = {"gray": 10, "EMA": 20, "raw": 30, "truth": 40}
     rows = {n: torch.full((2, 3, 8, 6), v, dtype=torch.uint8) for n, v in shades.items()}
     for total_images in (12, 24):
         logger.previews(rows, total_images)
     logger.finish()
 
-    logged = []
-    for record in wandb_file.records(tiny.folder):
-        items = {".".join(i.nested_key): i.value_json for i in record.history.item}
-        if items:
-            logged.append({key: json.loads(value) for key, value in items.items()})
+    logged = wandb_file.history(wandb_file.records(tiny.folder))
     assert [row["images"] for row in logged] == [12, 24]
     for row in logged:
         assert row["previews._type"] == "images/separated"
@@ -128,18 +131,24 @@ def test_previews_are_steps_of_one_panel(tiny: Config, monkeypatch):
             assert shown == [(v, v, v) for v in shades.values()]
 
 
-def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Config, monkeypatch):
+def test_a_finished_run_is_not_opened_again(tiny: Config, monkeypatch):
+    """But for one with more to train: it goes on in the same W&B run."""
     monkeypatch.setenv("WANDB_SILENT", "true")
     ids = []
     original = wandb_logger.WandbLogger.__init__
 
-    def kept(self, config, mode, run_id) -> None:
-        original(self, config, mode, run_id)
-        ids.append((run_id, self.run_id))
+    def kept(self, config, mode, reported) -> None:
+        original(self, config, mode, reported)
+        ids.append((reported.run_id, self.run_id))
 
     monkeypatch.setattr(wandb_logger.WandbLogger, "__init__", kept)
-    trainer.train(changed(tiny, "loggers.wandb=offline"))
+    path = trainer.train(changed(tiny, "loggers.wandb=offline"))
+    model = path.read_bytes()
     trainer.train(run_folder.resume_config(tiny.folder), resume=True)
+    assert len(ids) == 1
+    assert path.read_bytes() == model
+    longer = run_folder.resume_config(tiny.folder, ("stages.gan.images=36",))
+    trainer.train(longer, resume=True)
     (first_wanted, first), (again_wanted, again) = ids
     assert first_wanted is None
     assert again_wanted == again == first
@@ -176,7 +185,8 @@ def test_an_error_of_the_server_never_ends_a_training(tiny: Config, monkeypatch,
 
     assert path.exists()
     rows = CsvLog(tiny.folder / "log.csv").rows()
-    assert tried["log"] == len(rows) + sum(bool(row["psnr"]) for row in rows)
+    previews = sum(bool(row["psnr"]) for row in rows)
+    assert tried["log"] == len(rows) + previews + 1  # the table at the end
     kinds = [args[0].type for name, *args in stored if name == "log_artifact"]
     assert kinds == ["dataset", "checkpoint", "checkpoint", "checkpoint", "model"]
     assert [args for name, *args in stored if name == "summary"] == [[{"gan/best": 1}]]
@@ -200,11 +210,11 @@ def _with_summary(finish):
 )
 def test_what_fails_again_at_the_end_is_named(capsys, error: Exception, reason: str):
     class Gone(base.Logger):
-        def model(self, path: Path, metadata: dict) -> None:
+        def model(self, path: Path, metadata: dict, aliases: list[str]) -> None:
             raise error
 
     logger = tolerant.Tolerant(Gone(), "W&B")
-    logger.model(Path("model.safetensors"), {})
+    logger.model(Path("model.safetensors"), {}, ["final"])
     logger.finish()
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"W&B: model failed ({reason}): the training goes on")
@@ -213,6 +223,7 @@ def test_what_fails_again_at_the_end_is_named(capsys, error: Exception, reason: 
 
 def test_tensorboard_gets_the_same_figures(tiny: Config):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     trainer.train(changed(tiny, "loggers.tensorboard=true"))
     events = EventAccumulator(str(tiny.folder / "tensorboard"))
@@ -225,14 +236,22 @@ def test_tensorboard_gets_the_same_figures(tiny: Config):
     ]
     expected = [(int(row["total_images"]), float(row["psnr"])) for row in rows]
     assert found == [(step, pytest.approx(value, rel=1e-5)) for step, value in expected]
-    assert events.Tags()["images"]
+    tags = events.Tags()
+    assert tags["images"] == ["gray | EMA | raw | truth"]
+    (text,) = (event.tensor_proto.string_val[0] for event in events.Tensors("config/text_summary"))
+    written = (tiny.folder / "config.yml").read_text().splitlines()
+    assert [line.removeprefix("    ") for line in text.decode().splitlines()] == written
+    stored = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    start = HParamsPluginData.FromString(stored).session_start_info.hparams
+    assert start["stages.gan.lr"].number_value == 1e-3
+    assert start["model.name"].string_value == "unet"
 
 
 def test_a_missing_tensorboard_is_one_sentence(tiny: Config, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_color.training.loggers.tensorboard_logger", None)
     config = changed(tiny, "loggers.tensorboard=true")
     with pytest.raises(GanColorError, match=r"gan-color\[tensorboard\]"):
-        create.create_logger(config, None)
+        create.create_logger(config, base.Reported())
 
 
 @pytest.mark.parametrize(
@@ -249,27 +268,51 @@ def test_a_run_goes_on_offline_and_says_why(
     modes = []
 
     class Recorded(base.Logger):
-        def __init__(self, config: Config, mode: str, run_id: str | None) -> None:
+        def __init__(self, config: Config, mode: str, reported: base.Reported) -> None:
             modes.append(mode)
             if mode == "online" and not reachable:
                 raise wandb.errors.CommError("no route to host")
 
     monkeypatch.setattr(wandb_logger, "WandbLogger", Recorded)
     monkeypatch.setattr(wandb_logger, "has_key", lambda: key is not None)
-    create.create_logger(changed(tiny, "loggers.wandb=online"), None)
+    create.create_logger(changed(tiny, "loggers.wandb=online"), base.Reported())
     assert modes == tried
     found = capsys.readouterr().err
     assert said in found if said else found == ""
 
 
-def test_the_sweep_names_keys_that_exist(tmp_path: Path):
-    """Every parameter of the sweep file is a key of the configuration it sweeps."""
+def test_wandbs_agent_starts_the_trial_that_the_sweep_means(tmp_path: Path, monkeypatch):
+    """Its own code writes the command, from the clone; the configuration is what comes of it."""
     sweep = yaml.safe_load((REPOSITORY / "configs" / "sweeps" / "unet_small.yml").read_text())
-    command = sweep["command"]
-    config = find_recipe(command[command.index("--config") + 1])
+    assert sweep["project"] == schema.WandbConfig().project
     values = {k: (v.get("values") or [v.get("min")])[0] for k, v in sweep["parameters"].items()}
-    path = tmp_path / "parameters.json"
-    path.write_text(json.dumps(values))
-    chosen = load(config, tuple(overrides_of(path)))
-    assert chosen.stages[-1].lr == values[f"stages.{chosen.stages[-1].name}.lr"]
-    assert sweep["metric"]["name"].partition("/")[0] in {s.name for s in chosen.stages}
+    monkeypatch.setattr(wandb_agent, "AgentProcess", lambda **made: SimpleNamespace(**made))
+    for name, value in (
+        ("WANDB_SWEEP_ID", "s"),
+        ("WANDB_RUN_ID", ""),
+        ("WANDB_SWEEP_PARAM_PATH", ""),
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "wandb" / "sweep-s").mkdir(parents=True)
+    agent = wandb_agent.Agent.__new__(wandb_agent.Agent)
+    agent._in_jupyter = agent._function = agent._forward_signals = None
+    agent._sweep_command, agent._run_processes = sweep["command"], {}
+    order = {"run_id": "abc", "program": sweep["program"]}
+    agent._command_run({**order, "args": {k: {"value": v} for k, v in values.items()}})
+    (process,) = agent._run_processes.values()
+    found = subprocess.run(
+        [*process.command, "--dry-run"],
+        cwd=REPOSITORY,
+        env=process.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    config = schema.parse(yaml.safe_load(found.stdout))
+    assert (config.loggers.wandb.mode, config.run.name) == ("online", "unet_small-abc")
+    for key, value in values.items():
+        assert flatten(config.model_dump(mode="json"))[key] == value
+    assert sweep["metric"]["name"].partition("/")[0] == config.schedule[-1].stage.name
+    assert plan_epochs(config.schedule[-1].stage, config.run.epoch_images) == (3, 10)

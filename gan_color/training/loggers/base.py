@@ -1,5 +1,6 @@
 """What every logger of a run does; the base class logs nothing."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,15 @@ from typing import Any
 from torch import Tensor
 
 Rows = dict[str, Tensor]  # {"gray", "EMA", "raw", "truth"}: uint8 [N, 3, H, W] each
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a run that is resumed has reported before: it repeats what follows its checkpoint."""
+
+    run_id: str | None = None  # of Weights & Biases
+    total_images: int = 0  # of the checkpoint
+    rows: tuple[dict[str, Any], ...] = ()  # of log.csv, those after the checkpoint too
 
 
 class Logger:
@@ -20,20 +30,23 @@ class Logger:
     def previews(self, rows: Rows, total_images: int) -> None:
         """The same images, one row of them per name."""
 
+    def last_previews(self) -> None:
+        """The run is over: those before were its last."""
+
     def dataset(self, manifest: Path, summary: dict[str, Any]) -> None:
         """What the run trains on."""
 
     def checkpoint(self, folder: Path, stage: str) -> None:
         """A stage's last checkpoint."""
 
-    def model(self, path: Path, metadata: dict[str, Any]) -> None:
-        """The exported model."""
+    def model(self, path: Path, metadata: dict[str, Any], aliases: list[str]) -> None:
+        """The exported model, and what it may be called beside its name: "final", say."""
 
     def summary(self, values: dict[str, Any]) -> None:
         """Final figures, beside the curves."""
 
     def finish(self) -> None:
-        """Close; nothing may follow."""
+        """Close, at the run's end or where it was asked to stop; nothing may follow."""
 
 
 class Forwarding(Logger):

@@ -36,17 +36,17 @@ class CsvLog:
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, restval="").writerow(row)
 
+    def whole_rows(self) -> list[dict[str, str]]:
+        """Every row so far, without one that a kill left half-written."""
+        rows = self.rows()
+        if rows and not self.path.read_bytes().endswith(b"\n"):
+            rows.pop()
+        return [row for row in rows if (row.get("total_images") or "").isdecimal()]
+
     def cut(self, total_images: int) -> None:
         """Drop what a killed run logged after its last checkpoint."""
-        kept = []
-        for row in self.rows():
-            try:
-                if int(row["total_images"]) <= total_images:
-                    kept.append(row)
-            except (KeyError, TypeError, ValueError):
-                continue  # a line that the kill left half-written
         if self.columns:
-            self._rewrite(kept)
+            self._rewrite([r for r in self.whole_rows() if int(r["total_images"]) <= total_images])
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         with (

@@ -9,6 +9,7 @@ from gan_color.training.best_snapshot import read_evaluations
 from gan_color.training.loggers.csv_log import CsvLog
 from gan_color.training.report.curves import draw_curves, draw_early_stopping
 
+REPORT = "report.html"  # the last file that a run writes
 BEST = ("stage", "images", "score", "frechet", "colorfulness_ratio", "skin_hue", "skin_chroma")
 VALIDATION = ("stage", "total_images", "psnr", "colorfulness", "colorfulness_truth")
 
@@ -33,6 +34,6 @@ def write_report(folder: Path, images: dict[str, Path] | None = None) -> Path:
         data={key: value for key, value in data.items() if key not in ("sources", "classes")},
         config=(folder / "config.yml").read_text(encoding="utf-8"),
     )
-    path = folder / "report.html"
+    path = folder / REPORT
     write_text(path, page)
     return path

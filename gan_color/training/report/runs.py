@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_color.atomic import write_text
-from gan_color.config.yaml_file import read_yaml
+from gan_color.config.yaml_file import flatten, read_yaml
 from gan_color.errors import GanColorError
 from gan_color.evaluation.html_report import png, render
 from gan_color.training import checkpoint
@@ -99,21 +99,11 @@ def compare_runs(folders: list[Path], page: Path) -> None:
     write_text(page, text)
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
-        items = {str(item.get("name", i)): item for i, item in enumerate(value)}.items()
-    else:
-        return {prefix: json.dumps(value)}
-    flat: dict[str, str] = {}
-    for key, item in items:
-        flat |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
-    return flat
-
-
 def _differences(folders: list[Path]) -> list[list[str]]:
-    flats = [_flat(read_yaml(folder / "config.yml")) for folder in folders]
+    flats = [
+        {key: json.dumps(value) for key, value in flatten(read_yaml(folder / "config.yml")).items()}
+        for folder in folders
+    ]
     keys = sorted(set().union(*flats) - {"run.name", "run.dir"})
     rows = [[key, *(flat.get(key, "–") for flat in flats)] for key in keys]
     return [row for row in rows if len(set(row[1:])) > 1]
