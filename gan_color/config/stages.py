@@ -203,6 +203,9 @@ class _Adversarial(_Stage):
     )
     r1_sigma: Positive = Field(0.01, description="of that noise on ab; 0.01 is 1.1 units of a*, b*")
     r1_on_fakes: bool = Field(False, description="approximate R1 on fakes too")
+    discriminator_translation: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0, description="share of a side by which discriminators see [L, ab] moved at most"
+    )
 
 
 class DiscriminatorStage(_Adversarial):

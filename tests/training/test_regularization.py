@@ -1,4 +1,4 @@
-"""What keeps discriminators from winning too early: approximate R1."""
+"""What keeps discriminators from winning too early: approximate R1, translation."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 from gan_color.losses import gan
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep
-from gan_color.training.steps.regularization import Regularization
+from gan_color.training.steps.regularization import Regularization, translate
 from tests.helpers.tiny_steps import (
     FP32,
     adversarial,
@@ -17,6 +17,38 @@ from tests.helpers.tiny_steps import (
     weights,
     with_critic,
 )
+
+
+def test_images_move_by_whole_pixels_and_gray_comes_in():
+    images = torch.rand(3, 2, 9, 14)
+    images.requires_grad_()
+    shift = torch.tensor([[0.0, 0.0], [3.0, -2.0], [-5.0, 4.0]])
+    found = translate(images, shift)
+    expected = torch.zeros_like(images)
+    expected[0] = images[0]
+    expected[1, :, :-2, 3:] = images[1, :, 2:, :-3]
+    expected[2, :, 4:, :-5] = images[2, :, :-4, 5:]
+    assert torch.equal(found, expected)
+    found.sum().backward()
+    assert set(images.grad.unique().tolist()) == {0.0, 1.0}
+
+
+def test_real_images_and_fakes_are_moved_alike_and_no_further_than_the_option_says():
+    drawn = Regularization(translation=0.125).draw(torch.zeros(500, 2, 32, 64))
+    assert drawn.shift.round().equal(drawn.shift)
+    assert drawn.shift.abs().amax(dim=0).tolist() == [8.0, 4.0]
+    step = adversarial(discriminator_translation=0.25)
+    seen, critic = [], step.discriminator.forward
+
+    def forward(L: Tensor, ab: Tensor) -> gan.ScaleFeatures:
+        seen.append(L.detach().clone())
+        return critic(L, ab)
+
+    step.discriminator.forward = forward
+    step(batch())
+    assert len(seen) == 3  # real images, fakes for the generator, fakes for the discriminators
+    assert all(torch.equal(seen[0], L) for L in seen[1:])
+    assert not torch.equal(seen[0], batch().L)
 
 
 class Linear(Discriminator):
@@ -69,7 +101,12 @@ def step_of(kind: str, parts: int, **options: object) -> AdversarialStep | Discr
     return step
 
 
-OPTIONS = {"r1_weight": 10.0, "r1_sigma": 0.1, "r1_on_fakes": True}
+OPTIONS = {
+    "r1_weight": 10.0,
+    "r1_sigma": 0.1,
+    "r1_on_fakes": True,
+    "discriminator_translation": 0.25,
+}
 
 
 @pytest.mark.parametrize("kind", ["discriminator", "adversarial"])

@@ -15,7 +15,7 @@ from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 from gan_color.training.steps.base import LossAccumulator, model_losses, set_training_mode
 from gan_color.training.steps.discriminator import DiscriminatorStep, add_losses
-from gan_color.training.steps.regularization import Draws, Regularization
+from gan_color.training.steps.regularization import NOTHING, Draws, Regularization
 
 
 class AdversarialStep:
@@ -74,7 +74,7 @@ class AdversarialStep:
         for part, drawn in zip(batch.split(parts), draws.split(parts), strict=True):
             real_losses, real = self._backward_discriminator(part.L, part.ab, True, drawn)
             output, ab = self.forward(part)
-            losses = self.generator_losses(part, output, ab, real)
+            losses = self.generator_losses(part, output, ab, real, drawn)
             real = [maps[-1:] for maps in real]  # the logits; the rest makes room
             self.backward_generator(losses["total"])
             fake_losses, fake = self._backward_discriminator(part.L, ab.detach(), False, drawn)
@@ -89,12 +89,14 @@ class AdversarialStep:
             output = self.generator.run(part.L, part.hints)
             return output, self.generator.decode(output)
 
-    def generator_losses(self, part: Batch, output: Any, ab: Tensor, real: ScaleFeatures) -> Losses:
+    def generator_losses(
+        self, part: Batch, output: Any, ab: Tensor, real: ScaleFeatures, drawn: Draws = NOTHING
+    ) -> Losses:
         """The generator's losses by name, and their "total"."""
         with self.precision.autocast():
             losses = model_losses(self.generator, output, part, self.stage.model_loss_weight)
             losses |= self.auxiliary_losses(part.L, ab, part.ab)
-            losses |= self._adversarial_losses(part.L, ab, real)
+            losses |= self._adversarial_losses(part.L, ab, real, drawn)
             return {**losses, "total": torch.stack(list(losses.values())).sum()}
 
     def backward_generator(self, total: Tensor) -> None:
@@ -117,10 +119,12 @@ class AdversarialStep:
         norms["gradient_norm_discriminator"] = self.discriminator_step.optimizer.step()
         return norms
 
-    def _adversarial_losses(self, L: Tensor, ab: Tensor, real: ScaleFeatures) -> Losses:
+    def _adversarial_losses(
+        self, L: Tensor, ab: Tensor, real: ScaleFeatures, drawn: Draws
+    ) -> Losses:
         self.discriminator.requires_grad_(False)
         try:
-            fake = self.discriminator(L, ab)
+            fake = self.discriminator_step.see(L, ab, drawn)
         finally:
             self.discriminator.requires_grad_(True)
         adversarial = self.discriminator.adversarial_loss(self.stage.gan_mode, fake)

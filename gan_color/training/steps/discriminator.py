@@ -10,7 +10,7 @@ from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 from gan_color.training.steps.base import LossAccumulator
-from gan_color.training.steps.regularization import NOTHING, Draws, Regularization
+from gan_color.training.steps.regularization import NOTHING, Draws, Regularization, translate
 
 
 class DiscriminatorStep:
@@ -42,17 +42,24 @@ class DiscriminatorStep:
         self.optimizer.zero_grad()
         self.buffers.restore()
 
+    def see(self, L: Tensor, ab: Tensor, drawn: Draws) -> ScaleFeatures:
+        """The discriminators' features of images, which are moved as it was drawn."""
+        if drawn.shift is not None:
+            L, ab = translate(L, drawn.shift), translate(ab, drawn.shift)
+        features: ScaleFeatures = self.discriminator(L, ab)
+        return features
+
     def backward_discriminator(
         self, L: Tensor, ab: Tensor, is_real: bool, parts: int, drawn: Draws = NOTHING
     ) -> tuple[Losses, ScaleFeatures]:
         """Add the gradients of one pass, whose memory is free then; its losses and features."""
         noise = drawn.real_noise if is_real else drawn.fake_noise
         with self.precision.autocast():
-            features = self.discriminator(L, ab)
+            features = self.see(L, ab, drawn)
             total = self.discriminator.loss(self.gan_mode, features, is_real)
             losses = {"discriminator": total.detach()}
             if noise is not None:
-                noisy = self.discriminator(L, ab + noise)
+                noisy = self.see(L, ab + noise, drawn)
                 penalty = self.discriminator.approximate_r1(features, noisy)
                 losses["r1"] = self.regularization.r1_weight * penalty.detach()
                 total = total + self.regularization.r1_weight * penalty
