@@ -86,11 +86,22 @@ def read_hints(path: Path) -> list[HintPoint]:
     Raises GanColorError.
     """
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise GanColorError(f"hints: {path} cannot be read as JSON: {error}") from None
+        raise GanColorError(f"hints: {path} cannot be read: {error}") from None
+    return parse_hints(text, str(path))
+
+
+def parse_hints(text: str, origin: str, most: int | None = None) -> list[HintPoint]:
+    """Points from JSON, at most so many. Raises GanColorError, which names the origin."""
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GanColorError(f"hints: {origin} cannot be read as JSON: {error}") from None
     if not isinstance(data, list):
-        raise GanColorError(f"hints: {path} holds no list, expected a list of points")
+        raise GanColorError(f"hints: {origin} holds no list, expected a list of points")
+    if most is not None and len(data) > most:
+        raise GanColorError(f"hints: found {len(data)} points, expected at most {most}")
     return [parse_hint(item) for item in data]
 
 

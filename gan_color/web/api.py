@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from gan_color.errors import GanColorError
+from gan_color.inference.hints import parse_hints
 from gan_color.inference.pipeline import ColorizeOptions
 from gan_color.models import registry
 from gan_color.options import explain
@@ -45,6 +46,7 @@ class Model(BaseModel):
     architecture: str
     paper: str
     bytes: int
+    hints: Annotated[bool, Field(description="Takes colors for points of the photo.")]
 
 
 class Architecture(BaseModel):
@@ -73,11 +75,12 @@ class Health(BaseModel):
 
 
 class RequestLimits(BaseModel):
-    """The largest photo and render size that `colorize` accepts, and its time limit."""
+    """The largest photo and render size that `colorize` accepts, its most hints and its time."""
 
     upload_bytes: int
     pixels: int
     render: int
+    hints: Annotated[int, Field(description="Points of a photo whose colors are given.")]
     timeout: Annotated[float, Field(description="Seconds.")]
 
 
@@ -121,6 +124,14 @@ class ColorizeForm(BaseModel):
             allow_inf_nan=False,
         ),
     ] = 1.0
+    hints: Annotated[
+        str,
+        Field(
+            description="Colors of points of the photo as it is shown, for models that take them: "
+            'JSON such as [{"x": 120, "y": 80, "color": "#e0c040"}].',
+            json_schema_extra={"contentMediaType": "application/json"},
+        ),
+    ] = "[]"
     format: Annotated[
         Literal["jpeg", "png", "webp"], Field(description="Of the images in the response.")
     ] = "jpeg"
@@ -209,7 +220,12 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
         file = cache.find(form.model)
         photo = colorizing.read_photo(form.file, limits)
         colorizing.check_work(photo, form.render, limits)
-        options = ColorizeOptions(form.render, saturation=form.saturation, strength=form.strength)
+        options = ColorizeOptions(
+            form.render,
+            saturation=form.saturation,
+            strength=form.strength,
+            hints=tuple(parse_hints(form.hints, "request", limits.hints)),
+        )
         both = form.response == "json"
         model, note = cache.load(file)
         return file.name, colorizing.colorize_photo(model, note, photo, options, form.format, both)

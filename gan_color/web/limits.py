@@ -14,6 +14,7 @@ class Limits:
     render: int = 1024  # a model's work grows with its square
     timeout: float = 60.0  # seconds, from a request's first byte to its response, queueing included
     requests: int = 16  # uploading, queued and running together
+    hints: int = 200  # points of a photo whose colors are given
     workers: int = 1  # photos colorized at a time; each already uses every core
     max_models: int = 2  # kept in memory
 

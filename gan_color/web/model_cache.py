@@ -7,12 +7,14 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import ValidationError
 
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import read_header
 from gan_color.inference.backends import load_backend, provenance
 from gan_color.inference.pipeline import ChromaModel
 from gan_color.models import registry
+from gan_color.options import explain
 
 # Identifies a file's content, so that a replaced file is loaded again: path, size, mtime.
 Version = tuple[Path, int, int]
@@ -25,6 +27,7 @@ class ModelFile:
     name: str
     version: Version
     architecture: str
+    takes_hints: bool
 
     def describe(self) -> dict[str, Any]:
         """What the API publishes of it; the training record stays private."""
@@ -33,6 +36,7 @@ class ModelFile:
             "architecture": self.architecture,
             "paper": registry.model_class(self.architecture).paper,
             "bytes": self.version[1],
+            "hints": self.takes_hints,
         }
 
 
@@ -112,8 +116,12 @@ class ModelCache:
 
 def _examine(name: str, version: Version) -> ModelFile | str:
     try:
-        architecture = read_header(version[0])["name"]
-        registry.model_class(architecture)
+        header = read_header(version[0])
+        architecture = header["name"]
+        options = registry.parse_options(architecture, header["options"])
     except GanColorError as error:
         return str(error)
-    return ModelFile(name, version, architecture)
+    except ValidationError as error:
+        kind = registry.model_class(architecture).Options
+        return explain(error, kind, str(version[0]))
+    return ModelFile(name, version, architecture, options.takes_hints)

@@ -31,6 +31,14 @@ def write_models(folder: Path) -> Path:
     return folder
 
 
+def write_hinted_model(path: Path) -> None:
+    """A model file that takes hints."""
+    torch.manual_seed(0)
+    model = registry.create("unet", **TINY, hints=True)
+    torch.nn.init.normal_(model.head.weight, std=0.3)
+    save_model(path, "unet", model, {})
+
+
 def photo(size: tuple[int, int] = (60, 40), kind: str = "JPEG", **options: object) -> bytes:
     width, height = size
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
