@@ -8,6 +8,8 @@ from torch import nn
 
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import load_model, read_header, save_model
+from gan_color.hub.pretrained import find_model
+from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.hints import Hints
 from tests.helpers.tiny_steps import batch, generator
@@ -54,6 +56,20 @@ def test_fresh_branches_change_nothing(options: dict):
         # Training moves BatchNorm's statistics and spectral norm's vectors: once each, alike.
         assert torch.equal(hinted.train(train)(L, hints), expected)
     assert torch.equal(hinted.eval()(L), plain.eval()(L))
+
+
+def test_the_shipped_weights_answer_the_same_with_branches():
+    path = find_model("gan-color-small")
+    header, plain = read_header(path), load_model(path)
+    hinted = registry.create(header["name"], **header["options"], hints=True).fold().eval()
+    missing, unknown = hinted.load_state_dict(plain.state_dict(), strict=False)
+    assert unknown == []
+    assert all(key.startswith("hint_branches.") for key in missing)
+    L, hints = batch(2, 70).L, point(0, 20, 30, (0.5, -0.5), size=70)
+    expected = plain.predict_ab(L)
+    assert expected.std() > 0.01
+    assert torch.equal(hinted.predict_ab(L), expected)
+    assert torch.equal(hinted.predict_ab(L, hints), expected)
 
 
 def test_trained_branches_add_exactly_nothing_where_nothing_is_hinted():
