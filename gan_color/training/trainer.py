@@ -42,6 +42,7 @@ from gan_color.training.loggers import create
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
 from gan_color.training.report.page import write_report
+from gan_color.training.report.sessions import Session
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.trial import Trial, stages_left
@@ -94,6 +95,9 @@ class Trainer:
         """Open the logs. The first rank writes; the others compute."""
         if distributed.rank() == 0:
             report_data(self.data, self.folder)
+            self.state.session = Session(
+                self.folder, self.device, self.precision.kind, self.state.total_images
+            )
             run_id = self.resumed.state["wandb"] if self.resumed else None
             self.state.logger = create.create_logger(self.config, run_id)
             self.state.csv.cut(self.state.total_images)
@@ -255,6 +259,8 @@ class Trainer:
             save_model(path, self.config.model["name"], self.networks.ema.model, training)
             self.state.logger.model(path, training)
             self.state.logger.finish()
+            if self.state.session is not None:
+                self.state.session.update(self.state.total_images)
             write_report(self.folder)
             self.checkpoints.mirror()
         distributed.barrier()
