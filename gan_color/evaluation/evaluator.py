@@ -1,9 +1,7 @@
 """`evaluate`: every predictor on every image of a folder, under one pinned protocol."""
 
-import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from gan_color import distributed
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.evaluation.chunk_store import Store, key_of
+from gan_color.evaluation.environment import commit, versions
 from gan_color.evaluation.per_image import Measurer, MetricNetworks
 from gan_color.evaluation.predictors import Predictor
 from gan_color.evaluation.protocols import RESIZE, EvalProtocol
@@ -27,7 +26,6 @@ SMALL_N = (
     "FID of fewer than 5,000 images is biased upwards and not comparable with published values: "
     "compare within this table only, and prefer KID"
 )
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image", "torchmetrics")
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def evaluate(
             "predictors": [[predictor.name, predictor.source] for predictor in predictors],
             "networks": [[extractor.name for extractor in networks.extractors], networks.weights],
             "images": [[str(path), *stamp(path)] for path in paths],
-            "versions": _versions(),
+            "versions": versions(),
         }
     )
     store = Store(work / f".evaluate-{key}")
@@ -113,8 +111,8 @@ def _record(
         "data": str(data),
         "model": str(predictor.path) if predictor.path else None,
         "model_sha256": predictor.source if predictor.path else None,
-        "versions": _versions(),
-        "commit": _commit(),
+        "versions": versions(),
+        "commit": commit(),
         "command": " ".join(sys.argv),
         "unreadable": summary.unreadable,
         "gray": summary.gray,  # skipped; empty with keep_gray
@@ -123,18 +121,3 @@ def _record(
     if n < FID_MIN_IMAGES and record.get("fid") is not None:
         record["warning"] = SMALL_N
     return record
-
-
-def _versions() -> dict[str, str]:
-    return {"gan-color": version("gan-color"), **{name: version(name) for name in PACKAGES}}
-
-
-def _commit() -> str | None:
-    """The commit of the source tree this package runs from, None for an installed one."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=root, check=False
-    )
-    return found.stdout.strip() or None

@@ -27,6 +27,8 @@ class RunCheckpoints:
         self.networks.share(buffers_only=True)
         if distributed.rank() != 0:
             return
+        if self.state.session is not None:
+            self.state.session.update(self.state.total_images)
         tensors, state = self._content()
         if within_epoch:
             tensors["noise"] = noise_state(self.networks.device)

@@ -11,6 +11,7 @@ from gan_color.training.early_stopping import SnapshotMetrics
 from gan_color.training.loggers.base import Logger, Rows
 from gan_color.training.loggers.csv_log import CsvLog
 from gan_color.training.loggers.preview import preview_sheet
+from gan_color.training.report.sessions import Session
 
 
 class TrainingState:
@@ -30,6 +31,7 @@ class TrainingState:
         self.finished_cycles: set[str] = set()  # adversarial stages whose cycles are over
         self.csv = CsvLog(self.folder / "log.csv")
         self.logger = Logger()
+        self.session: Session | None = None  # of the first rank, once it has started
 
     @property
     def checkpoint_name(self) -> str:

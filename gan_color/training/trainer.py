@@ -43,6 +43,7 @@ from gan_color.training.loggers.base import Reported
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
 from gan_color.training.report.page import REPORT, write_report
+from gan_color.training.report.sessions import Session
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.trial import Trial, stages_left
@@ -100,33 +101,21 @@ class Trainer:
                 rows = tuple(state.csv.whole_rows())
                 found = Reported(self.resumed.state["wandb"], state.total_images, rows)
             state.csv.cut(state.total_images)
-            if not self._finished():  # else trackers have all of it
-                state.logger = create.create_logger(self.config, found)
-                state.logger.dataset(self.folder / MANIFEST, self.data.summary)
-
-    def _finished(self) -> bool:
-        """True for a run that is resumed after its end: nothing to train, and a report written."""
-        state = self.state
-        running, *later = self.config.schedule[state.stage_index :]
-        epochs, batches = plan_epochs(running.stage, self.config.run.epoch_images)
-        ended = state.images >= epochs * batches * running.stage.images_per_batch
-        return (
-            self.resumed is not None
-            and (ended or state.stage_ended)
-            and all(self._passed_over(scheduled) for scheduled in later)
-            and (self.folder / REPORT).exists()
-        )
-
-    def _passed_over(self, scheduled: ScheduledStage) -> bool:
-        """True for a stage of a cycle after the last that gained anything."""
-        return scheduled.cycle > 1 and scheduled.of in self.state.finished_cycles
+            left = stages_left(self.config, state)
+            if self.resumed and not left and (self.folder / REPORT).exists():
+                return  # trackers and the report have all of it
+            state.session = Session(
+                self.folder, self.device, self.precision.kind, state.total_images
+            )
+            state.logger = create.create_logger(self.config, found)
+            state.logger.dataset(self.folder / MANIFEST, self.data.summary)
 
     def fit(self) -> None:
         """Train what is left of every stage."""
         state = self.state
         for index in range(state.stage_index, len(self.config.schedule)):
             scheduled = self.config.schedule[index]
-            if self._passed_over(scheduled):
+            if scheduled.cycle > 1 and scheduled.of in state.finished_cycles:
                 continue
             if index != state.stage_index:
                 state.images, state.stage_ended = 0, False
@@ -285,6 +274,8 @@ class Trainer:
             self.state.logger.last_previews()
             self.state.logger.model(path, {**training, "weights": "EMA"}, aliases)
             self.state.logger.finish()
+            if self.state.session is not None:
+                self.state.session.update(self.state.total_images)
             write_report(self.folder)
             self.checkpoints.mirror()
         distributed.barrier()

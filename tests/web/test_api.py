@@ -232,7 +232,13 @@ def test_without_the_page_there_is_rest_alone(folder, client):
 
 
 def test_the_limits_are_listed(client):
-    expected = {"upload_bytes": 300_000, "pixels": 1_000_000, "render": 1024, "hints": 200, "timeout": 60}
+    expected = {
+        "upload_bytes": 300_000,
+        "pixels": 1_000_000,
+        "render": 1024,
+        "hints": 200,
+        "timeout": 60,
+    }
     assert client.get("/api/limits").json() == expected
 
 

@@ -1,50 +1,73 @@
 """Pictures of a run: curves of its log, of its snapshots, of learning rates. All are PNGs."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from gan_color.evaluation.html_report import png
 from gan_color.training.dry_run.rates import StageRates
+from gan_color.training.report.numbers import Row, by_stage, losses_on, series
 
-ACCURACIES = ("accuracy_0", "accuracy_1", "accuracy_2", "accuracy_features")
-CURVES = (
-    ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
-    ("PSNR loss", ("psnr_loss",)),
-    ("color difference", ("color_difference_loss",)),
-    ("discriminators", ("discriminator", "r1", *ACCURACIES, "feature_gate")),
-    ("PSNR (dB), validation", ("psnr",)),
-    ("colorfulness, validation", ("colorfulness", "colorfulness_truth")),
-    ("learning rate", ("lr", "lr_encoder", "lr_encoder_2", "lr_discriminator")),
-)
+COLUMNS = 2  # of panels
+OF_DISCRIMINATORS = ("discriminator", "accuracy_", "r1", "feature_gate")
+SPARSE = 20  # points of a line that are marked, since there are fewer
 
 
-def _series(rows: list[dict[str, str]], name: str) -> tuple[list[float], list[float]]:
-    points = [(float(r["total_images"]), float(r[name])) for r in rows if r.get(name)]
-    return [x for x, _ in points], [y for _, y in points]
+def _panels(rows: Sequence[Row]) -> dict[str, dict[str, tuple[list[float], list[float]]]]:
+    """The lines of each panel by name: a panel for each loss that is on, then the others'."""
+    names = dict.fromkeys(name for row in rows for name in row if name)
+    wanted = {
+        **{name: [name] for name in losses_on(rows)},
+        "discriminators": [n for n in names if n.startswith(OF_DISCRIMINATORS)],
+        "PSNR (dB), validation": ["psnr"],
+        "colorfulness, validation": ["colorfulness", "colorfulness_truth"],
+        "learning rate": [n for n in names if n == "lr" or n.startswith("lr_")],
+    }
+    found = {title: {n: _broken(rows, n) for n in lines} for title, lines in wanted.items()}
+    logged = {title: {n: s for n, s in lines.items() if s[0]} for title, lines in found.items()}
+    return {title: lines for title, lines in logged.items() if lines}
 
 
-def draw_curves(rows: list[dict[str, str]]) -> bytes:
+def _broken(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
+    """A column's line, with a gap between stages: what is not logged in one is not drawn there."""
+    x: list[float] = []
+    y: list[float] = []
+    for part in by_stage(rows).values():
+        images, values = series(part, name)
+        if x and images:
+            x.append(images[0])
+            y.append(math.nan)
+        x += images
+        y += values
+    return x, y
+
+
+def draw_curves(rows: Sequence[Row]) -> bytes:
     """The curves of log.csv as one PNG, stage boundaries dashed; nothing where there are none."""
     from matplotlib.figure import Figure
 
-    curves = {title: {n: s for n in names if (s := _series(rows, n))[0]} for title, names in CURVES}
-    panels = {title: lines for title, lines in curves.items() if lines}
+    panels = _panels(rows)
     if not panels:
         return b""
-    figure = Figure(figsize=(9, 2.3 * len(panels)), layout="constrained")
+    lines_of_panels = math.ceil(len(panels) / COLUMNS)
+    figure = Figure(figsize=(12, 2.4 * lines_of_panels), layout="constrained")
     boundaries = [
-        float(b["total_images"]) for a, b in itertools.pairwise(rows) if a["stage"] != b["stage"]
+        float(a["total_images"]) for a, b in itertools.pairwise(rows) if a["stage"] != b["stage"]
     ]
     for i, (title, lines) in enumerate(panels.items()):
-        axes = figure.add_subplot(len(panels), 1, i + 1)
+        axes = figure.add_subplot(lines_of_panels, COLUMNS, i + 1)
         for name, line in lines.items():
-            axes.plot(*line, label=name, linewidth=1)
+            marker = "." if len(line[0]) < SPARSE else ""
+            axes.plot(*line, label=name, linewidth=1, marker=marker)
         for boundary in boundaries:
             axes.axvline(boundary, color="gray", linestyle="--", linewidth=0.6)
         axes.set_title(title, fontsize=10)
-        axes.legend(fontsize=8)
-    axes.set_xlabel("images")
+        axes.set_xlim(0, float(rows[-1]["total_images"]))
+        if len(lines) > 1:
+            axes.legend(fontsize=8)
+        if i >= len(panels) - COLUMNS:
+            axes.set_xlabel("images")
     return png(figure)
 
 

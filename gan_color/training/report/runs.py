@@ -12,19 +12,19 @@ from gan_color.evaluation.html_report import png, render
 from gan_color.training import checkpoint
 from gan_color.training.best_snapshot import read_evaluations
 from gan_color.training.loggers.csv_log import CsvLog
+from gan_color.training.report.numbers import Row, losses_on, series, three_digits
 
-# Columns of log.csv that are drawn, with their titles.
+# Columns of log.csv that are drawn, with their titles; losses that are on come after them.
 CURVES = {
     "psnr": "PSNR (dB), validation",
     "colorfulness": "colorfulness, validation",
     "snapshot_score": "early stopping score",
     "snapshot_frechet": "Fréchet distance of snapshots",
-    "pixel": "pixel loss",
-    "adversarial": "adversarial loss",
-    "feature_matching": "feature matching loss",
-    "discriminator": "discriminator loss",
     "lr": "learning rate",
+    "discriminator": "discriminator loss",
 }
+WIDEST = 4.0  # points, of the first run's line
+DASHES = ("-", (0, (6, 3)), (0, (2, 2)), "-.")
 # Columns whose best value is listed.
 BEST = {"psnr": max, "colorfulness": max, "snapshot_score": min}
 
@@ -84,7 +84,7 @@ def compare_runs(folders: list[Path], page: Path) -> None:
     logs = {n: CsvLog(f / "log.csv").rows() for n, f in zip(names, folders, strict=True)}
     rows = [
         [name, s.state, s.stage, f"{s.images:,}"]
-        + [f"{s.best[key]:.3f}" if key in s.best else "–" for key in BEST]
+        + [three_digits(s.best[key]) if key in s.best else "–" for key in BEST]
         for name, s in zip(names, summaries, strict=True)
     ]
     text = render(
@@ -92,6 +92,7 @@ def compare_runs(folders: list[Path], page: Path) -> None:
         header=["run", "state", "stage", "images", *BEST],
         rows=rows,
         curves=_draw(logs),
+        identical=identical_curves(logs),
         names=names,
         differences=_differences(folders),
     )
@@ -109,23 +110,49 @@ def _differences(folders: list[Path]) -> list[list[str]]:
     return [row for row in rows if len(set(row[1:])) > 1]
 
 
-def _draw(logs: dict[str, list[dict[str, str]]]) -> bytes:
+def _titles(logs: dict[str, list[Row]]) -> dict[str, str]:
+    """The columns that any of the runs has, with their titles."""
+    losses = {name: name for rows in logs.values() for name in losses_on(rows)}
+    logged = {n for rows in logs.values() for row in rows for n, value in row.items() if value}
+    return {name: title for name, title in (CURVES | losses).items() if name in logged}
+
+
+def identical_curves(logs: dict[str, list[Row]]) -> list[str]:
+    """A sentence for each group of runs that have a curve, or all of them, in common."""
+    titles = _titles(logs)
+    groups: dict[tuple[str, ...], list[str]] = {}  # titles of curves, by the runs that share them
+    for name, title in titles.items():
+        runs_of: dict[str, list[str]] = {}
+        for run, rows in logs.items():
+            if points := series(rows, name)[0]:
+                runs_of.setdefault(repr((points, series(rows, name)[1])), []).append(run)
+        for runs in runs_of.values():
+            if len(runs) > 1:
+                groups.setdefault(tuple(runs), []).append(title)
+    sentences = []
+    for members, shared in groups.items():
+        has = [t for n, t in titles.items() if any(series(logs[run], n)[0] for run in members)]
+        curves = "every curve" if len(shared) == len(has) else ", ".join(shared)
+        sentences.append(f"{', '.join(members[:-1])} and {members[-1]} are identical in {curves}.")
+    return sentences
+
+
+def _draw(logs: dict[str, list[Row]]) -> bytes:
     from matplotlib.figure import Figure
 
-    shown = [
-        (name, title)
-        for name, title in CURVES.items()
-        if any(row.get(name) for rows in logs.values() for row in rows)
-    ]
-    if not shown:
+    titles = _titles(logs)
+    if not titles:
         return b""
-    figure = Figure(figsize=(9, 2.4 * len(shown)), layout="constrained")
-    for i, (name, title) in enumerate(shown):
-        axes = figure.add_subplot(len(shown), 1, i + 1)
-        for run, rows in logs.items():
-            points = [(float(r["total_images"]), float(r[name])) for r in rows if r.get(name)]
-            if points:
-                axes.plot(*zip(*points, strict=True), label=run, linewidth=1)
+    figure = Figure(figsize=(9, 2.4 * len(titles)), layout="constrained")
+    for i, (name, title) in enumerate(titles.items()):
+        axes = figure.add_subplot(len(titles), 1, i + 1)
+        for j, (run, rows) in enumerate(logs.items()):
+            # Of equal lines the one below is wider, and the ones above leave gaps.
+            width = WIDEST - (WIDEST - 1.2) * j / max(len(logs) - 1, 1)
+            style = DASHES[j % len(DASHES)] if j else "-"
+            if (line := series(rows, name))[0]:
+                axes.plot(*line, label=run, linewidth=width, linestyle=style)
         axes.set_title(title, fontsize=10)
         axes.legend(fontsize=8)
+    axes.set_xlabel("images")
     return png(figure)

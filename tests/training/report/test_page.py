@@ -1,17 +1,20 @@
 """Pages of runs: panels that have data, names as text."""
 
 import json
+import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
 import matplotlib.figure
 import pytest
+import torch
 from PIL import Image
 
 from gan_color.training.loggers.csv_log import CsvLog
 from gan_color.training.report.page import write_report
 from gan_color.training.report.runs import compare_runs
+from gan_color.training.report.sessions import Session
 from tests.helpers.pages import ESCAPED, NASTY, check_page
 
 
@@ -45,7 +48,30 @@ def panels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_report_draws_panels_that_have_data(run: Path, panels: list[str]):
     write_report(run)
-    assert panels == ["loss", "learning rate"]
+    assert panels == ["pixel", "learning rate"]
+
+
+def test_a_report_says_what_the_curves_say_and_what_trained_it(run: Path):
+    log = CsvLog(run / "log.csv")
+    for i in range(8):
+        row = {"stage": "won", "images": i, "total_images": 20 + i, "images_per_second": 2.0}
+        log.add({**row, "adversarial": 1.23456, "discriminator": 0.01, "accuracy_0": 1.0})
+    assert "Machine" not in write_report(run).read_text()  # of an earlier version
+    Session(run, torch.device("cpu"), "fp32", 0).update(28)
+    text = write_report(run).read_text()
+    assert '<li class="warning">won: the discriminators win: they are right on 100.0 %' in text
+    assert "<p>1 of 1 sentences ask for a change.</p>" in text
+    assert "<th>won</th><td>7</td><td>4 s</td><td>2.00</td>" in text.replace("\n", "")
+    assert "<td>1.23</td>" in text
+    assert "of wall clock in all" in text
+    assert f'<th>python</th><td class="text">{platform.python_version()}</td>' in text
+
+
+def test_losses_that_are_off_have_no_axes(run: Path, panels: list[str]):
+    log = CsvLog(run / "log.csv")
+    log.add({"stage": "gan", "total_images": 18, "perceptual": 0.0, "adversarial": 0.3})
+    write_report(run)
+    assert panels == ["pixel", "adversarial", "learning rate"]
 
 
 def test_a_run_without_a_log_has_no_curves(run: Path, panels: list[str]):
