@@ -136,8 +136,8 @@ def test_a_run_goes_on_from_the_artifact_of_a_checkpoint(
 def test_a_training_starts_from_an_artifact(online: Server, tmp_path: Path, capsys, name: str):
     reference = f"wandb:me/gan_color/{name}"
     found = load_model(wandb_artifacts.find_model(reference)).state_dict()
-    expected = load_model(run_folder_of(online) / "model.safetensors").state_dict()
-    assert all(torch.equal(found[key], value) for key, value in expected.items())
+    before = load_model(run_folder_of(online) / "model.safetensors")
+    assert all(torch.equal(found[key], value) for key, value in before.state_dict().items())
     mapping = yaml.safe_load((run_folder_of(online) / "config.yml").read_text())
     del mapping["model"]
     mapping["run"] |= {"dir": str(tmp_path), "init_from": reference}
@@ -145,10 +145,10 @@ def test_a_training_starts_from_an_artifact(online: Server, tmp_path: Path, caps
     mapping["stages"] = [mapping["stages"][0] | {"images": 6, "lr": 1e-12, "freeze_norm": True}]
     (tmp_path / "c.yml").write_text(yaml.safe_dump(mapping))
     assert run("train", "-c", tmp_path / "c.yml") == 0
-    trained = load_model(tmp_path / "tiny" / "model.safetensors").state_dict()
-    for key, value in expected.items():
-        if value.is_floating_point():
-            torch.testing.assert_close(trained[key], value, atol=1e-4, rtol=1e-3)
+    after = load_model(tmp_path / "tiny" / "model.safetensors")
+    L = torch.linspace(-1, 1, 64).expand(1, 1, 64, 64)
+    ab = [model.predict_ab(L) for model in (before, after)]
+    assert (ab[0] - ab[1]).abs().mean() < 0.05 * ab[0].abs().mean()
     assert (
         yaml.safe_load((tmp_path / "tiny/config.yml").read_text())["run"]["init_from"] == reference
     )
