@@ -29,6 +29,8 @@ def _train_until(mapping: dict, resume: bool, die: tuple[str, int] | None) -> No
     image count.
     """
     torch.set_num_threads(1)
+    # A service that an earlier test started would take the killed run for one that goes on.
+    os.environ.pop("WANDB_SERVICE", None)
     # As in a process of one's own: else the loader's workers would be started from a new server.
     multiprocessing.set_start_method("fork", force=True)
 
