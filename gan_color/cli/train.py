@@ -134,7 +134,10 @@ def _show_batch(config: Any, path: Path) -> None:
     with atomic_write(path) as temporary:
         sheet.save(temporary)
     stage = config.schedule[0].stage
-    typer.echo(f"{path}: the first batch of {stage.name}, as it comes in | as it should come out")
+    hints = " | with hints" if getattr(stage, "hints", None) else ""
+    typer.echo(
+        f"{path}: the first batch of {stage.name}, as it comes in{hints} | as it should come out"
+    )
 
 
 def _check_png(option: str, path: Path) -> None:

@@ -117,6 +117,14 @@ def test_a_batch_is_shown_as_the_run_will_train_on_it(trained, tmp_path, monkeyp
     monkeypatch.setattr(ColorLearner, "_do_one_batch", watched)
     assert run("train", *place) == 0
     assert np.array_equal(seen[0].permute(0, 2, 3, 1).reshape(-1, 32, 3).numpy(), shown[:, 32:])
+    hinted = ("--set", "model.hints=true", "--set", "stages.pretrain.hints={share: 1}")
+    assert run("train", *place, *hinted, "--show-batch", sheet) == 0
+    assert "as it comes in | with hints | as it should come out" in capsys.readouterr().out
+    again = np.asarray(Image.open(sheet))
+    assert np.array_equal(again[:, :32], shown[:, :32])
+    assert np.array_equal(again[:, 64:], shown[:, 32:])
+    points = (again[:, 32:64] != again[:, :32]).any(axis=2)
+    assert 0.001 < points.mean() < 0.5
     capsys.readouterr()
     assert run("train", *place, "--show-batch", tmp_path / "batch.gif") == 2
     assert "expected the name of a .png" in one_line(capsys)
