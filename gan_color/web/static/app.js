@@ -1,6 +1,7 @@
 // The page: one state, one render. The photo stays in this tab and is sent to api/colorize only.
 import { colorize, dataUrlToBlob, getBlob, getJson } from "./api.js";
 import { element, find, setChildren } from "./dom.js";
+import { listenForHints, renderHints } from "./hints.js";
 import { pendingCard, resultCard, setSplit } from "./results.js";
 
 const state = {
@@ -10,6 +11,7 @@ const state = {
   models: [], // of api/models
   examples: [], // names
   results: [], // {model, card}
+  points: [], // {x, y, color}, in pixels of the photo
   split: 50, // percent of the image that shows "before"
   dragging: false,
   busy: false,
@@ -20,6 +22,14 @@ let running = new AbortController(); // a new request or photo aborts the one be
 function update(changes) {
   Object.assign(state, changes);
   render();
+}
+
+const changePoints = (change) => update({ points: change(state.points) });
+
+/** Of the chosen models those that take hints. */
+function hinted() {
+  const chosen = new FormData(find("#controls")).getAll("model");
+  return state.models.filter(({ name, hints }) => hints && chosen.includes(name)).map(({ name }) => name);
 }
 
 const say = (text, error = false) => update({ status: { text, error } });
@@ -43,6 +53,7 @@ function render() {
   for (const { card } of results) setSplit(card, state.split);
   find("#examples").hidden = state.examples.length === 0;
   find("#colorize").classList.toggle("busy", state.busy);
+  renderHints(photo !== null && hinted().length > 0, state.preview, state.points, changePoints);
   find("#status").textContent = status.text;
   find("#status").classList.toggle("error", status.error);
   find("#render").max = state.limits.render;
@@ -73,7 +84,7 @@ function take(file) {
   }
   running.abort();
   URL.revokeObjectURL(state.preview);
-  update({ photo: file, preview: URL.createObjectURL(file), results: [], busy: false });
+  update({ photo: file, preview: URL.createObjectURL(file), results: [], points: [], busy: false });
   say("Ready to colorize.");
 }
 
@@ -90,8 +101,12 @@ async function submit(event) {
   const form = new FormData(event.target);
   const models = form.getAll("model");
   form.delete("model");
-  const options = Object.fromEntries(form);
-  const { photo, preview } = state;
+  const { photo, preview, points } = state;
+  const takers = hinted();
+  const common = Object.fromEntries(form);
+  const optionsOf = (model) => ({
+    ...common, model, ...(takers.includes(model) ? { hints: JSON.stringify(points) } : {}),
+  });
   if (!photo) return say("Choose a photo first.", true);
   if (models.length === 0) return say("Choose a model first.", true);
   running.abort();
@@ -102,9 +117,9 @@ async function submit(event) {
     say(`Colorizing with ${model} (${i + 1} of ${models.length})…`);
     if (i === 0) find("#results").scrollIntoView({ block: "nearest" });
     try {
-      const response = await colorize(photo, { ...options, model, format: "jpeg", response: "json" }, signal);
+      const response = await colorize(photo, { ...optionsOf(model), format: "jpeg", response: "json" }, signal);
       const images = await response.json();
-      const onDownload = (kind) => download(photo, { ...options, model }, images, kind);
+      const onDownload = (kind) => download(photo, optionsOf(model), images, kind);
       done = [...done, { card: resultCard(model, images, (split) => update({ split }), onDownload) }];
       update({ results: done });
     } catch (error) {
@@ -135,6 +150,8 @@ async function download(photo, options, images, kind) {
 function listen() {
   find("#controls").addEventListener("submit", submit);
   find("#controls").addEventListener("input", render);
+  find("#hint-photo").addEventListener("load", render); // its size places the points
+  listenForHints(changePoints);
   find("#file").addEventListener("change", (event) => {
     take(event.target.files[0]);
     event.target.value = ""; // the same file may be chosen again
