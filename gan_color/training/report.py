@@ -17,7 +17,7 @@ CURVES = (
     ("loss", ("pixel", "perceptual", "colorfulness_loss", "adversarial", "feature_matching")),
     ("PSNR loss", ("psnr_loss",)),
     ("color difference", ("color_difference_loss",)),
-    ("discriminators", ("discriminator", "r1", *ACCURACIES, "feature_gate")),
+    ("discriminators", ("discriminator", "r1", *ACCURACIES, "feature_gate", "apa_probability")),
     ("PSNR (dB), validation", ("psnr",)),
     ("colorfulness, validation", ("colorfulness", "colorfulness_truth")),
     ("learning rate", ("lr", "lr_encoder", "lr_encoder_2", "lr_discriminator")),
