@@ -227,6 +227,12 @@ class AdversarialStage(_GeneratorStage, _Adversarial):
     discriminator_lr_mult: Annotated[float, Field(ge=0.01, le=100)] = Field(
         2.0, description="the discriminators' rate over lr (TTUR): a factor, not a rate"
     )
+    apa_target: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="mean sign of real logits above which fakes are shown as real; APA: 0.6"
+    )
+    apa_images: Count = Field(
+        2000, description="images in which that probability rises by 1 at most"
+    )
     early_stopping: EarlyStoppingConfig | None = Field(None, description="null: train to the end")
     cycles: Count = Field(1, description="cycles of the discriminator stage before it and this one")
     generator_update_threshold: Weight = Field(

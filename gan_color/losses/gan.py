@@ -18,19 +18,20 @@ ScaleFeatures = list[list[Tensor]]
 
 def _lsgan(logits: Tensor, target_is_real: bool) -> Tensor:
     """Least squares: Mao et al. 2017, https://arxiv.org/abs/1611.04076, equation 2 (a=0, b=c=1)."""
-    return (logits - float(target_is_real)).square().mean()
+    return (logits - float(target_is_real)).square()
 
 
 def _vanilla(logits: Tensor, target_is_real: bool) -> Tensor:
     """Cross-entropy, non-saturating: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661."""
-    return F.softplus(-logits if target_is_real else logits).mean()
+    return F.softplus(-logits if target_is_real else logits)
 
 
 def _hinge(logits: Tensor, target_is_real: bool) -> Tensor:
     """Hinge: Lim and Ye 2017, https://arxiv.org/abs/1705.02894."""
-    return F.relu(1 - logits if target_is_real else 1 + logits).mean()
+    return F.relu(1 - logits if target_is_real else 1 + logits)
 
 
+# What each logit costs.
 _GAN_MODES: dict[str, Callable[[Tensor, bool], Tensor]] = {
     "lsgan": _lsgan,
     "vanilla": _vanilla,
@@ -38,12 +39,19 @@ _GAN_MODES: dict[str, Callable[[Tensor, bool], Tensor]] = {
 }
 
 
-def discriminator_loss(gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
+def discriminator_loss(
+    gan_mode: GanMode, features: ScaleFeatures, is_real: bool, weights: Tensor | None = None
+) -> Tensor:
     """Half of what real (or fake) images cost, summed over scales. Discriminators minimize the
-    sum of the two: pix2pixHD, https://arxiv.org/abs/1711.11585.
+    sum of the two: pix2pixHD, https://arxiv.org/abs/1711.11585. `weights` [B] are the images'.
     """
-    term = _GAN_MODES[gan_mode]
-    return 0.5 * torch.stack([term(maps[-1].float(), is_real) for maps in features]).sum()
+    terms = []
+    for maps in features:
+        costs = _GAN_MODES[gan_mode](maps[-1].float(), is_real)
+        if weights is not None:
+            costs = costs * weights.view(-1, *[1] * (costs.ndim - 1))
+        terms.append(costs.mean())
+    return 0.5 * torch.stack(terms).sum()
 
 
 def approximate_r1(features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
@@ -58,7 +66,8 @@ def adversarial_loss(gan_mode: GanMode, fake: ScaleFeatures) -> Tensor:
     """What the generator minimizes, summed over scales."""
     if gan_mode == "hinge":
         return torch.stack([-f[-1].float().mean() for f in fake]).sum()
-    return torch.stack([_GAN_MODES[gan_mode](f[-1].float(), True) for f in fake]).sum()
+    costs = [_GAN_MODES[gan_mode](f[-1].float(), True).mean() for f in fake]
+    return torch.stack(costs).sum()
 
 
 def feature_matching_loss(fake: ScaleFeatures, real: ScaleFeatures) -> Tensor:
@@ -81,11 +90,24 @@ def feature_matching_loss(fake: ScaleFeatures, real: ScaleFeatures) -> Tensor:
     return total
 
 
+def _threshold(gan_mode: GanMode) -> float:
+    return 0.5 if gan_mode == "lsgan" else 0.0
+
+
+def mean_sign(gan_mode: GanMode, real: ScaleFeatures) -> Tensor:
+    """Mean over scales of the share of real patches taken for real less that of the others: -1 to
+    1. It rises as discriminators overfit: Karras et al. 2020, https://arxiv.org/abs/2006.06676.
+    """
+    threshold = _threshold(gan_mode)
+    signs = [(maps[-1].float() - threshold).sign().mean() for maps in real]
+    return torch.stack(signs).mean()
+
+
 def discriminator_accuracy(
     gan_mode: GanMode, real: ScaleFeatures, fake: ScaleFeatures
 ) -> list[Tensor]:
     """Share of patches classified correctly, per scale, finest first: 0.5 is chance."""
-    threshold = 0.5 if gan_mode == "lsgan" else 0.0
+    threshold = _threshold(gan_mode)
     return [
         0.5 * ((r[-1] > threshold).float().mean() + (f[-1] <= threshold).float().mean())
         for r, f in zip(real, fake, strict=True)

@@ -84,9 +84,17 @@ class Discriminator(nn.Module):
     def forward(self, L: Tensor, ab: Tensor) -> ScaleFeatures:
         raise NotImplementedError
 
-    def loss(self, gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
-        """What it minimizes on real (or fake) images, from the features of these."""
-        return discriminator_loss(gan_mode, features, is_real)
+    def loss(
+        self,
+        gan_mode: GanMode,
+        features: ScaleFeatures,
+        is_real: bool,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        """What it minimizes on real (or fake) images, from their features; `weights` [B] are
+        the images'.
+        """
+        return discriminator_loss(gan_mode, features, is_real, weights)
 
     def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
         """How far it is moved by noise, from its features of images without it and with it."""
@@ -278,10 +286,16 @@ class WithFeatureCritic(Discriminator):
         heads = len(self.critic.heads)
         return features[:-heads], features[-heads:]
 
-    def loss(self, gan_mode: GanMode, features: ScaleFeatures, is_real: bool) -> Tensor:
+    def loss(
+        self,
+        gan_mode: GanMode,
+        features: ScaleFeatures,
+        is_real: bool,
+        weights: Tensor | None = None,
+    ) -> Tensor:
         patches, heads = self._split(features)
-        alone = self.discriminator.loss(gan_mode, patches, is_real)
-        return alone + self._share * discriminator_loss(gan_mode, heads, is_real)
+        alone = self.discriminator.loss(gan_mode, patches, is_real, weights)
+        return alone + self._share * discriminator_loss(gan_mode, heads, is_real, weights)
 
     def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
         (patches, heads), (noisy_patches, noisy_heads) = self._split(features), self._split(noisy)

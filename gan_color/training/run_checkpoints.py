@@ -11,15 +11,19 @@ from gan_color.training.callbacks.updates import noise_state
 from gan_color.training.mirror import mirror
 from gan_color.training.networks import Networks
 from gan_color.training.state import TrainingState
+from gan_color.training.steps import Step
 
 
 class RunCheckpoints:
-    """Saves a run's networks, state and `optimizers` (those of the running stage, by owner)."""
+    """Saves a run's networks and state, and the `step` and `optimizers` of the running stage, these
+    by owner.
+    """
 
     def __init__(self, config: Config, state: TrainingState, networks: Networks) -> None:
         self.config, self.state, self.networks = config, state, networks
         self.folder = config.folder / "checkpoints"
         self.optimizers: dict[str, AmpOptimizer] = {}
+        self.step: Step | None = None
         self._writer = checkpoint.AsyncCheckpointWriter()
 
     def save(self, within_epoch: bool = False) -> None:
@@ -44,6 +48,7 @@ class RunCheckpoints:
             **self.state.state_dict(),
             "ema_images": self.networks.ema.images,
             "scalers": {name: found.state_dict() for name, found in optimizers},
+            "step": self.step.state_dict() if self.step else {},
         }
         moments = checkpoint.optimizer_tensors({n: found.optimizer for n, found in optimizers})
         return {**self.networks.tensors(), "optimizers": moments}, state
@@ -62,11 +67,13 @@ class RunCheckpoints:
         self._writer.wait()
 
     def restore_optimizers(self, found: checkpoint.Checkpoint) -> None:
-        """Put the optimizers back to where a checkpoint of the same stage had them."""
+        """Put optimizers and step back to where a checkpoint of the same stage had them."""
         tensors = checkpoint.load(found, "optimizers")
         for name, optimizer in self.optimizers.items():
             checkpoint.load_optimizer(optimizer.optimizer, name, tensors)
             optimizer.load_state_dict(found.state["scalers"][name])
+        if self.step:
+            self.step.load_state_dict(found.state.get("step", {}))  # earlier versions wrote none
 
     def mirror(self) -> None:
         """Bring the run's copy up to date, where there is to be one."""

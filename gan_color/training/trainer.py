@@ -226,7 +226,7 @@ class Trainer:
             self.precision,
             channels_last,
         )
-        self.checkpoints.optimizers = optimizers
+        self.checkpoints.optimizers, self.checkpoints.step = optimizers, step
         done = self.state.images // stage.images_per_batch % batches
         noise = checkpoint.load_noise(self.resumed) if done and self.resumed else None
         hooks = [SeedEpoch(sampler, done, noise), *hooks, *self.callbacks]

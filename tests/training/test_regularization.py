@@ -1,4 +1,4 @@
-"""What keeps discriminators from winning too early: approximate R1, translation."""
+"""What keeps discriminators from winning too early: approximate R1, translation, APA."""
 
 import pytest
 import torch
@@ -7,7 +7,11 @@ from torch import Tensor
 from gan_color.losses import gan
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep
-from gan_color.training.steps.regularization import Regularization, translate
+from gan_color.training.steps.regularization import (
+    AdaptivePseudoAugmentation,
+    Regularization,
+    translate,
+)
 from tests.helpers.tiny_steps import (
     FP32,
     adversarial,
@@ -87,6 +91,60 @@ def test_approximate_r1_flattens_a_discriminator():
     assert found[1] < found[0] - 0.1
 
 
+class Bound(Discriminator):
+    """Logits that are what the images' chroma is, with a gradient that nobody needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zero = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, L: Tensor, ab: Tensor) -> gan.ScaleFeatures:
+        return [[ab[:, :1] + self.zero]]
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_a_fake_shown_as_real_takes_the_place_of_its_real_image(probability: float):
+    step = adversarial(critic=Bound(), apa_target=0.6, feature_matching_weight=0.0)
+    step.load_state_dict({"apa_probability": probability})
+    made = []
+    decode = step.generator.decode
+    step.generator.decode = lambda output: made.append(decode(output)) or made[-1]
+    losses = step(batch())
+    real, fake = batch().ab[:, :1], made[0].detach()[:, :1]
+    taken_for_real = fake if probability else real
+    expected = 0.5 * ((taken_for_real - 1).square().mean() + fake.square().mean())
+    assert torch.isclose(losses["discriminator"], expected)
+    sign = (real - 0.5).sign().mean()
+    assert torch.isclose(losses["mean_sign"], sign)  # of real images, whatever is shown as real
+    moved = probability - 4 / 2000  # their logits are below 0.5, so below any target
+    assert float(losses["apa_probability"]) == pytest.approx(max(0.0, moved))
+
+
+def test_the_probability_follows_overfitting_within_0_and_1():
+    apa = AdaptivePseudoAugmentation(0.6, 100, torch.device("cpu"))
+    assert not apa.draw(1000).any()
+    for sign, expected in ((0.5, 0.0), (0.7, 0.3), (0.9, 0.6), (0.5, 0.3), (1.0, 0.6)):
+        apa.update(torch.tensor(sign), 30)
+        assert float(apa.probability) == pytest.approx(expected)
+    assert float(apa.draw(4000).mean()) == pytest.approx(0.6, abs=0.05)
+    for _ in range(3):
+        apa.update(torch.tensor(1.0), 30)
+    assert float(apa.probability) == 1.0
+    assert apa.draw(1000).all()
+
+
+@pytest.mark.parametrize("gan_mode", ["lsgan", "hinge", "vanilla"])
+@pytest.mark.parametrize("is_real", [True, False])
+def test_weights_of_images_share_out_a_loss(gan_mode: gan.GanMode, is_real: bool):
+    features = [[torch.randn(4, 1, size, size)] for size in (4, 2)]
+    plain = gan.discriminator_loss(gan_mode, features, is_real)
+    weights = torch.tensor([1.0, 0.0, 0.0, 1.0])
+    found = [gan.discriminator_loss(gan_mode, features, is_real, w) for w in (weights, 1 - weights)]
+    assert torch.isclose(sum(found), plain)
+    some = [[maps[0][[0, 3]]] for maps in features]
+    assert torch.isclose(found[0], 0.5 * gan.discriminator_loss(gan_mode, some, is_real))
+
+
 def step_of(kind: str, parts: int, **options: object) -> AdversarialStep | DiscriminatorStep:
     """A step with the critic beside the discriminators, without batch statistics."""
     options = {"norm": "none", "critic": with_critic(), "grad_accum_steps": parts, **options}
@@ -114,7 +172,8 @@ def test_parts_make_the_update_of_the_whole_batch(kind: str):
     """Although it takes random numbers: they are drawn by image."""
     found = []
     for parts in (1, 2):
-        step = step_of(kind, parts, **OPTIONS)
+        step = step_of(kind, parts, apa_target=0.6, **OPTIONS)
+        step.load_state_dict({"apa_probability": 0.5})
         torch.manual_seed(5)
         losses = step(batch())
         found.append(([w for n in step.networks for w in weights(n)], losses))

@@ -61,8 +61,9 @@ def features(place: Path) -> dict[str, Any]:
 def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
     sample_folders: tuple[Path, Path], tmp_path: Path, workers: int
 ):
-    """Within an epoch and at its end; the model has dropout, whose noise must go on as well, and a
-    gated critic, which must have its heads, their singular vectors and its running accuracy.
+    """Within an epoch and at its end. The model has dropout, whose noise must go on as well, and
+    that of approximate R1, translation and APA, whose probability is kept; a gated critic must have
+    its heads, their singular vectors and its running accuracy.
     """
     unbroken, broken = (tiny_mapping(sample_folders, tmp_path / name) for name in "ub")
     for mapping in (unbroken, broken):
@@ -73,6 +74,8 @@ def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
             stage["size"] = 64  # the least that six halvings leave a position of
         for stage in mapping["stages"][1:]:
             stage["gan_mode"] = "hinge"  # so that an untrained critic is right now and then
+            stage |= {"r1_weight": 1.0, "discriminator_translation": 0.125}
+        mapping["stages"][2] |= {"apa_target": 0.01, "apa_images": 20}
     dropped = registry.create("pix2pix", base_channels=4, num_downs=6).modules()
     assert any(isinstance(module, nn.Dropout) for module in dropped)
     assert in_child(unbroken) == 0
@@ -91,8 +94,9 @@ def test_a_run_that_is_asked_to_end_saves_at_once_and_goes_on_bit_identical(
         assert expected[last] == found[last]
     assert expected["model.safetensors"] == found["model.safetensors"]
     assert expected["log"] == found["log"]
-    gates = {row["feature_gate"] for row in json.loads(found["log"])} - {""}
-    assert len(gates) > 4
+    for name in ("feature_gate", "apa_probability", "r1"):
+        logged = {row[name] for row in json.loads(found["log"])} - {""}
+        assert len(logged) > 2, name
 
 
 def test_a_critic_is_not_resumed_on_another_backbone(tiny: Config, tmp_path: Path):

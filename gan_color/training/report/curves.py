@@ -10,7 +10,7 @@ from gan_color.training.dry_run.rates import StageRates
 from gan_color.training.report.numbers import Row, by_stage, losses_on, series
 
 COLUMNS = 2  # of panels
-OF_DISCRIMINATORS = ("discriminator", "accuracy_", "r1", "feature_gate")
+OF_DISCRIMINATORS = ("discriminator", "accuracy_", "r1", "feature_gate", "apa_")
 SPARSE = 20  # points of a line that are marked, since there are fewer
 
 

@@ -8,14 +8,19 @@ from torch import Tensor
 from gan_color import distributed
 from gan_color.config.stages import AdversarialStage
 from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
-from gan_color.losses.gan import ScaleFeatures, feature_matching_loss
+from gan_color.losses.gan import ScaleFeatures, feature_matching_loss, mean_sign
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
 from gan_color.training.steps.base import LossAccumulator, model_losses, set_training_mode
 from gan_color.training.steps.discriminator import DiscriminatorStep, add_losses
-from gan_color.training.steps.regularization import NOTHING, Draws, Regularization
+from gan_color.training.steps.regularization import (
+    NOTHING,
+    AdaptivePseudoAugmentation,
+    Draws,
+    Regularization,
+)
 
 
 class AdversarialStep:
@@ -49,6 +54,11 @@ class AdversarialStep:
             stage.gan_mode,
             regularization=Regularization.of(stage),
         )
+        self.apa: AdaptivePseudoAugmentation | None = None
+        if stage.apa_target is not None:
+            self.apa = AdaptivePseudoAugmentation(
+                stage.apa_target, stage.apa_images, precision.device
+            )
         self.networks = (generator, discriminator)
         self.spectral_norms, self.buffers = SpectralNorms(generator), BufferSnapshot(generator)
 
@@ -64,24 +74,41 @@ class AdversarialStep:
         self.generator_optimizer.zero_grad()
         self.buffers.restore()
 
+    def state_dict(self) -> dict[str, float]:
+        return {"apa_probability": float(self.apa.probability)} if self.apa else {}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        if self.apa:
+            self.apa.probability.fill_(state["apa_probability"])
+
     def __call__(self, batch: Batch) -> Losses:
         for moving in (self, self.discriminator_step):
             moving.buffers.take()
             moving.spectral_norms.iterate()
         parts = self.grad_accum_steps
         logged = LossAccumulator(parts)
-        draws = self.discriminator_step.regularization.draw(batch.ab)
+        draws = self._draw(batch)
         for part, drawn in zip(batch.split(parts), draws.split(parts), strict=True):
             real_losses, real = self._backward_discriminator(part.L, part.ab, True, drawn)
             output, ab = self.forward(part)
             losses = self.generator_losses(part, output, ab, real, drawn)
             real = [maps[-1:] for maps in real]  # the logits; the rest makes room
+            if self.apa:
+                logged.add({"mean_sign": mean_sign(self.stage.gan_mode, real)})
             self.backward_generator(losses["total"])
             fake_losses, fake = self._backward_discriminator(part.L, ab.detach(), False, drawn)
             logged.add({**losses, **add_losses(real_losses, fake_losses)})
             logged.add(self.discriminator.accuracies(self.stage.gan_mode, real, fake))
         norms = self.optimizer_step(logged.losses["discriminator"])
-        return {**logged.losses, **self.discriminator.end_update(logged.losses), **norms}
+        noted = self.discriminator.end_update(logged.losses)
+        if self.apa:
+            self.apa.update(logged.losses["mean_sign"], len(batch))
+            noted["apa_probability"] = self.apa.probability
+        return {**logged.losses, **noted, **norms}
+
+    def _draw(self, batch: Batch) -> Draws:
+        draws = self.discriminator_step.regularization.draw(batch.ab)
+        return draws._replace(pseudo_real=self.apa.draw(len(batch))) if self.apa else draws
 
     def forward(self, part: Batch) -> tuple[Any, Tensor]:
         """The generator's output, and ab [B, 2, H, W] of it."""

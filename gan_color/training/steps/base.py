@@ -29,6 +29,12 @@ class Step(Protocol):
     def undo(self) -> None:
         """Leave no trace of an update that failed: neither gradients nor moved buffers."""
 
+    def state_dict(self) -> dict[str, float]:
+        """What it remembers beside its networks, for checkpoints within its stage."""
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Put back what `state_dict` gave."""
+
 
 def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:
     """Training mode, but for what is frozen: the pretrained part, or every BatchNorm."""

@@ -42,6 +42,12 @@ class DiscriminatorStep:
         self.optimizer.zero_grad()
         self.buffers.restore()
 
+    def state_dict(self) -> dict[str, float]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        pass
+
     def see(self, L: Tensor, ab: Tensor, drawn: Draws) -> ScaleFeatures:
         """The discriminators' features of images, which are moved as it was drawn."""
         if drawn.shift is not None:
@@ -56,7 +62,7 @@ class DiscriminatorStep:
         noise = drawn.real_noise if is_real else drawn.fake_noise
         with self.precision.autocast():
             features = self.see(L, ab, drawn)
-            total = self.discriminator.loss(self.gan_mode, features, is_real)
+            total = self._loss(features, is_real, drawn.pseudo_real)
             losses = {"discriminator": total.detach()}
             if noise is not None:
                 noisy = self.see(L, ab + noise, drawn)
@@ -65,6 +71,14 @@ class DiscriminatorStep:
                 total = total + self.regularization.r1_weight * penalty
         self.optimizer.backward(total / parts)
         return losses, [[found.detach() for found in maps] for maps in features]
+
+    def _loss(self, features: ScaleFeatures, is_real: bool, pseudo_real: Tensor | None) -> Tensor:
+        loss, gan_mode = self.discriminator.loss, self.gan_mode
+        if pseudo_real is None:
+            return loss(gan_mode, features, is_real)
+        if is_real:
+            return loss(gan_mode, features, True, 1.0 - pseudo_real)
+        return loss(gan_mode, features, False) + loss(gan_mode, features, True, pseudo_real)
 
     def __call__(self, batch: Batch) -> Losses:
         self.buffers.take()

@@ -9,17 +9,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_color import distributed
 from gan_color.config.stages import AdversarialStage, DiscriminatorStage
 
 
 class Draws(NamedTuple):
-    """An update's random numbers, by image: noise on real and on fake ab, [B, 2, H, W], and whole
-    pixels by which an image is moved, right and down, [B, 2].
+    """An update's random numbers, by image: noise on real and on fake ab, [B, 2, H, W]; whole
+    pixels by which it is moved, right and down, [B, 2]; and, where fakes may be shown as real, 1
+    for an image whose fake is, in the place of the real one, else 0, [B].
     """
 
     real_noise: Tensor | None = None
     fake_noise: Tensor | None = None
     shift: Tensor | None = None
+    pseudo_real: Tensor | None = None
 
     def split(self, parts: int) -> "list[Draws]":
         """Cut as a batch is."""
@@ -76,3 +79,29 @@ def translate(images: Tensor, shift: Tensor) -> Tensor:
         (x[:, None].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)), dim=-1
     )
     return F.grid_sample(images.float(), grid, mode="nearest", align_corners=False)
+
+
+class AdaptivePseudoAugmentation:
+    """The generator's own fakes shown to discriminators as real, the more the more these overfit.
+
+    Jiang et al. 2021, https://arxiv.org/abs/2111.06849. After every update the probability rises
+    where the mean sign of the logits of real images is above `target`, else falls. It would take
+    `images` from 0 to 1; the paper's 500,000 are more than a whole stage here. Only the labels are
+    changed: a fake that the discriminators see anyway takes the place of its real image, which
+    feature matching goes on to match.
+    """
+
+    def __init__(self, target: float, images: int, device: torch.device) -> None:
+        self.target, self.images = target, images
+        self.probability = torch.zeros((), device=device)
+
+    def draw(self, count: int) -> Tensor:
+        """[count]: 1 where an image's fake is shown as real, else 0."""
+        uniform = torch.rand(count, device=self.probability.device)
+        return (uniform < self.probability).float()
+
+    def update(self, mean_sign: Tensor, images: int) -> None:
+        """Move the probability by an update of so many images on this rank."""
+        sign = (distributed.average_value(mean_sign) - self.target).sign()
+        moved = self.probability + sign * (images * distributed.world_size() / self.images)
+        self.probability = moved.clamp(0.0, 1.0)

@@ -38,6 +38,12 @@ class SupervisedStep:
         self.optimizer.zero_grad()
         self.buffers.restore()
 
+    def state_dict(self) -> dict[str, float]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        pass
+
     def __call__(self, batch: Batch) -> Losses:
         self.buffers.take()
         self.spectral_norms.iterate()
