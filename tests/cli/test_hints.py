@@ -62,7 +62,8 @@ def test_hints_that_cannot_be_followed_are_one_line(
     other.write_bytes(photo.read_bytes())
     for arguments, message in (
         ((photo, "--hint", "1,2"), "found '1,2', expected x, y and a color"),
-        ((photo, "--hints", tmp_path / "none.json"), "cannot be read as JSON"),
+        ((photo, "--hints", tmp_path / "none.json"), "none.json cannot be read: "),
+        ((photo, "--hints", other), "cannot be read"),
         ((photo, other, "--hint", "1,2,#806050"), "found 2 photos, expected one"),
     ):
         assert run("colorize", *arguments, "-o", target.with_suffix(""), "-m", hinted) == 2

@@ -7,16 +7,14 @@ Row = dict[str, str]  # of log.csv; a cell is empty where there was nothing to l
 PLACE = ("stage", "images", "total_images")
 FIGURES = ("psnr", "colorfulness", "colorfulness_truth", "images_per_second", "total")
 NOT_LOSSES = (
-    *(
-        "lr",
-        "snapshot_",
-        "accuracy_",
-        "gradient_norm",
-        "discriminator",
-        "r1",
-        "feature_gate",
-        "apa_",
-    ),
+    "lr",
+    "snapshot_",
+    "accuracy_",
+    "gradient_norm",
+    "discriminator",
+    "r1",
+    "feature_gate",
+    "apa_",
 )
 
 
