@@ -38,22 +38,29 @@ class SeedEpoch(Callback):
 
     def __init__(self, sampler: KeySampler, skip: int = 0, noise: Tensors | None = None) -> None:
         self.sampler, self.skip, self.noise = sampler, skip, noise
+        self.seed: int | None = None
 
     def before_train(self) -> None:
         skip, self.skip = self.skip, 0
         self.sampler.set_epoch(self.epoch, skip)
         # A rank has its own noise (dropout); the data is dealt by the sampler.
         seed = np.random.SeedSequence([*self.sampler.seed, self.epoch, distributed.rank()])
-        torch.manual_seed(int(seed.generate_state(1)[0]))
+        self.seed = int(seed.generate_state(1)[0])
+        torch.manual_seed(self.seed)
         for _ in range(skip):  # as fastai counts, sum by sum, so that the rates are the same
             self.learn.pct_train += 1.0 / (len(self.sampler) * self.n_epoch)
         self.learn.step.train()
 
     def before_batch(self) -> None:
-        # Only now: a loader draws a number of its own when an epoch begins.
+        # Only now: a loader draws a number of its own when an epoch begins, but one whose workers
+        # live on does so in its first epoch alone.
         noise, self.noise = self.noise, None
+        seed, self.seed = self.seed, None
         if noise is not None:
             restore_noise(noise)
+        elif seed is not None:
+            torch.manual_seed(seed)
+            torch.empty((), dtype=torch.int64).random_()  # the loader's
 
     def before_validate(self) -> None:
         # ValidateAndPreview evaluates: there is no validation loader.
