@@ -29,6 +29,7 @@ EXTRAS = {
     "video": "import av, gan_color.inference.video",
     "heic": "import pillow_heif",
     "icc": "import imagecodecs",
+    "notebooks": "import jupyterlab",
     "onnx": "import onnx, onnxscript, onnxruntime, gan_color.inference.onnx_model",
 }
 INSTALLS = pytest.mark.skipif(
