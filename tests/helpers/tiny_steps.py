@@ -11,7 +11,7 @@ from gan_color.models.discriminators import (
     MultiscaleDiscriminator,
     WithFeatureCritic,
 )
-from gan_color.models.feature_critic import FeatureCritic, FeatureCriticConfig
+from gan_color.models.discriminators.feature_critic import FeatureCritic, FeatureCriticConfig
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.steps import AdversarialStep
 

@@ -12,7 +12,11 @@ from gan_color.color.lab import from_rgb8
 from gan_color.errors import GanColorError
 from gan_color.losses import gan
 from gan_color.models.discriminators import DiscriminatorConfig, create_discriminator
-from gan_color.models.feature_critic import FeatureCritic, FeatureCriticConfig, low_pass
+from gan_color.models.discriminators.feature_critic import (
+    FeatureCritic,
+    FeatureCriticConfig,
+    low_pass,
+)
 from tests.helpers.tiny_steps import discriminator, with_critic
 from tests.helpers.weights import weights_file
 
