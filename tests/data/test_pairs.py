@@ -106,8 +106,14 @@ def test_validation_looks_at_the_input_and_compares_with_the_color(tiny: Config,
     precision = Precision("fp32", torch.device("cpu"))
     images = validation_set(data.val, 32, config, precision)
     assert torch.equal(images.truth, 255 - images.seen)
-    shown = Validator(images, 2).previews(Tint(), Tint())
-    assert torch.equal(from_rgb8(shown["EMA"])[0].argmax(), from_rgb8(images.seen)[0].argmax())
+    L = from_rgb8(images.seen)[0]
+    for which in (None, [1]):
+        model = Tint()
+        images.predict(model, which)
+        assert torch.equal(torch.cat(model.seen), L if which is None else L[1:2])
+    model = Tint()
+    shown = Validator(images, 2).previews(model, Tint())
+    assert torch.equal(torch.cat(model.seen), L[:2])
     assert torch.equal(shown["truth"], images.truth[:2])
 
 

@@ -303,7 +303,7 @@ def test_wandbs_agent_starts_the_trial_that_the_sweep_means(tmp_path: Path, monk
     agent._command_run({**order, "args": {k: {"value": v} for k, v in values.items()}})
     (process,) = agent._run_processes.values()
     found = subprocess.run(
-        [*process.command, "--dry-run"],
+        [*process.command, "--dry-run", "--no-measure"],
         cwd=REPOSITORY,
         env=process.env,
         capture_output=True,

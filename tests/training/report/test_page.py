@@ -74,6 +74,13 @@ def test_losses_that_are_off_have_no_axes(run: Path, panels: list[str]):
     assert panels == ["pixel", "adversarial", "learning rate"]
 
 
+@pytest.mark.parametrize("own", ["r1", "feature_gate", "apa_probability", "accuracy_features"])
+def test_what_discriminators_log_of_themselves_is_no_loss(run: Path, panels: list[str], own: str):
+    CsvLog(run / "log.csv").add({"stage": "gan", "total_images": 18, own: 0.2})
+    write_report(run)
+    assert panels == ["pixel", "discriminators", "learning rate"]
+
+
 def test_a_run_without_a_log_has_no_curves(run: Path, panels: list[str]):
     (run / "log.csv").unlink()
     assert "Curves" not in write_report(run).read_text()
