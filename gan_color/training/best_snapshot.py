@@ -100,7 +100,10 @@ class BestSnapshot:
             return
         if self.evaluations:
             self.baseline_hue = self._baseline_hue(self.evaluations[0])
-        if not self.state.images:
+        # A run that goes on from the stage's start has evaluated it already.
+        if not self.state.images and not any(
+            found["stage"] == self.stage.name for found in self.evaluations
+        ):
             self.evaluate()
 
     def _baseline_hue(self, first: SnapshotMetrics) -> float | None:
