@@ -48,7 +48,7 @@ def hint_curve(
     model: Colorizer, paths: Sequence[Path], protocol: EvalProtocol, counts: Sequence[int]
 ) -> list[dict[str, object]]:
     """For each number of points {"points", "psnr", "psnr_ci"}: the mean over images in dB, and its
-    95 % interval (None of one image). Files that the protocol does not read are left out.
+    95 % interval (None of one image). Files that the protocol does not read are skipped.
     """
     found: list[list[float]] = []
     for path in paths:

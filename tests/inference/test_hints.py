@@ -150,7 +150,7 @@ def test_hints_outside_of_the_render_size_do_not_exist():
         ((10, 10), r"hint: found \(10, 10\), expected x, y and a color, such as 120,80,#e0c040"),
         ("10;10;#e0c040", r"found '10;10;#e0c040', expected x, y and a color"),
         ("1e1,10,#e0c040", r"found '1e1,10,#e0c040'"),
-        ({"x": 1, "y": 2, "colour": "#e0c040"}, r"expected x, y and a color"),
+        ({"x": 1, "y": 2, "colr": "#e0c040"}, r"expected x, y and a color"),
         (None, r"found None, expected x, y"),
     ],
 )

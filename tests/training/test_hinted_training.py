@@ -67,7 +67,7 @@ def test_a_batch_in_parts_takes_its_hints_along(kind: type):
 
 
 def test_discriminators_never_see_hints(monkeypatch: pytest.MonkeyPatch):
-    """They judge L and a generator's ab; the real ab comes without any mark."""
+    """They evaluate L and a generator's ab; the real ab comes without any mark."""
     step, seen = step_of(AdversarialStep), []
     original = step.discriminator.forward
 

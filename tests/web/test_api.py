@@ -36,7 +36,7 @@ from gan_color.web.app import create_app
 from gan_color.web.limits import Limits
 from gan_color.web.model_cache import ModelCache
 from tests.helpers.runs import save_scene_model
-from tests.helpers.web_photos import LIMITS, photo, post_photo, write_hinted_model, write_models
+from tests.helpers.web_photos import LIMITS, photo, post_photo, write_models
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,6 @@ def app(folder: Path) -> FastAPI:
 @pytest.fixture(scope="module")
 def client(app: FastAPI) -> TestClient:
     return TestClient(app)
-
-
-@pytest.fixture(scope="module")
-def hinted(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    folder = tmp_path_factory.mktemp("hinted")
-    write_hinted_model(folder / "hinted.safetensors")
-    return TestClient(create_app(folder, "cpu", LIMITS, page=False))
 
 
 def test_a_photo_comes_back_in_color_with_its_own_lightness(client):
@@ -104,51 +97,6 @@ def test_a_model_with_scene_classes_names_them_in_json_and_in_a_header(tmp_path)
     found = post_photo(client, photo(), response="json").json()["scenes"]
     assert list(found.items()) == list(expected.items())
     assert json.loads(post_photo(client, photo()).headers["scenes"]) == expected
-
-
-def test_a_point_of_the_photo_gets_the_color_that_is_asked_for(hinted):
-    assert hinted.get("/api/models").json()["models"][0]["hints"] is True
-    points = [{"x": 12, "y": 30, "color": "#3070c0"}, {"x": 45, "y": 8, "color": "#c06030"}]
-    sent = photo((60, 40), "PNG")
-    answer = post_photo(hinted, sent, hints=json.dumps(points), format="png", render=64)
-    assert answer.status_code == 200, answer.text
-    found = np.array(Image.open(io.BytesIO(answer.content)).convert("RGB"))
-    for point in points:
-        asked = [int(point["color"][i : i + 2], 16) for i in (1, 3, 5)]
-        pixels = np.stack([found[point["y"], point["x"]], asked]).astype(np.uint8)
-        lab = rgb_to_lab(to_float(torch.from_numpy(pixels).T.reshape(1, 3, 1, 2)))[0, 1:, 0]
-        # The lightness is the photo's own, at which not every chroma can be had: the hue is.
-        angle = torch.atan2(lab[1], lab[0])
-        assert abs(float(angle[0] - angle[1])) < 0.2
-    without = post_photo(hinted, sent, format="png", render=64)
-    assert without.content != answer.content
-
-
-@pytest.mark.parametrize(
-    ("hints", "message"),
-    [
-        ("[[3, 4, 5]]", "found the color 5, expected one such as #e0c040"),
-        ('[{"x": 60, "y": 0, "color": "#e0c040"}]', "found (60, 0), expected a pixel of the photo"),
-        ('[{"x": -1, "y": 0, "color": "#e0c040"}]', "found (-1, 0), expected a pixel"),
-        ('[{"x": 1, "y": 0, "color": "yellow"}]', "found the color 'yellow'"),
-        ('[{"x": 1.5, "y": 0, "color": "#e0c040"}]', "found (1.5, 0)"),
-        ("{}", "request holds no list"),
-        ("yellow", "cannot be read as JSON"),
-        ("[" * 5000, "cannot be read as JSON"),
-        (json.dumps([[0, 0, "#e0c040"]] * 201), "found 201 points, expected at most 200"),
-    ],
-)
-def test_hints_that_are_none_are_refused(hinted, hints, message):
-    answer = post_photo(hinted, photo((60, 40)), hints=hints)
-    assert answer.status_code == 422
-    assert message in answer.json()["error"]
-
-
-def test_a_model_that_takes_no_hints_says_so(client):
-    assert client.get("/api/models").json()["models"][0]["hints"] is False
-    answer = post_photo(client, photo(), hints='[{"x": 1, "y": 1, "color": "#e0c040"}]')
-    assert answer.status_code == 422
-    assert "hints" in answer.json()["error"]
 
 
 def test_added_changed_and_deleted_model_files_are_noticed(folder, tmp_path):
