@@ -6,12 +6,12 @@ from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from gan_color.errors import GanColorError
@@ -23,6 +23,16 @@ from gan_color.web import colorize as colorizing
 from gan_color.web.limits import Limits, RequestError
 from gan_color.web.model_cache import ModelCache
 from gan_color.web.request_queue import ClientDisconnected, RequestQueue
+from gan_color.web.schemas import (
+    Architecture,
+    ColorizeForm,
+    Error,
+    Health,
+    ImagePair,
+    Model,
+    Models,
+    RequestLimits,
+)
 from gan_color.web.upload import drain, read_form
 
 # Neither a browser nor a proxy may store a photo.
@@ -31,113 +41,6 @@ SCENES = "Scenes"  # header of a colorized image: what it shows, as JSON in ASCI
 TEMPLATES = Environment(
     loader=PackageLoader("gan_color.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
-
-
-class Error(BaseModel):
-    """Why a request failed: what was found, what was expected."""
-
-    error: str
-
-
-class Model(BaseModel):
-    """A model that `colorize` accepts."""
-
-    name: str
-    architecture: str
-    paper: str
-    bytes: int
-    hints: Annotated[bool, Field(description="Takes colors for points of the photo.")]
-
-
-class Architecture(BaseModel):
-    """A kind of model that this version knows, whether or not the server has a file of it."""
-
-    name: str
-    paper: str
-
-
-class Models(BaseModel):
-    """Usable model files, the default first, and known architectures."""
-
-    models: list[Model]
-    architectures: list[Architecture]
-
-
-class Health(BaseModel):
-    """The server is alive; its load."""
-
-    status: Literal["ok"]
-    version: str
-    device: str
-    models: int
-    requests: int
-    requests_limit: int
-
-
-class RequestLimits(BaseModel):
-    """The largest photo and render size that `colorize` accepts, its most hints and its time."""
-
-    upload_bytes: int
-    pixels: int
-    render: int
-    hints: Annotated[int, Field(description="Points of a photo whose colors are given.")]
-    timeout: Annotated[float, Field(description="Seconds.")]
-
-
-class ImagePair(BaseModel):
-    """Both images as data URLs, upright, in the requested format; and what they show."""
-
-    model: str
-    width: int
-    height: int
-    before: str
-    after: str
-    scenes: Annotated[
-        dict[str, float],
-        Field(description="Name: probability, likeliest first; empty without scene classes."),
-    ]
-
-
-class ColorizeForm(BaseModel):
-    """A photo and what to do with it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    file: Annotated[
-        bytes, Field(description="The photo.", json_schema_extra={"format": "binary"}, min_length=1)
-    ]
-    model: Annotated[str | None, Field(description="A name from /models; default: the first.")] = (
-        None
-    )
-    render: Annotated[
-        int, Field(description="Shorter side of the model's input, in pixels.", ge=32)
-    ] = 256
-    saturation: Annotated[
-        float, Field(description="Multiplies the model's chroma.", ge=0, le=4, allow_inf_nan=False)
-    ] = 1.0
-    strength: Annotated[
-        float,
-        Field(
-            description="0: the photo's own colors, 1: the model's.",
-            ge=0,
-            le=1,
-            allow_inf_nan=False,
-        ),
-    ] = 1.0
-    hints: Annotated[
-        str,
-        Field(
-            description="Colors of points of the photo as it is shown, for models that take them: "
-            'JSON such as [{"x": 120, "y": 80, "color": "#e0c040"}].',
-            json_schema_extra={"contentMediaType": "application/json"},
-        ),
-    ] = "[]"
-    format: Annotated[
-        Literal["jpeg", "png", "webp"], Field(description="Of the images in the response.")
-    ] = "jpeg"
-    response: Annotated[
-        Literal["image", "json"], Field(description="The colorized image, or JSON with both.")
-    ] = "image"
 
 
 def create_api(cache: ModelCache, limits: Limits) -> FastAPI:

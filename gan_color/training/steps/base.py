@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from gan_color.losses.auxiliary import Losses
 from gan_color.models.base import Batch, Colorizer
+from gan_color.training.amp import AmpOptimizer
+from gan_color.training.memory.moving_buffers import BufferSnapshot
 
 
 class Step(Protocol):
@@ -34,6 +36,23 @@ class Step(Protocol):
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         """Put back what `state_dict` gave."""
+
+
+class OneNetworkStep:
+    """What the steps share that train one network and remember nothing beside it."""
+
+    optimizer: AmpOptimizer
+    buffers: BufferSnapshot
+
+    def undo(self) -> None:
+        self.optimizer.zero_grad()
+        self.buffers.restore()
+
+    def state_dict(self) -> dict[str, float]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        pass
 
 
 def set_training_mode(generator: Colorizer, freeze_encoder: bool, freeze_norm: bool) -> None:

@@ -9,11 +9,11 @@ from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
-from gan_color.training.steps.base import LossAccumulator
+from gan_color.training.steps.base import LossAccumulator, OneNetworkStep
 from gan_color.training.steps.regularization import NOTHING, Draws, Regularization, translate
 
 
-class DiscriminatorStep:
+class DiscriminatorStep(OneNetworkStep):
     """The discriminators alone, on real images and the generator's own fakes."""
 
     def __init__(
@@ -37,16 +37,6 @@ class DiscriminatorStep:
     def train(self) -> None:
         self.generator.eval()
         self.discriminator.train()
-
-    def undo(self) -> None:
-        self.optimizer.zero_grad()
-        self.buffers.restore()
-
-    def state_dict(self) -> dict[str, float]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        pass
 
     def see(self, L: Tensor, ab: Tensor, drawn: Draws) -> ScaleFeatures:
         """The discriminators' features of images, which are moved as it was drawn."""

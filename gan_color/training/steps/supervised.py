@@ -6,10 +6,15 @@ from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
 from gan_color.models.base import Batch, Colorizer
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.memory.moving_buffers import BufferSnapshot, SpectralNorms
-from gan_color.training.steps.base import LossAccumulator, model_losses, set_training_mode
+from gan_color.training.steps.base import (
+    LossAccumulator,
+    OneNetworkStep,
+    model_losses,
+    set_training_mode,
+)
 
 
-class SupervisedStep:
+class SupervisedStep(OneNetworkStep):
     """The generator alone, on its own losses and the stage's."""
 
     def __init__(
@@ -33,16 +38,6 @@ class SupervisedStep:
 
     def train(self) -> None:
         set_training_mode(self.generator, self.freeze_encoder, self.freeze_norm)
-
-    def undo(self) -> None:
-        self.optimizer.zero_grad()
-        self.buffers.restore()
-
-    def state_dict(self) -> dict[str, float]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        pass
 
     def __call__(self, batch: Batch) -> Losses:
         self.buffers.take()
