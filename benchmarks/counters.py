@@ -18,7 +18,7 @@ from PIL import Image
 from benchmarks.baselines import baselines
 from benchmarks.step import Built, build, count_gflop, random_batch
 from gan_color.atomic import write_text
-from gan_color.config.schema import DataConfig
+from gan_color.config.data import DataConfig
 from gan_color.config.stages import AugmentConfig
 from gan_color.data.dataset import CropDataset
 from gan_color.data.index import ScanCache, scan

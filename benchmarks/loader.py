@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness import Row
-from gan_color.config.schema import DataConfig
+from gan_color.config.data import DataConfig
 from gan_color.config.stages import AugmentConfig
 from gan_color.data.dataset import CropDataset
 from gan_color.data.index import ScanCache, scan

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from benchmarks.gpu.settings import Measurement, Settings
 from benchmarks.harness import Row
 from benchmarks.step import build, wait
-from gan_color.config.schema import DataConfig
+from gan_color.config.data import DataConfig
 from gan_color.config.stages import AugmentConfig
 from gan_color.data.dataset import CropDataset, Item
 from gan_color.data.index import ScanCache, scan

@@ -4,7 +4,6 @@
 was found, what is allowed, and the closest known key.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -12,9 +11,10 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gan_color.config import legacy
+from gan_color.config.data import DataConfig
+from gan_color.config.loggers import LoggersConfig
 from gan_color.config.stages import (
     AdversarialStage,
-    AugmentConfig,
     DiscriminatorStage,
     Stage,
     SupervisedStage,
@@ -22,9 +22,8 @@ from gan_color.config.stages import (
 from gan_color.config.units import parse_bytes
 from gan_color.config.yaml_file import apply_override, read_yaml
 from gan_color.errors import GanColorError
-from gan_color.images.resize import EvalResize
 from gan_color.models.discriminators import DiscriminatorConfig
-from gan_color.options import Count, Positive, Share, Strict, Weight, explain
+from gan_color.options import Count, Positive, Strict, explain
 
 
 class RunConfig(Strict):
@@ -86,103 +85,6 @@ class RunConfig(Strict):
             except GanColorError as error:
                 raise ValueError(str(error)) from None
         return memory
-
-
-class FolderConfig(Strict):
-    """A folder tree of images; subfolders become classes."""
-
-    path: Path
-    weight: Weight | None = Field(None, description="share of the draws; null: by its files")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_path(cls, data: Any) -> Any:
-        return {"path": data} if isinstance(data, str | Path) else data
-
-
-class PairsConfig(Strict):
-    """Two folder trees with files of the same names: what a model is shown, and its true colors."""
-
-    input: Path = Field(description="gray, infrared, radar: what L is taken from")
-    color: Path
-    weight: Weight | None = Field(None, description="share of the draws; null: by its files")
-
-
-class DataConfig(Strict):
-    """Which images train, which validate, and how they are drawn."""
-
-    folders: tuple[FolderConfig, ...] = ()
-    pairs: PairsConfig | None = Field(
-        None, description="real inputs with their colors, beside the folders or alone"
-    )
-    samples: bool = Field(False, description="use the photographs that installed packages carry")
-    val: tuple[FolderConfig, ...] = Field((), description="none: split off val_fraction")
-    val_fraction: Share = 0.05
-    drop_gray: bool = True
-    balance: Share = Field(0.0, description="0: files alike; 1: sources or classes alike")
-    balance_by: Literal["source", "class"] = "source"
-    source_weights: dict[str, Weight] = Field({}, description="multiplies a source's draws")
-    filename_filter: str | None = Field(
-        None, description="regex; of the training files, those whose name it matches"
-    )
-    source_pattern: str | None = Field(
-        None, description="regex; group 1 of a file name: its source"
-    )
-    num_workers: int = Field(2, ge=0)
-    license: str = Field("unstated", description="of the images; goes into the model file")
-    eval_resize: EvalResize = Field(
-        "bicubic", description="of validation images; area: as earlier versions did"
-    )
-    augment: AugmentConfig = AugmentConfig()
-
-    @field_validator("filename_filter", "source_pattern")
-    @classmethod
-    def _regular_expression(cls, pattern: str | None) -> str | None:
-        try:
-            re.compile(pattern or "")
-        except re.error as error:
-            raise ValueError(f"found {pattern!r}, not a regular expression: {error}") from None
-        return pattern
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if bool(self.folders or self.pairs) == self.samples:
-            raise ValueError(
-                "give either folders: [PATH, ...] (or pairs, or both) or samples: true"
-            )
-        return self
-
-
-class WandbConfig(Strict):
-    """Weights & Biases. A word alone is the mode; a mapping without one is online."""
-
-    mode: Literal["disabled", "offline", "online"] = "online"
-    project: str = "gan_color"
-    entity: str | None = Field(None, description="a team's or a user's name; null: your default")
-    group: str | None = Field(None, description="runs of one group are shown as one")
-    job_type: str | None = None
-    tags: tuple[str, ...] = ()
-    notes: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _word_alone(cls, data: Any) -> Any:
-        if isinstance(data, bool | int | float):
-            found = str(data).lower() if isinstance(data, bool) else data
-            raise ValueError(
-                f"found {found}, expected disabled, offline or online, or a mapping of "
-                f"{', '.join(cls.model_fields)}"
-            )
-        return {"mode": data} if isinstance(data, str) else data
-
-
-class LoggersConfig(Strict):
-    """Who hears of a run. log.csv, previews and report.html are written in any case."""
-
-    wandb: WandbConfig = WandbConfig(mode="disabled")
-    tensorboard: bool = Field(False, description="event files; needs the extra 'tensorboard'")
-    notebook: bool = Field(False, description="previews below the cell of a notebook")
-    checkpoints: bool = Field(False, description="each stage's last one becomes a W&B artifact")
 
 
 class ScheduledStage(NamedTuple):

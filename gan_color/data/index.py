@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_color.color.gray import is_gray
-from gan_color.config.schema import DataConfig, FolderConfig
+from gan_color.config.data import DataConfig, FolderConfig
 from gan_color.errors import GanColorError
 from gan_color.images.files import find_images
 from gan_color.images.open import (

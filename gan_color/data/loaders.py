@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
-from gan_color.config.schema import DataConfig, FolderConfig
+from gan_color.config.data import DataConfig, FolderConfig
 from gan_color.data.dataset import CropDataset, Item
 from gan_color.data.index import ImageFile
 from gan_color.errors import GanColorError

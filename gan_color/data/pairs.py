@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import ExifTags
 
-from gan_color.config.schema import FolderConfig, PairsConfig
+from gan_color.config.data import FolderConfig, PairsConfig
 from gan_color.console import console
 from gan_color.data.index import Index, ScanCache, examine
 from gan_color.errors import GanColorError

@@ -15,7 +15,8 @@ from torch import Tensor
 from gan_color.atomic import write_text
 from gan_color.color.ab_bins import BIN_COUNT, bin_histogram, smooth_prior
 from gan_color.color.lab import from_rgb8
-from gan_color.config.schema import Config, FolderConfig
+from gan_color.config.data import FolderConfig
+from gan_color.config.schema import Config
 from gan_color.console import console
 from gan_color.data.index import ImageFile, Index, ScanCache, scan
 from gan_color.data.loaders import KeySampler, draw_probabilities

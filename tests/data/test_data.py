@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from gan_color.config.schema import DataConfig
+from gan_color.config.data import DataConfig
 from gan_color.config.stages import AugmentConfig
 from gan_color.data import index, samples
 from gan_color.data.augment import OrthochromaticFilm, pixels_needed

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_color.config.schema import DataConfig, FolderConfig
+from gan_color.config.data import DataConfig, FolderConfig
 from gan_color.data.index import ImageFile
 from gan_color.data.loaders import KeySampler, draw_probabilities
 from gan_color.errors import GanColorError

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from gan_color.color.lab import from_rgb8
-from gan_color.config.schema import Config, DataConfig
+from gan_color.config.data import DataConfig
+from gan_color.config.schema import Config
 from gan_color.config.stages import AugmentConfig
 from gan_color.data.dataset import CropDataset
 from gan_color.data.prepare import find_data

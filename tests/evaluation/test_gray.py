@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gan_color.config.schema import DataConfig
+from gan_color.config.data import DataConfig
 from gan_color.data.index import ScanCache, scan
 from gan_color.errors import GanColorError
 from gan_color.evaluation.evaluator import evaluate

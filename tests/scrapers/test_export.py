@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_color.config.schema import DataConfig, FolderConfig
+from gan_color.config.data import DataConfig, FolderConfig
 from gan_color.data.index import ScanCache, scan
 from gan_color.errors import GanColorError
 from gan_color.images.files import find_images

@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 from wandb import wandb_agent
 
-from gan_color.config import schema
-from gan_color.config.schema import Config
+from gan_color.config.loggers import WandbConfig
+from gan_color.config.schema import Config, parse
 from gan_color.config.yaml_file import flatten
 from gan_color.errors import GanColorError
 from gan_color.training import run_folder, trainer
@@ -284,7 +284,7 @@ def test_a_run_goes_on_offline_and_says_why(
 def test_wandbs_agent_starts_the_trial_that_the_sweep_means(tmp_path: Path, monkeypatch):
     """Its own code writes the command, from the clone; the configuration is what comes of it."""
     sweep = yaml.safe_load((REPOSITORY / "configs" / "sweeps" / "unet_small.yml").read_text())
-    assert sweep["project"] == schema.WandbConfig().project
+    assert sweep["project"] == WandbConfig().project
     values = {k: (v.get("values") or [v.get("min")])[0] for k, v in sweep["parameters"].items()}
     monkeypatch.setattr(wandb_agent, "AgentProcess", lambda **made: SimpleNamespace(**made))
     for name, value in (
@@ -310,7 +310,7 @@ def test_wandbs_agent_starts_the_trial_that_the_sweep_means(tmp_path: Path, monk
         text=True,
         check=True,
     )
-    config = schema.parse(yaml.safe_load(found.stdout))
+    config = parse(yaml.safe_load(found.stdout))
     assert (config.loggers.wandb.mode, config.run.name) == ("online", "unet_small-abc")
     for key, value in values.items():
         assert flatten(config.model_dump(mode="json"))[key] == value
