@@ -19,7 +19,13 @@ RenderOption = Annotated[int, typer.Option(help="Shorter side the model works at
 TtaSizeOption = Annotated[
     list[int] | None, typer.Option(help="A further render size to average with; repeatable.")
 ]
-SaturationOption = Annotated[float, typer.Option(help="Factor of the model's chroma, 0 to 4.")]
+SaturationOption = Annotated[
+    str,
+    typer.Option(
+        help="Factor of the model's chroma, 0 to 4; or muted, natural, vivid (models with hints).",
+        metavar="FACTOR|WORD",
+    ),
+]
 StrengthOption = Annotated[float, typer.Option(help="1: the model's colors; 0: the photo's own.")]
 BatchOption = Annotated[int, typer.Option(help="Photos through the model at a time.", min=1)]
 PrecisionOption = Annotated[str, typer.Option(help="Of the model: fp32, bf16 or fp16.")]
@@ -39,7 +45,7 @@ def colorize(
     model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
     tta_size: TtaSizeOption = None,
-    saturation: SaturationOption = 1.0,
+    saturation: SaturationOption = "1",
     strength: StrengthOption = 1.0,
     batch: BatchOption = 1,
     precision: PrecisionOption = "fp32",
@@ -68,6 +74,10 @@ def colorize(
         Path | None,
         typer.Option(help='Hints from a JSON file: [{"x": 120, "y": 80, "color": "#e0c040"}].'),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="A photo with the colors that these are to have (models with hints)."),
+    ] = None,
     with_provenance: ProvenanceOption = True,
 ) -> None:
     """Colorize photos. The originals are never changed; the output follows their format.
@@ -76,6 +86,7 @@ def colorize(
     gan-color colorize old.jpg -o colorized.jpg --model runs/demo/model.safetensors
     gan-color colorize album/ -o colorized/ --model runs/demo/model.safetensors --render 384
     gan-color colorize old.jpg --hint 120,80,#e0c040 --model runs/hints/model.safetensors
+    gan-color colorize old.jpg --reference similar.jpg --model runs/hints/model.safetensors
     """
     from rich.progress import track
 
@@ -89,11 +100,18 @@ def colorize(
         plan_jobs,
     )
     from gan_color.inference.hints import parse_hint, read_hints
+    from gan_color.inference.palette import parse_saturation, read_reference
     from gan_color.inference.pipeline import ColorizeOptions, check_hints
 
     points = [*(read_hints(hints) if hints else ()), *(parse_hint(text) for text in hint or ())]
     options = ColorizeOptions(
-        render, tuple(tta_size or ()), saturation, strength, precision, tuple(points)
+        render,
+        tuple(tta_size or ()),
+        parse_saturation(saturation),
+        strength,
+        precision,
+        tuple(points),
+        read_reference(reference) if reference else None,
     )
     jobs = plan_jobs(photos, output, kind and kind.upper())
     if points and len(jobs) != 1:
@@ -137,7 +155,7 @@ def video(
     model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
     tta_size: TtaSizeOption = None,
-    saturation: SaturationOption = 1.0,
+    saturation: SaturationOption = "1",
     strength: StrengthOption = 1.0,
     smooth: Annotated[
         float, typer.Option(help="Share of the frame before's chroma, 0 to below 1.")
@@ -156,10 +174,12 @@ def video(
 
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
+    from gan_color.inference.palette import parse_saturation
     from gan_color.inference.pipeline import ColorizeOptions
     from gan_color.inference.video import VideoOptions, colorize_video
 
-    options = ColorizeOptions(render, tuple(tta_size or ()), saturation, strength, precision)
+    factor = parse_saturation(saturation)
+    options = ColorizeOptions(render, tuple(tta_size or ()), factor, strength, precision)
     colorizer = load_backend(model, device)
     film = VideoOptions(options, smooth, batch, provenance(model) if with_provenance else "")
     frames = colorize_video(colorizer, source, target, film)

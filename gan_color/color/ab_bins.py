@@ -85,6 +85,16 @@ def bin_histogram(ab: Tensor) -> Tensor:
     return torch.bincount(nearest_bin(ab).flatten(), minlength=BIN_COUNT).double().cpu()
 
 
+def bin_shares(ab: Tensor) -> Tensor:
+    """The share of each image's pixels that falls into each bin, [B, 313] float32, for scaled ab
+    [B, 2, H, W].
+    """
+    bins = nearest_bin(ab).flatten(1)
+    counts = torch.zeros(len(ab), BIN_COUNT, device=ab.device)
+    counts.scatter_add_(1, bins, torch.ones_like(bins, dtype=counts.dtype))
+    return counts / bins.shape[1]
+
+
 def smooth_prior(histogram: Tensor) -> Tensor:
     """The bins' probabilities [313], from counts [313], smoothed with sigma 5 in the ab plane."""
     bins = ab_bins().long()

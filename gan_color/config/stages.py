@@ -105,6 +105,10 @@ class HintsConfig(Strict):
         0.125, description="of the geometric distribution of their number; its mean is 1 over this"
     )
     full_share: Share = Field(0.01, description="share of those whose every pixel is told")
+    histogram_share: Share = Field(
+        0.0, description="share of the crops told how their colors are distributed"
+    )
+    chroma_share: Share = Field(0.0, description="share of the crops told their mean chroma")
 
 
 def count_or_auto(value: object) -> int | Literal["auto"]:

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from gan_color.color.ab_bins import bin_shares
 from gan_color.config.stages import HintsConfig
-from gan_color.models.hints import Hints
+from gan_color.models.hints import Hints, mean_chroma, palette
 
 SIDES = (1, 9)  # pixels of a patch's side, from and to
+QUARTER = 4  # pixels a side whose mean is one color of the histogram
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,26 @@ def simulate_hints(
     return Hints(
         torch.where(shown, ab, points.ab),
         torch.where(shown, torch.ones_like(points.mask), points.mask),
+        _palette(ab, config, generator) if config.histogram_share or config.chroma_share else None,
     )
+
+
+def whole_palette(ab: Tensor) -> Tensor:
+    """The global hints [B, PALETTE] that tell all of the true ab [B, 2, H, W].
+
+    Colors are counted at a quarter of the size, as the paper does (section 3.2).
+    """
+    known = torch.ones(len(ab), device=ab.device)
+    return palette(bin_shares(F.avg_pool2d(ab, QUARTER)), known, mean_chroma(ab), known)
+
+
+def _palette(ab: Tensor, config: HintsConfig, generator: torch.Generator | None) -> Tensor:
+    """Global hints, each for its share of the images."""
+    shares = (config.histogram_share, config.chroma_share)
+    told = [torch.rand(len(ab), generator=generator) < share for share in shares]
+    histogram, chroma = (known.float().to(ab.device, non_blocking=True) for known in told)
+    counted = bin_shares(F.avg_pool2d(ab, QUARTER))
+    return palette(counted, histogram, mean_chroma(ab), chroma)
 
 
 def draw_patches(

@@ -27,6 +27,12 @@ class Photo:
         """Width and height."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
+    def size_at(self, shorter: int) -> tuple[int, int]:
+        """Width and height with a shorter side of so many pixels; the photo's own where less."""
+        ratio = min(1.0, shorter / min(self.size))
+        width, height = (max(1, round(side * ratio)) for side in self.size)
+        return width, height
+
     def image(self) -> Image.Image:
         """As a PIL image: RGB, or RGBA where there is alpha; 16 bit rounded to 8."""
         image = Image.fromarray(to_8_bit(self.pixels))

@@ -1,9 +1,9 @@
 """Colorizers as ONNX: export, a check against PyTorch, and ONNX Runtime in PyTorch's place (CPU).
 
 The file takes L [B, 1, H, W] and gives ab [B, 2, H, W], both -1..1, for any B and for H and W that
-are multiples of the stride that its metadata names. Where the model takes hints, they are two more
-inputs: hint_ab [B, 2, H, W], and hint_mask [B, 1, H, W], all 0 where there are none. Options and
-training record travel with it.
+are multiples of the stride that its metadata names. Where the model takes hints, they are three
+more inputs: hint_ab [B, 2, H, W], hint_mask [B, 1, H, W] and hint_palette [B, 316], all 0 where
+there are none. Options and training record travel with it.
 """
 
 import json
@@ -19,10 +19,11 @@ from gan_color.atomic import atomic_write
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import HEADER_KEY, load_model, read_header
 from gan_color.models.base import NO_HINTS, Colorizer, pad_to_multiple
-from gan_color.models.hints import Hints
+from gan_color.models.hints import PALETTE, Hints
 
 OPSET = 17
 INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}  # channels of each
+PALETTE_INPUT = "hint_palette"
 HINTED = 0.01  # share of pixels that the comparison tells
 PARITY_SIZES = ((64, 64), (96, 160), (256, 256), (224, 352))
 TOLERANCE = 1e-3  # of ab, where 1 is 110 of a* or b*: an eighth of what an eye tells apart
@@ -66,8 +67,13 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
     onnx = _need("onnx")
     header = read_header(source)
     model = load_model(source)
-    inputs = INPUTS if model.takes_hints else {"L": INPUTS["L"]}
     shape = (2 * model.stride, 3 * model.stride)
+    channels = INPUTS if model.takes_hints else {"L": INPUTS["L"]}
+    inputs = {name: torch.zeros(2, count, *shape) for name, count in channels.items()}
+    axes = {name: {0: "batch", 2: "rows", 3: "columns"} for name in (*inputs, "ab")}
+    if model.takes_hints:
+        inputs[PALETTE_INPUT] = torch.zeros(2, PALETTE)
+        axes[PALETTE_INPUT] = {0: "batch"}
     with atomic_write(target) as part:
         with warnings.catch_warnings():
             # It warns that a trace knows one size only: true of what the comparison below tries.
@@ -75,13 +81,11 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
             # torch.export's way (dynamo) took minutes over the sizes of a U-Net, torch 2.15.
             torch.onnx.export(
                 _Whole(model).eval(),
-                tuple(torch.zeros(2, channels, *shape) for channels in inputs.values()),
+                tuple(inputs.values()),
                 str(part),
                 input_names=list(inputs),
                 output_names=["ab"],
-                dynamic_axes={
-                    name: {0: "batch", 2: "rows", 3: "columns"} for name in (*inputs, "ab")
-                },
+                dynamic_axes=axes,
                 opset_version=OPSET,
                 dynamo=False,
             )
@@ -112,6 +116,7 @@ def compare(model: Colorizer, other: "OnnxColorizer") -> list[Parity]:
             hints = Hints(
                 torch.rand(1, 2, height, width, generator=generator) - 0.5,
                 (places < HINTED).float(),
+                torch.rand(1, PALETTE, generator=generator),
             )
         difference = (model.predict_ab(L, hints) - other.predict_ab(L, hints)).abs()
         report.append(Parity(height, width, float(difference.max()), float(difference.mean())))
@@ -131,7 +136,7 @@ class OnnxColorizer:
             self.session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
             metadata = self.session.get_modelmeta().custom_metadata_map
             self.stride = int(json.loads(metadata[HEADER_KEY])["stride"])
-            self.takes_hints = "hint_ab" in [each.name for each in self.session.get_inputs()]
+            self.takes_hints = PALETTE_INPUT in [each.name for each in self.session.get_inputs()]
         except KeyError:
             raise GanColorError(
                 f"model: {path} carries no gan_color header, "
@@ -152,9 +157,11 @@ class OnnxColorizer:
         if hints is not None and not self.takes_hints:
             raise GanColorError(NO_HINTS)
         if self.takes_hints:
-            hints = hints or Hints(L.new_zeros(len(L), 2, height, width), torch.zeros_like(L))
-            hints = hints.pad_to_multiple(self.stride)
-            inputs |= {"hint_ab": hints.ab.float().numpy(), "hint_mask": hints.mask.float().numpy()}
+            hints = (hints or Hints.none(L)).pad_to_multiple(self.stride)
+            palette = L.new_zeros(len(L), PALETTE) if hints.palette is None else hints.palette
+            told = (hints.ab, hints.mask, palette)
+            names = (*list(INPUTS)[1:], PALETTE_INPUT)
+            inputs |= {name: x.float().numpy() for name, x in zip(names, told, strict=True)}
         ab = torch.from_numpy(self.session.run(["ab"], inputs)[0])
         return ab[..., :height, :width]
 

@@ -27,6 +27,14 @@ from gan_color.inference.hints import (
     parse_hint,
     render_hints,
 )
+from gan_color.inference.palette import (
+    VIVIDNESS,
+    Palette,
+    check_saturation,
+    gain_of,
+    read_reference,
+    with_vividness,
+)
 from gan_color.inference.recombine import recombine
 from gan_color.models.base import NO_HINTS
 from gan_color.models.hints import Hints
@@ -59,10 +67,12 @@ class ColorizeOptions:
 
     render: int = DEFAULT_RENDER  # pixels of the shorter side that the model works at
     tta_sizes: tuple[int, ...] = ()  # further render sizes; the mean of all chromas is taken
-    saturation: float = 1.0  # factor of the model's chroma
+    # A factor of the model's chroma; or muted, natural, vivid, which the model is told.
+    saturation: float | str = 1.0
     strength: float = 1.0  # 1: the model's colors; 0: the photo's own
     precision: str = "fp32"  # of the model alone; Lab and the merge are always fp32
-    hints: tuple[HintPoint, ...] = ()  # colors that points of the photo have, and models that can
+    hints: tuple[HintPoint, ...] = ()  # colors of points of the photo, for models that take hints
+    reference: Palette | None = None  # what the colors are to be overall, for those models too
 
     def __post_init__(self) -> None:
         for name, size in (("render", self.render), *(("tta_sizes", s) for s in self.tta_sizes)):
@@ -70,14 +80,23 @@ class ColorizeOptions:
                 raise GanColorError(
                     f"{name}: found {size}, expected 32 to 4096 (pixels, shorter side)"
                 )
-        if not 0 <= self.saturation <= 4:
-            raise GanColorError(f"saturation: found {self.saturation}, expected 0 to 4")
+        check_saturation(self.saturation)
         if not 0 <= self.strength <= 1:
             raise GanColorError(f"strength: found {self.strength}, expected 0 to 1")
         if self.precision not in PRECISIONS:
             raise GanColorError(
                 f"precision: found {self.precision!r}, expected one of {', '.join(PRECISIONS)}"
             )
+
+    @property
+    def gain(self) -> float:
+        """The factor of the model's chroma."""
+        return gain_of(self.saturation)
+
+    @property
+    def hinted(self) -> bool:
+        """Whether a model is to be told anything but lightness."""
+        return bool(self.hints or self.reference or gain_of(self.saturation) != self.saturation)
 
 
 DEFAULTS = ColorizeOptions()
@@ -105,6 +124,7 @@ class ColorizationPipeline:
         render: int = DEFAULT_RENDER,
         *,
         hints: Iterable[Any] = (),
+        reference: "str | Path | bytes | Image.Image | NDArray[Any] | None" = None,
         **options: Any,
     ) -> "Image.Image | NDArray[Any]":
         """Colorize a photo.
@@ -114,15 +134,19 @@ class ColorizationPipeline:
             render: pixels of the shorter side that the model works at.
             hints: (x, y, "#e0c040"), ...: the colors of pixels of the photo as it is shown, column
                 and row from 0, for models that take hints.
-            options: those of ColorizeOptions: saturation, strength, tta_sizes, precision.
+            reference: a photo with the colors that this one is to have overall, for the same.
+            options: those of ColorizeOptions: saturation (a factor, or "muted", "vivid" for models
+                that take hints), strength, tta_sizes, precision.
 
         An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, anything
         else as a PIL image of the same size. Raises GanColorError for a photo that cannot be read,
-        and for hints that are none, lie outside of it, or are given to a model that takes none.
+        for a reference without colors, and for hints that are none, lie outside of it, or are given
+        to a model that takes none.
         """
         points = tuple(parse_hint(hint) for hint in hints)
+        like = None if reference is None else read_reference(reference)
         opened = read(photo)
-        chosen = ColorizeOptions(render, hints=points, **options)
+        chosen = ColorizeOptions(render, hints=points, reference=like, **options)
         colorized = colorize_photo(self.model, opened, chosen)
         return colorized.array() if isinstance(photo, np.ndarray) else colorized.image()
 
@@ -169,12 +193,11 @@ def apply_chroma(
         photo, (min(MIDDLE * width, photo.size[0]), min(MIDDLE * height, photo.size[1]))
     )
     ab, L = chroma.ab[None], chroma.L[None]
-    if options.hints and options.saturation:
-        gain, points = options.saturation, options.hints
-        coefficients = fit_to_hints(ab, L, middle, points, photo.pixels, gain)
+    if options.hints and options.gain:
+        coefficients = fit_to_hints(ab, L, middle, options.hints, photo.pixels, options.gain)
     else:
         coefficients = fit_coefficients(ab, L, middle)
-    pixels = recombine(photo.pixels, coefficients.to(device), options.saturation, options.strength)
+    pixels = recombine(photo.pixels, coefficients.to(device), options.gain, options.strength)
     return replace(photo, pixels=pixels)
 
 
@@ -194,15 +217,11 @@ def predict_chroma(
     found: list[Chroma | None] = [None] * len(photos)
     sizes = sorted({options.render, *options.tta_sizes}, reverse=True)
     for position, render in enumerate(sizes):
-        seen = [_lightness_at(p, _render_size(p, render)) for p in photos]
+        seen = [_lightness_at(p, p.size_at(render)) for p in photos]
         for shape in dict.fromkeys(L.shape for L in seen):
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
-            hints = None
-            if options.hints:
-                photo_sizes = [photos[i].size for i in members]
-                hints = render_hints(options.hints, photo_sizes, (shape[-1], shape[-2])).to(device)
-            predicted = run_model(model, batch, options.precision, hints)
+            predicted = _predict(model, batch, options, [photos[i].size for i in members])
             for i, ab in zip(members, predicted, strict=True):
                 largest = found[i]
                 if largest is None:
@@ -214,9 +233,25 @@ def predict_chroma(
     return [chroma for chroma in found if chroma is not None]
 
 
+def _predict(
+    model: ChromaModel, L: Tensor, options: ColorizeOptions, sizes: Sequence[tuple[int, int]]
+) -> Tensor:
+    """ab [B, 2, H, W] on the CPU for L [B, 1, H, W] of photos of `sizes` (width, height)."""
+    if not options.hinted:
+        return run_model(model, L, options.precision)
+    hints = render_hints(options.hints, sizes, (L.shape[-1], L.shape[-2])).to(L.device)
+    told = (options.reference or Palette()).vector().to(L.device).expand(len(L), -1)
+    hints = replace(hints, palette=told)
+    ab = run_model(model, L, options.precision, hints)
+    if options.saturation in VIVIDNESS:
+        told = with_vividness(told, ab.to(L.device), options.saturation)
+        ab = run_model(model, L, options.precision, replace(hints, palette=told))
+    return ab
+
+
 def check_hints(model: ChromaModel, options: ColorizeOptions) -> None:
-    """GanColorError for hints to a model that takes none."""
-    if options.hints and not model.takes_hints:
+    """GanColorError for hints, a reference or a word for saturation to a model that takes none."""
+    if options.hinted and not model.takes_hints:
         raise GanColorError(NO_HINTS)
 
 
@@ -241,13 +276,6 @@ def run_model(model: ChromaModel, L: Tensor, precision: str, hints: Hints | None
             f"render: {L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos do not fit into the "
             "memory of this device, expected a smaller render size or batch"
         ) from None
-
-
-def _render_size(photo: Photo, render: int) -> tuple[int, int]:
-    """Width and height, the shorter one `render` unless the photo is smaller."""
-    ratio = min(1.0, render / min(photo.size))
-    width, height = (max(1, round(side * ratio)) for side in photo.size)
-    return width, height
 
 
 def _lightness_at(photo: Photo, size: tuple[int, int]) -> Tensor:

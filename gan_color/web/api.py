@@ -128,6 +128,7 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
             saturation=form.saturation,
             strength=form.strength,
             hints=tuple(parse_hints(form.hints, "request", limits.hints)),
+            reference=colorizing.read_palette(form.reference, limits),
         )
         both = form.response == "json"
         model, note = cache.load(file)
@@ -138,8 +139,9 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
 
 def _parse(fields: dict[str, str | bytes], limits: Limits) -> ColorizeForm:
     file = fields.get("file", b"")
-    if isinstance(file, str):
-        raise GanColorError("file: found text, expected a file part with a filename")
+    for name in ("file", "reference"):
+        if isinstance(fields.get(name), str):
+            raise GanColorError(f"{name}: found text, expected a file part with a filename")
     if not file:
         raise GanColorError("file: found none or an empty one, expected a photo")
     try:

@@ -9,6 +9,7 @@ from gan_color.images.decode import read
 from gan_color.images.encode import encode
 from gan_color.images.open import BadImageError
 from gan_color.images.photo import Photo
+from gan_color.inference.palette import Palette, reference_palette
 from gan_color.inference.pipeline import ChromaModel, ColorizeOptions, colorize_and_classify
 from gan_color.web.limits import Limits
 
@@ -30,25 +31,32 @@ class ColorizedImages:
     scenes: dict[str, float]  # see Colorizer.scenes
 
 
-def read_photo(data: bytes, limits: Limits) -> Photo:
-    """Decode a photo; BadImageError if it is no image, damaged, or has too many pixels."""
+def read_photo(data: bytes, limits: Limits, field: str = "file") -> Photo:
+    """Decode a field's photo; BadImageError if it is no image, damaged, or of too many pixels."""
     try:
         if data[4:8] != b"ftyp":  # HEIC and AVIF, which `read` recognizes by the same bytes
             Image.open(io.BytesIO(data), formats=ALLOWED_FORMATS).close()
         return read(data, limits.pixels)
     except UnidentifiedImageError:
         raise BadImageError(
-            f"file: found {len(data):,} bytes that are not an image, expected one of "
+            f"{field}: found {len(data):,} bytes that are not an image, expected one of "
             f"{', '.join(ALLOWED_FORMATS)}, HEIC or AVIF"
         ) from None
     except Image.DecompressionBombError:
         raise BadImageError(
-            f"file: found hundreds of megapixels, expected at most {limits.pixels:,} pixels"
+            f"{field}: found hundreds of megapixels, expected at most {limits.pixels:,} pixels"
         ) from None
     except Exception as error:  # decoders raise anything on damaged data; the file is the cause
         reason = str(error) or type(error).__name__
         expected = "" if isinstance(error, BadImageError) and "expected" in reason else EXPECTED
-        raise BadImageError(f"file: found {reason}{expected}") from None
+        raise BadImageError(f"{field}: found {reason}{expected}") from None
+
+
+def read_palette(data: bytes | None, limits: Limits) -> Palette | None:
+    """The palette of a reference photo; GanColorError if there is none to have, or no photo."""
+    if data is None:
+        return None
+    return reference_palette(read_photo(data, limits, "reference"))
 
 
 def check_work(photo: Photo, render: int, limits: Limits) -> None:

@@ -2,7 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from gan_color.errors import GanColorError
+from gan_color.inference.palette import VIVIDNESS, check_saturation, parse_saturation
 
 
 class Error(BaseModel):
@@ -70,6 +73,15 @@ class ImagePair(BaseModel):
     ]
 
 
+def _saturation(value: object) -> float | str:
+    saturation = parse_saturation(str(value))
+    try:
+        check_saturation(saturation)
+    except GanColorError as error:
+        raise ValueError(str(error).removeprefix("saturation: ")) from None
+    return saturation
+
+
 class ColorizeForm(BaseModel):
     """A photo and what to do with it."""
 
@@ -85,7 +97,12 @@ class ColorizeForm(BaseModel):
         int, Field(description="Shorter side of the model's input, in pixels.", ge=32)
     ] = 256
     saturation: Annotated[
-        float, Field(description="Multiplies the model's chroma.", ge=0, le=4, allow_inf_nan=False)
+        float | str,
+        Field(description="Multiplies the model's chroma; or a word, for models with hints."),
+        PlainValidator(_saturation),
+        WithJsonSchema(
+            {"anyOf": [{"type": "number", "minimum": 0, "maximum": 4}, {"enum": list(VIVIDNESS)}]}
+        ),
     ] = 1.0
     strength: Annotated[
         float,
@@ -104,6 +121,13 @@ class ColorizeForm(BaseModel):
             json_schema_extra={"contentMediaType": "application/json"},
         ),
     ] = "[]"
+    reference: Annotated[
+        bytes | None,
+        Field(
+            description="A photo with the colors that this one is to have, for models with hints.",
+            json_schema_extra={"format": "binary"},
+        ),
+    ] = None
     format: Annotated[
         Literal["jpeg", "png", "webp"], Field(description="Of the images in the response.")
     ] = "jpeg"

@@ -1,4 +1,4 @@
-"""A form with one photo, read into bounded memory: nothing is spooled to disk."""
+"""A form with a photo or two, read into bounded memory: nothing is spooled to disk."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ DRAIN_SECONDS, DRAIN_TIMES = 10, 4
 
 
 async def read_form(request: Request, upload_bytes: int) -> dict[str, str | bytes]:
-    """The fields of a multipart form: text as str, the file as bytes.
+    """The fields of a multipart form: text as str, files as bytes, both together bounded.
 
     Raises RequestError 400 (damaged form), 413 (too large) or 415 (not a form), and
     ClientDisconnected.
@@ -35,7 +35,7 @@ async def read_form(request: Request, upload_bytes: int) -> dict[str, str | byte
     parser = MultiPartParser(
         request.headers,
         _bounded(request, upload_bytes),
-        max_files=1,
+        max_files=2,
         max_fields=MAX_FIELDS,
         max_part_size=FORM_BYTES,
     )
@@ -56,9 +56,9 @@ async def read_form(request: Request, upload_bytes: int) -> dict[str, str | byte
             raise RequestError(422, f"request: found {name[:100]!r} twice, expected it once")
         fields[name] = await value.read() if isinstance(value, UploadFile) else value
     await form.close()
-    photo = fields.get("file")
-    if isinstance(photo, bytes) and len(photo) > upload_bytes:
-        raise _too_large(len(photo), upload_bytes)
+    sent = sum(len(value) for value in fields.values() if isinstance(value, bytes))
+    if sent > upload_bytes:
+        raise _too_large(sent, upload_bytes)
     return fields
 
 

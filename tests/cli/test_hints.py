@@ -75,3 +75,33 @@ def test_hints_that_cannot_be_followed_are_one_line(
         capsys.readouterr().err
     )
     assert not target.exists()
+
+
+def test_a_reference_and_a_word_for_saturation(
+    hinted: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    Image.new("RGB", (50, 40), (200, 90, 60)).save(tmp_path / "red.png")
+    Image.new("RGB", (50, 40), (90, 90, 90)).save(tmp_path / "gray.png")
+    common = ("--model", hinted, "--render", 64)
+    ways = {
+        "none": (),
+        "reference": ("--reference", tmp_path / "red.png"),
+        "vivid": ("--saturation", "vivid"),
+        "factor": ("--saturation", "1.0"),
+    }
+    found = {}
+    for name, options in ways.items():
+        target = tmp_path / f"out-{name}.png"
+        assert run("colorize", photo, "-o", target, *common, *options) == 0
+        found[name] = target.read_bytes()
+    assert found["none"] == found["factor"]
+    assert len(set(found.values())) == 3
+    capsys.readouterr()
+    for options, message in (
+        (("--saturation", "loud"), "saturation: found 'loud', expected 0 to 4, or muted, natural"),
+        (("--reference", tmp_path / "gray.png"), "reference: found a gray photo"),
+        (("--reference", tmp_path / "none.png"), "none.png"),
+    ):
+        assert run("colorize", photo, "-o", tmp_path / "no.png", *common, *options) == 2
+        assert message in one_line(capsys)
+        assert not (tmp_path / "no.png").exists()

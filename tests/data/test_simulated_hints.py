@@ -3,9 +3,16 @@
 import pytest
 import torch
 
+from gan_color.color.ab_bins import BIN_COUNT, bin_histogram
 from gan_color.config.stages import HintsConfig
-from gan_color.data.simulated_hints import SIDES, draw_patches, reveal, simulate_hints
-from gan_color.models.hints import Hints
+from gan_color.data.simulated_hints import (
+    SIDES,
+    draw_patches,
+    reveal,
+    simulate_hints,
+    whole_palette,
+)
+from gan_color.models.hints import CHROMA_SCALE, Hints
 
 
 def truth(count: int = 2, height: int = 40, width: int = 64) -> torch.Tensor:
@@ -87,3 +94,32 @@ def test_crops_smaller_than_a_patch_and_no_points_at_all():
     assert hints.mask[0].any()
     assert not hints.mask[1].any()
     assert not reveal_points(truth(2), [0, 0], noise()).mask.any()
+
+
+def test_global_hints_are_the_truths_each_for_its_share_of_the_crops():
+    ab = truth(200)
+    config = HintsConfig(share=0.5, histogram_share=0.3, chroma_share=0.7)
+    told, whole = simulate_hints(ab, config, noise()).palette, whole_palette(ab)
+    histogram, chroma = told[:, BIN_COUNT].bool(), told[:, -1].bool()
+    assert histogram.float().mean() == pytest.approx(0.3, abs=0.1)
+    assert chroma.float().mean() == pytest.approx(0.7, abs=0.1)
+    assert (histogram & chroma).float().mean() == pytest.approx(0.21, abs=0.1)  # independent
+    assert torch.equal(told[histogram, :BIN_COUNT], whole[histogram, :BIN_COUNT])
+    assert torch.equal(told[chroma, -2:], whole[chroma, -2:])
+    assert told[~histogram, : BIN_COUNT + 1].abs().sum() == told[~chroma, -2:].abs().sum() == 0
+    # Shares of a quarter of the size: of this noise hardly anything is far from neutral.
+    shares = whole[0, :BIN_COUNT].square()
+    assert float(shares.sum()) == pytest.approx(1)
+    small = torch.nn.functional.avg_pool2d(ab[:1], 4)
+    assert torch.allclose(shares.double(), bin_histogram(small) / small[0, 0].numel(), atol=1e-6)
+    assert float(whole[0, -2]) == pytest.approx(
+        CHROMA_SCALE * float(ab[0].norm(dim=0).mean()), rel=1e-5
+    )
+
+
+def test_without_shares_of_global_hints_none_are_drawn():
+    ab, generators = truth(8), (noise(), noise())
+    plain = simulate_hints(ab, HintsConfig(), generators[0])
+    both = simulate_hints(ab, HintsConfig(histogram_share=1), generators[1])
+    assert plain.palette is None
+    assert torch.equal(plain.mask, both.mask)  # local hints are drawn first, as they always were

@@ -36,6 +36,8 @@ def write_hinted_model(path: Path) -> None:
     torch.manual_seed(0)
     model = registry.create("unet", **TINY, hints=True)
     torch.nn.init.normal_(model.head.weight, std=0.3)
+    for weight in model.hint_branches.parameters():  # as if they had been trained
+        torch.nn.init.normal_(weight, std=0.1)
     save_model(path, "unet", model, {})
 
 

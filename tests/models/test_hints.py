@@ -1,17 +1,20 @@
 """The U-Net's hints: what they add, where, and what a file with branches is without them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from gan_color.color.ab_bins import BIN_COUNT
+from gan_color.data.simulated_hints import whole_palette
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import load_model, read_header, save_model
 from gan_color.hub.pretrained import find_model
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
-from gan_color.models.hints import Hints
+from gan_color.models.hints import CHROMA_SCALE, PALETTE, Hints, palette
 from tests.helpers.tiny_steps import batch, generator
 
 
@@ -132,11 +135,12 @@ def test_branches_learn_and_are_reached_by_the_gradient():
     ab = torch.tensor([[0.4, -0.3], [-0.3, 0.4]]).view(2, 2, 1, 1).expand(-1, -1, 64, 64)
     mask = torch.zeros(2, 1, 64, 64)
     mask[..., ::8, ::8] = 1
+    hints = Hints(ab, mask, whole_palette(ab))
     optimizer = torch.optim.Adam(model.hint_branches.parameters(), 1e-2)
     before = {n: p.detach().clone() for n, p in model.hint_branches.named_parameters()}
     losses = []
     for _ in range(30):
-        loss = nn.functional.mse_loss(model(L, Hints(ab, mask)), ab)
+        loss = nn.functional.mse_loss(model(L, hints), ab)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -166,3 +170,41 @@ def test_a_compiled_model_takes_hints():
     compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=True)
     with torch.no_grad():
         assert torch.allclose(compiled(L, hints), model(L, hints), atol=1e-5)
+
+
+def overall(count: int = 2, *, shares: bool = True, chroma: bool = True) -> Hints:
+    """Global hints alone: half of the picture of one bin, half of another, or one of the two."""
+    told = torch.zeros(count, BIN_COUNT)
+    told[:, 40] = told[:, 200] = 0.5
+    known = (torch.full((count,), float(each)) for each in (shares, chroma))
+    vector = palette(told, next(known), torch.full((count,), 0.2), next(known))
+    return replace(Hints.none(torch.zeros(count, 1, 64, 64)), palette=vector)
+
+
+def test_a_palette_tells_what_is_known_and_nothing_else():
+    both = overall().palette[0]
+    assert both.shape == (PALETTE,)
+    assert both[[40, 200]].square().tolist() == pytest.approx([0.5, 0.5])
+    assert both[BIN_COUNT:].tolist() == pytest.approx([1, 0.2 * CHROMA_SCALE, 1])
+    assert overall(shares=False).palette[0, : BIN_COUNT + 1].abs().sum() == 0
+    assert overall(chroma=False).palette[0, BIN_COUNT + 1 :].abs().sum() == 0
+
+
+def test_a_palette_of_which_nothing_is_known_adds_exactly_nothing():
+    model = train_branches(generator("both", hints=True))
+    L = batch(2, 64).L
+    assert torch.equal(model(L, overall(shares=False, chroma=False)), model(L))
+    answers = [model(L), *(model(L, overall(shares=s, chroma=not s)) for s in (True, False))]
+    assert not any(
+        torch.equal(one, other) for i, one in enumerate(answers) for other in answers[:i]
+    )
+
+
+def test_parts_of_a_batch_keep_their_own_palettes():
+    hints = overall()
+    hints.palette[1] = 0
+    first, second = hints.split(1)
+    assert torch.equal(first.palette, hints.palette[:1])
+    assert second.palette.abs().sum() == 0
+    assert torch.equal(hints.pad_to_multiple(48).palette, hints.palette)
+    assert [part.palette for part in point(0, 1, 1, (0.1, 0.1)).split(1)] == [None, None]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gan_color.config.schema import Config, parse
+from gan_color.data.simulated_hints import whole_palette
 from gan_color.hub.model_file import load_model
 from gan_color.models.base import Batch
 from gan_color.models.hints import Hints
@@ -26,7 +27,7 @@ def hinted_batch(count: int = 4) -> Batch:
     mask = torch.zeros_like(data.L)
     for i in range(count):
         mask[i, :, 4 * i : 4 * i + 3, 8:12] = 1
-    return replace(data, hints=Hints(data.ab * mask, mask))
+    return replace(data, hints=Hints(data.ab * mask, mask, whole_palette(data.ab)))
 
 
 def step_of(kind: type, parts: int = 1) -> Any:
@@ -91,7 +92,7 @@ def mapping(sample_folders: tuple[Path, Path], tmp_path: Path) -> Callable[[str]
     def create(name: str) -> dict[str, Any]:
         found: dict[str, Any] = tiny_mapping(sample_folders, tmp_path / name)
         found["model"]["hints"] = True
-        found["stages"][0]["hints"] = {"share": 0.7}
+        found["stages"][0]["hints"] = {"share": 0.7, "histogram_share": 0.5}
         found["stages"][2]["hints"] = {}
         return found
 

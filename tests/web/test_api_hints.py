@@ -66,3 +66,62 @@ def test_a_model_that_takes_no_hints_says_so(tmp_path: Path):
     answer = post_photo(client, photo(), hints='[{"x": 1, "y": 1, "color": "#e0c040"}]')
     assert answer.status_code == 422
     assert "hints" in answer.json()["error"]
+
+
+def post_with_reference(client: TestClient, reference: bytes, **fields: object):
+    files = {"file": ("old.png", photo((60, 40), "PNG")), "reference": ("like.png", reference)}
+    return client.post("/api/colorize", files=files, data={k: str(v) for k, v in fields.items()})
+
+
+def one_color(color: tuple[int, int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_reference_and_a_word_for_saturation_change_the_answer(hinted):
+    answers = [
+        post_photo(hinted, photo((60, 40), "PNG"), format="png"),
+        post_photo(hinted, photo((60, 40), "PNG"), format="png", saturation="vivid"),
+        post_with_reference(hinted, one_color((160, 90, 60)), format="png"),
+        post_with_reference(hinted, one_color((60, 110, 170)), format="png"),
+    ]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len({answer.content for answer in answers}) == 4
+
+
+@pytest.mark.parametrize(
+    ("reference", "status", "message"),
+    [
+        (one_color((90, 90, 90)), 422, "reference: found a gray photo"),
+        (b"no photo", 422, "reference: found 8 bytes that are not an image"),
+        (photo((400, 300))[:900], 422, "reference: found"),
+        (bytes(LIMITS.upload_bytes), 413, "expected at most"),
+    ],
+)
+def test_what_is_no_reference_is_refused(hinted, reference, status, message):
+    answer = post_with_reference(hinted, reference)
+    assert answer.status_code == status
+    assert message in answer.json()["error"]
+
+
+def test_a_reference_as_text_and_unknown_words_are_refused(hinted):
+    for fields, message in (
+        ({"reference": "like.png"}, "reference: found text, expected a file part"),
+        ({"saturation": "loud"}, "saturation: found 'loud', expected"),
+        ({"saturation": "5"}, "saturation: found 5.0, expected 0 to 4"),
+    ):
+        answer = post_photo(hinted, photo(), **fields)
+        assert answer.status_code == 422
+        assert message in answer.json()["error"]
+        assert "\n" not in answer.json()["error"]
+
+
+def test_models_without_hints_refuse_references_and_words(tmp_path: Path):
+    client = TestClient(create_app(write_models(tmp_path), "cpu", LIMITS, page=False))
+    for answer in (
+        post_with_reference(client, one_color((160, 90, 60))),
+        post_photo(client, photo(), saturation="muted"),
+    ):
+        assert answer.status_code == 422
+        assert "this model takes none" in answer.json()["error"]

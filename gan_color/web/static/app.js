@@ -12,6 +12,7 @@ const state = {
   examples: [], // names
   results: [], // {model, card}
   points: [], // {x, y, color}, in pixels of the photo
+  reference: null, // File whose colors the photo is to have
   split: 50, // percent of the image that shows "before"
   dragging: false,
   busy: false,
@@ -53,6 +54,7 @@ function render() {
   for (const { card } of results) setSplit(card, state.split);
   find("#examples").hidden = state.examples.length === 0;
   find("#colorize").classList.toggle("busy", state.busy);
+  find("#reference-clear").hidden = state.reference === null;
   renderHints(photo !== null && hinted().length > 0, state.preview, state.points, changePoints);
   find("#status").textContent = status.text;
   find("#status").classList.toggle("error", status.error);
@@ -84,7 +86,8 @@ function take(file) {
   }
   running.abort();
   URL.revokeObjectURL(state.preview);
-  update({ photo: file, preview: URL.createObjectURL(file), results: [], points: [], busy: false });
+  update({ photo: file, preview: URL.createObjectURL(file), results: [], points: [], reference: null, busy: false });
+  find("#reference").value = "";
   say("Ready to colorize.");
 }
 
@@ -101,11 +104,12 @@ async function submit(event) {
   const form = new FormData(event.target);
   const models = form.getAll("model");
   form.delete("model");
-  const { photo, preview, points } = state;
+  const { photo, preview, points, reference } = state;
   const takers = hinted();
   const common = Object.fromEntries(form);
+  const told = { hints: JSON.stringify(points), ...(reference ? { reference } : {}) };
   const optionsOf = (model) => ({
-    ...common, model, ...(takers.includes(model) ? { hints: JSON.stringify(points) } : {}),
+    ...common, model, ...(takers.includes(model) ? told : {}),
   });
   if (!photo) return say("Choose a photo first.", true);
   if (models.length === 0) return say("Choose a model first.", true);
@@ -152,6 +156,11 @@ function listen() {
   find("#controls").addEventListener("input", render);
   find("#hint-photo").addEventListener("load", render); // its size places the points
   listenForHints(changePoints);
+  find("#reference").addEventListener("change", (event) => update({ reference: event.target.files[0] ?? null }));
+  find("#reference-clear").addEventListener("click", () => {
+    find("#reference").value = "";
+    update({ reference: null });
+  });
   find("#file").addEventListener("change", (event) => {
     take(event.target.files[0]);
     event.target.value = ""; // the same file may be chosen again
