@@ -53,7 +53,9 @@ def evaluate(
     hints: Annotated[
         int | None,
         typer.Option(
-            help="Also PSNR with up to so many points of the truth revealed.", metavar="N", min=1
+            help="Also PSNR with up to so many points of the truth, and with its palette.",
+            metavar="N",
+            min=1,
         ),
     ] = None,
     fid_weights: FidWeightsOption = None,
@@ -131,15 +133,15 @@ def _shaped(records: list[dict[str, object]], models: int) -> object:
 def _measure_hints(
     results: "list[Result]", data: Path, protocol: "EvalProtocol", most: int
 ) -> None:
-    """Put each model's curve into its figures, as "hints"."""
+    """Put what each model does with hints into its figures, as "hints" and "palette"."""
     from gan_color.evaluation.hint_curve import counts_up_to, hint_curve
     from gan_color.images.files import find_images
 
     for result in results:
         model = result.predictor.model
         if model is not None:
-            curve = hint_curve(model, find_images(data), protocol, counts_up_to(most))
-            result.figures["hints"] = curve
+            found = hint_curve(model, find_images(data), protocol, counts_up_to(most))
+            result.figures.update(hints=found.curve, palette=found.palette)
 
 
 def _print_hints(results: "list[Result]") -> None:
@@ -151,6 +153,13 @@ def _print_hints(results: "list[Result]") -> None:
         for row in curve:
             gain = row["psnr"] - curve[0]["psnr"]
             typer.echo(f"{row['points']:>8}{row['psnr']:>9.2f}{gain:>+9.2f}")
+        if curve:
+            found = result.figures["palette"]
+            gain = found["psnr"] - curve[0]["psnr"]
+            typer.echo(
+                f"{'palette':>8}{found['psnr']:>9.2f}{gain:>+9.2f}   "
+                f"colorfulness {found['colorfulness']:.0%} of the truth's"
+            )
 
 
 def _print(results: "list[Result]") -> None:

@@ -1,4 +1,4 @@
-"""How far a model gets with so many points of the truth: PSNR over their number.
+"""How far a model gets with so many points of the truth, and with all of its colors but no places.
 
 As the authors of Zhang et al. 2017, https://arxiv.org/abs/1705.02999, sweep it (test_sweep.py of
 richzhang/colorization-pytorch): points drawn as in training, but for patches of one side. The first
@@ -6,20 +6,23 @@ points of an image are the same for every number, so that what differs is what m
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_color.color.lab import from_rgb8, to_rgb8
-from gan_color.data.simulated_hints import draw_patches, reveal
+from gan_color.data.simulated_hints import draw_patches, reveal, whole_palette
 from gan_color.errors import GanColorError
 from gan_color.evaluation import metrics
 from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.summary import PSNR_LIMIT, bootstrap
 from gan_color.images.open import BadImageError
 from gan_color.models.base import NO_HINTS, Colorizer
+from gan_color.models.hints import Hints
 
 COUNTS = (0, 1, 2, 5, 10, 20, 50, 100)
 PATCH = 6  # pixels a side, of an image of 256
@@ -43,48 +46,61 @@ def check_hintable(model: Colorizer, protocol: EvalProtocol, name: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class HintFigures:
+    """What a model does with hints, means over images with 95 % intervals (None of one image).
+
+    `curve`: {"points", "psnr", "psnr_ci"} for each number of points. `palette`: with the truth's
+    global hints instead, "psnr", "psnr_ci", and "colorfulness" as a share of the truth's.
+    """
+
+    curve: list[dict[str, Any]]
+    palette: dict[str, Any]
+
+
 @torch.no_grad()
 def hint_curve(
     model: Colorizer, paths: Sequence[Path], protocol: EvalProtocol, counts: Sequence[int]
-) -> list[dict[str, object]]:
-    """For each number of points {"points", "psnr", "psnr_ci"}: the mean over images in dB, and its
-    95 % interval (None of one image). Files that the protocol does not read are skipped.
-    """
+) -> HintFigures:
+    """Measure over images; files that the protocol does not read are skipped."""
     found: list[list[float]] = []
     for path in paths:
         try:
             truth = protocol.read(path)[None].to(model.device)
         except BadImageError:
             continue
-        found.append(_psnrs(model, truth, counts, (SEED, len(found))))
+        found.append(_figures(model, truth, counts, (SEED, len(found))))
     if not found:
         raise GanColorError("--hints: found no color photograph")
-    table = np.array(found)
-    columns = {str(count): table[:, i] for i, count in enumerate(counts)}
-    intervals = bootstrap(columns)
-    return [
+    *table, colorfulness, true_colorfulness = np.array(found).T
+    intervals = bootstrap({str(i): column for i, column in enumerate(table)})
+    rows = [
         {
-            "points": count,
-            "psnr": float(columns[str(count)].mean()),
-            "psnr_ci": list(intervals[str(count)]) if len(table) > 1 else None,
+            "psnr": float(column.mean()),
+            "psnr_ci": list(intervals[str(i)]) if len(column) > 1 else None,
         }
-        for count in counts
+        for i, column in enumerate(table)
     ]
+    return HintFigures(
+        [{"points": count, **row} for count, row in zip(counts, rows, strict=False)],
+        {**rows[-1], "colorfulness": float(colorfulness.mean() / true_colorfulness.mean())},
+    )
 
 
-def _psnrs(
+def _figures(
     model: Colorizer, truth: Tensor, counts: Sequence[int], seed: tuple[int, int]
 ) -> list[float]:
-    """PSNR of one image, uint8 [1, 3, H, W], for each number of points."""
+    """Of one image, uint8 [1, 3, H, W]: PSNR for each number of points, then with its palette;
+    colorfulness with that, and the truth's.
+    """
     L, ab = from_rgb8(truth)
     size = (L.shape[-2], L.shape[-1])
     side = max(1, round(PATCH * min(size) / 256))
     state = np.random.SeedSequence(seed).generate_state(1)[0]
     generator = torch.Generator().manual_seed(int(state))
     patches = draw_patches([max(counts)], size, (side, side), generator)
-    found = []
-    for count in counts:
-        hints = reveal(ab, patches[:count])
-        image = to_rgb8(L, model.predict_ab(L, hints))
-        found.append(float(metrics.psnr(image, truth).clamp(max=PSNR_LIMIT)))
-    return found
+    told = [reveal(ab, patches[:count]) for count in counts]
+    told.append(replace(Hints.none(L), palette=whole_palette(ab)))
+    images = [to_rgb8(L, model.predict_ab(L, hints)) for hints in told]
+    psnrs = [float(metrics.psnr(image, truth).clamp(max=PSNR_LIMIT)) for image in images]
+    return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]

@@ -101,6 +101,7 @@ def write_page(path: Path, results: list[Result], summary: Summary, protocol: Ev
         rows=metric_rows(results),
         missing={", ".join(keys): reason for reason, keys in reasons(results).items()},
         extractors={k: v for result in results for k, v in result.figures["spaces"].items()},
+        hints=_draw_hints(results),
         histograms=_draw_histograms(densities),
         densities=_draw_densities(densities),
         examples=[
@@ -149,6 +150,29 @@ def _polar(
     axis = (np.arange(side) + 0.5) * DENSITY_STEP - AB_SCALE
     a, b = np.meshgrid(axis, axis, indexing="ij")
     return np.degrees(np.arctan2(b, a)).ravel() % 360, np.hypot(a, b).ravel()
+
+
+def _draw_hints(results: list[Result]) -> bytes | None:
+    """PSNR over the number of points of the truth, for the models that took any."""
+    from matplotlib.figure import Figure
+
+    curves = {r.predictor.name: r.figures["hints"] for r in results if "hints" in r.figures}
+    if not curves:
+        return None
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xscale("symlog", linthresh=1)
+    for name, curve in curves.items():
+        points, psnr = ([row[key] for row in curve] for key in ("points", "psnr"))
+        (line,) = axes.plot(points, psnr, marker="o", label=name)
+        if curve[0]["psnr_ci"]:
+            low, high = zip(*(row["psnr_ci"] for row in curve), strict=True)
+            axes.fill_between(points, low, high, alpha=0.15, color=line.get_color())
+    axes.set_xticks(points, [str(count) for count in points])
+    axes.set_xlabel("points of the truth")
+    axes.set_ylabel("PSNR (dB)")
+    axes.legend(fontsize=8)
+    return png(figure)
 
 
 def _draw_histograms(densities: dict[str, NDArray[np.int64]]) -> bytes:

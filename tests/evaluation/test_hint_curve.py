@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from gan_color.color.ab_bins import BIN_COUNT, ab_bins
+from gan_color.color.lab import AB_SCALE
 from gan_color.errors import GanColorError
 from gan_color.evaluation.hint_curve import check_hintable, counts_up_to, hint_curve
 from gan_color.evaluation.protocols import EvalProtocol
@@ -36,7 +38,11 @@ class Repeater(Colorizer):
     def forward(self, L: Tensor, hints: Hints | None = None) -> Tensor:
         assert hints is not None
         self.told.append(hints)
-        return hints.ab * hints.mask + self.weight
+        ab = hints.ab * hints.mask + self.weight
+        if hints.palette is not None:  # all of it in the mean color
+            shares = hints.palette[:, :BIN_COUNT].square()
+            ab = ab + (shares @ ab_bins() / AB_SCALE)[:, :, None, None]
+        return ab
 
 
 def test_the_numbers_that_are_measured():
@@ -49,7 +55,8 @@ def test_the_numbers_that_are_measured():
 
 def test_every_number_adds_to_the_points_before(sample_folders: tuple[Path, Path]):
     model, paths = Repeater(), find_images(sample_folders[1])[:3]
-    curve = hint_curve(model, paths, SMALL, (0, 5, 50))
+    found = hint_curve(model, paths, SMALL, (0, 5, 50))
+    curve = found.curve
     assert [row["points"] for row in curve] == [0, 5, 50]
     psnrs = [row["psnr"] for row in curve]
     assert psnrs[0] < psnrs[1] < psnrs[2]
@@ -59,9 +66,20 @@ def test_every_number_adds_to_the_points_before(sample_folders: tuple[Path, Path
     assert not none.any()
     assert (few <= many).all()
     assert few.sum() < many.sum()
-    assert not torch.equal(few, model.told[4].mask)  # another image has other points
-    assert hint_curve(Repeater(), paths, SMALL, (0, 5, 50)) == curve  # seeded
-    assert hint_curve(Repeater(), paths[:1], SMALL, (0,))[0]["psnr_ci"] is None
+    assert not torch.equal(few, model.told[5].mask)  # another image has other points
+    assert hint_curve(Repeater(), paths, SMALL, (0, 5, 50)) == found  # seeded
+    assert hint_curve(Repeater(), paths[:1], SMALL, (0,)).curve[0]["psnr_ci"] is None
+
+
+def test_a_palette_tells_the_truths_colors_and_no_place(sample_folders: tuple[Path, Path]):
+    model, paths = Repeater(), find_images(sample_folders[1])[:3]
+    found = hint_curve(model, paths, SMALL, (0, 5))
+    assert not model.told[2].mask.any()
+    assert model.told[2].palette[0, BIN_COUNT] == 1
+    assert found.palette["psnr"] > found.curve[0]["psnr"]  # its mean color is better than gray
+    assert 0 < found.palette["colorfulness"] < 1
+    low, high = found.palette["psnr_ci"]
+    assert low <= found.palette["psnr"] <= high
 
 
 def test_what_cannot_be_hinted_is_refused(tmp_path: Path):
@@ -83,11 +101,13 @@ def test_the_command_prints_a_table_and_writes_it(
     save_model(path, "unet", generator("both", hints=True), {})
     off = ("--fid-weights", "off", "--lpips-weights", "off")
     common = ("evaluate", "-d", data, *off, "--json", tmp_path / "f.json", "--hints", 2)
-    assert run(*common, "-m", path) == 0
-    table = [line.split() for line in capsys.readouterr().out.splitlines()][-4:]
+    page = tmp_path / "page.html"
+    assert run(*common, "-m", path, "--html", page) == 0
+    assert "With points of the truth" in page.read_text()
+    table = [line.split() for line in capsys.readouterr().out.splitlines()][-5:]
     assert table[0] == ["points", "PSNR", "gain"]
-    assert [row[0] for row in table[1:]] == ["0", "1", "2"]
-    assert [row[2] for row in table[1:]] == ["+0.00"] * 3  # its branches are at zero
+    assert [row[0] for row in table[1:]] == ["0", "1", "2", "palette"]
+    assert [row[2] for row in table[1:]] == ["+0.00"] * 4  # its branches are at zero
     found = json.loads((tmp_path / "f.json").read_text())
     assert [row["points"] for row in found["hints"]] == [0, 1, 2]
     assert found["hints"][0]["psnr"] == pytest.approx(found["psnr"], abs=1e-4)
