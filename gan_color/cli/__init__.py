@@ -14,6 +14,7 @@ from gan_color.cli.evaluate import evaluate
 from gan_color.cli.export import export
 from gan_color.cli.finetune import finetune
 from gan_color.cli.models import models
+from gan_color.cli.palettes import palettes
 from gan_color.cli.plan import plan
 from gan_color.cli.runs import compare_runs, runs
 from gan_color.cli.serve import serve
@@ -33,6 +34,7 @@ COMMANDS: list[Callable[..., None]] = [
     evaluate,
     compare,
     calibrate,
+    palettes,
     export,
     models,
     plan,

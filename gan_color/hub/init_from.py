@@ -17,6 +17,7 @@ from gan_color.errors import GanColorError
 from gan_color.hub.model_file import load_model, read_header, unfold
 from gan_color.hub.pretrained import find_model
 from gan_color.models.base import Colorizer
+from gan_color.models.hints.palette_bank import PREFIX
 
 SAME_COLORS = 0.01  # mean difference in a* and b*; equal options give equal colors
 
@@ -55,6 +56,8 @@ def init_from(model: Colorizer, name: str, path: Path) -> None:
             "out to take the file's"
         )
     stored = legacy.tensors(load_file(path))
+    # Palettes go by what the encoder sees, which is about to change.
+    stored = {key: value for key, value in stored.items() if not key.startswith(PREFIX)}
     new = _add_abilities(model, stored)
     try:
         unfold(model, stored)

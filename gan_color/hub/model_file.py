@@ -18,6 +18,8 @@ from gan_color.config import legacy
 from gan_color.errors import GanColorError
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
+from gan_color.models.hints import PaletteBank
+from gan_color.models.hints.palette_bank import PREFIX
 
 HEADER_KEY = "gan_color"
 FORMAT = 2
@@ -70,6 +72,19 @@ def save_calibrated(
     header["options"] = header["options"] | {"chroma_threshold": threshold, "chroma_gain": gain}
     header["record"] = header["record"] | {"calibration": record}
     _save(target, load_file(source), header)
+
+
+def has_palettes(header: dict[str, Any]) -> bool:
+    """Whether `save_palettes` wrote the file of this header."""
+    return "palettes" in header["record"]
+
+
+def save_palettes(source: Path, target: Path, bank: PaletteBank, record: dict[str, Any]) -> None:
+    """Write a model file anew with palettes; `record` becomes its record's "palettes"."""
+    header = read_header(source)
+    header["record"] = header["record"] | {"palettes": record}
+    added = {PREFIX + name: x.cpu().half() for name, x in bank.state_dict().items()}
+    _save(target, load_file(source) | added, header)
 
 
 def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:

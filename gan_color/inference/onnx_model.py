@@ -127,6 +127,7 @@ class OnnxColorizer:
     """An ONNX file in a Colorizer's place. Raises GanColorError for a file that is none of ours."""
 
     device = torch.device("cpu")
+    palettes = None  # the file gives chroma alone
 
     def __init__(self, path: Path) -> None:
         runtime = _need("onnxruntime")
@@ -164,6 +165,10 @@ class OnnxColorizer:
             inputs |= {name: x.float().numpy() for name, x in zip(names, told, strict=True)}
         ab = torch.from_numpy(self.session.run(["ab"], inputs)[0])
         return ab[..., :height, :width]
+
+    def content(self, L: Tensor) -> Tensor:
+        """Nobody asks, since there are no palettes."""
+        raise NotImplementedError
 
     def scenes(self, L: Tensor) -> list[dict[str, float]]:
         """Nothing: the file gives chroma alone. See Colorizer.scenes."""

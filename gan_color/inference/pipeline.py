@@ -36,8 +36,10 @@ from gan_color.inference.palette import (
     with_vividness,
 )
 from gan_color.inference.recombine import recombine
+from gan_color.inference.variants import NONE as NO_PALETTES
+from gan_color.inference.variants import check_variant, variant_palettes
 from gan_color.models.base import NO_HINTS
-from gan_color.models.hints import Hints
+from gan_color.models.hints import Hints, PaletteBank
 
 DEFAULT_RENDER = 256
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -53,6 +55,13 @@ class ChromaModel(Protocol):
     @property
     def takes_hints(self) -> bool:
         """Whether `predict_ab` takes Hints."""
+
+    @property
+    def palettes(self) -> PaletteBank | None:
+        """What variants are drawn from; None: there are none."""
+
+    def content(self, L: Tensor) -> Tensor:
+        """What `palettes` goes by: [B, C] for L [B, 1, H, W]."""
 
     def predict_ab(self, L: Tensor, hints: Hints | None = None) -> Tensor:
         """ab [B, 2, H, W] for L [B, 1, H, W], both in -1..1."""
@@ -73,6 +82,7 @@ class ColorizeOptions:
     precision: str = "fp32"  # of the model alone; Lab and the merge are always fp32
     hints: tuple[HintPoint, ...] = ()  # colors of points of the photo, for models that take hints
     reference: Palette | None = None  # what the colors are to be overall, for those models too
+    variant: int = 0  # 0: the model's own answer; others: gan_color.inference.variants
 
     def __post_init__(self) -> None:
         for name, size in (("render", self.render), *(("tta_sizes", s) for s in self.tta_sizes)):
@@ -81,6 +91,7 @@ class ColorizeOptions:
                     f"{name}: found {size}, expected 32 to 4096 (pixels, shorter side)"
                 )
         check_saturation(self.saturation)
+        check_variant(self.variant)
         if not 0 <= self.strength <= 1:
             raise GanColorError(f"strength: found {self.strength}, expected 0 to 1")
         if self.precision not in PRECISIONS:
@@ -96,7 +107,8 @@ class ColorizeOptions:
     @property
     def hinted(self) -> bool:
         """Whether a model is to be told anything but lightness."""
-        return bool(self.hints or self.reference or gain_of(self.saturation) != self.saturation)
+        words = isinstance(self.saturation, str)
+        return bool(self.hints or self.reference or words or self.variant)
 
 
 DEFAULTS = ColorizeOptions()
@@ -136,7 +148,8 @@ class ColorizationPipeline:
                 and row from 0, for models that take hints.
             reference: a photo with the colors that this one is to have overall, for the same.
             options: those of ColorizeOptions: saturation (a factor, or "muted", "vivid" for models
-                that take hints), strength, tta_sizes, precision.
+                that take hints), strength, tta_sizes, precision, variant (from 1: other
+                plausible answers, of models with palettes; a number always gives the same).
 
         An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, anything
         else as a PIL image of the same size. Raises GanColorError for a photo that cannot be read,
@@ -243,14 +256,29 @@ def _predict(
     told = (options.reference or Palette()).vector().to(L.device).expand(len(L), -1)
     hints = replace(hints, palette=told)
     ab = run_model(model, L, options.precision, hints)
+    if options.variant:
+        told = variant_palettes(
+            _palettes(model), model.content(L), ab.to(L.device), options.variant
+        )
+        ab = run_model(model, L, options.precision, replace(hints, palette=told))
     if options.saturation in VIVIDNESS:
         told = with_vividness(told, ab.to(L.device), options.saturation)
         ab = run_model(model, L, options.precision, replace(hints, palette=told))
     return ab
 
 
+def _palettes(model: ChromaModel) -> PaletteBank:
+    if model.palettes is None:
+        raise GanColorError(NO_PALETTES)
+    return model.palettes
+
+
 def check_hints(model: ChromaModel, options: ColorizeOptions) -> None:
-    """GanColorError for hints, a reference or a word for saturation to a model that takes none."""
+    """GanColorError for hints, a reference or a word for saturation to a model that takes none, and
+    for a variant to one without palettes.
+    """
+    if options.variant:
+        _palettes(model)
     if options.hinted and not model.takes_hints:
         raise GanColorError(NO_HINTS)
 

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 
 from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.errors import GanColorError
-from gan_color.models.hints import Hints
+from gan_color.models.hints import Hints, PaletteBank
 from gan_color.options import Strict
 
 NO_HINTS = (
@@ -140,10 +140,12 @@ class Colorizer(nn.Module, Generic[Options_co]):
     stride: int = 1
 
     options: Options_co
+    palette_bank: PaletteBank | None
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         self.options = options  # type: ignore[assignment]
+        self.palette_bank = None
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
@@ -234,6 +236,15 @@ class Colorizer(nn.Module, Generic[Options_co]):
         finally:
             self.train(was_training)
         return ab[..., :height, :width].clamp(-1, 1)
+
+    @property
+    def palettes(self) -> PaletteBank | None:
+        """What several answers are drawn from; None: the model has only one."""
+        return self.palette_bank if self.takes_hints else None
+
+    def content(self, L: Tensor) -> Tensor:
+        """[B, C] that are near for L [B, 1, H, W] of like content, where `palettes` needs them."""
+        raise NotImplementedError
 
     def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
         """What each image of L [B, 1, H, W] shows: {name: probability}, likeliest first.

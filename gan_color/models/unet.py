@@ -19,6 +19,7 @@ from gan_color.models.backbones import Backbone
 from gan_color.models.base import NO_HINTS, Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
 from gan_color.models.hints import ATTENTION_STRIDE, HintBranches, Hints
+from gan_color.models.hints.palette_bank import make_room
 from gan_color.models.layers import Normalization, UpBlock, zero_bias
 from gan_color.options import WeightsPath
 
@@ -164,6 +165,7 @@ class UNet(Colorizer[UNetOptions]):
         zero_bias(self.head)
         self.register_buffer("rebalance_weights", None, persistent=False)
         self.hint_branches: HintBranches | None = None
+        self.register_load_state_dict_pre_hook(make_room)
         if options.hints:  # the last to be made: the others start as they would without
             widths = {self.stride >> (i + 1): width for i, width in enumerate(levels)}
             self.hint_branches = HintBranches(
@@ -203,6 +205,11 @@ class UNet(Colorizer[UNetOptions]):
             x = torch.cat((colors, L.to(colors.dtype)), dim=1)
         ab = self.head(x)[..., :height, :width]
         return torch.tanh(ab) if self.options.ab_activation == "tanh" else ab
+
+    @torch.no_grad()
+    def content(self, L: Tensor) -> Tensor:
+        deepest: Tensor = self.encoder((pad_to_multiple(L, self.stride) + 1) / 2)[-1]
+        return deepest.float().mean(dim=(2, 3))
 
     def decode(self, output: Tensor) -> Tensor:
         return output if self.options.ab_activation == "tanh" else output.clamp(-1, 1)

@@ -129,6 +129,7 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
             strength=form.strength,
             hints=tuple(parse_hints(form.hints, "request", limits.hints)),
             reference=colorizing.read_palette(form.reference, limits),
+            variant=form.variant,
         )
         both = form.response == "json"
         model, note = cache.load(file)

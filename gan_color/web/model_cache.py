@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from gan_color.errors import GanColorError
-from gan_color.hub.model_file import read_header
+from gan_color.hub.model_file import has_palettes, read_header
 from gan_color.inference.backends import load_backend, provenance
 from gan_color.inference.pipeline import ChromaModel
 from gan_color.models import registry
@@ -28,6 +28,7 @@ class ModelFile:
     version: Version
     architecture: str
     takes_hints: bool
+    has_variants: bool
 
     def describe(self) -> dict[str, Any]:
         """What the API publishes of it; the training record stays private."""
@@ -37,6 +38,7 @@ class ModelFile:
             "paper": registry.model_class(self.architecture).paper,
             "bytes": self.version[1],
             "hints": self.takes_hints,
+            "variants": self.has_variants,
         }
 
 
@@ -124,4 +126,4 @@ def _examine(name: str, version: Version) -> ModelFile | str:
     except ValidationError as error:
         kind = registry.model_class(architecture).Options
         return explain(error, kind, str(version[0]))
-    return ModelFile(name, version, architecture, options.takes_hints)
+    return ModelFile(name, version, architecture, options.takes_hints, has_palettes(header))

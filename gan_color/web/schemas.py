@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from gan_color.errors import GanColorError
 from gan_color.inference.palette import VIVIDNESS, check_saturation, parse_saturation
+from gan_color.inference.variants import MOST as VARIANTS
 
 
 class Error(BaseModel):
@@ -22,6 +23,7 @@ class Model(BaseModel):
     paper: str
     bytes: int
     hints: Annotated[bool, Field(description="Takes colors for points of the photo.")]
+    variants: Annotated[bool, Field(description="Has other plausible answers to choose from.")]
 
 
 class Architecture(BaseModel):
@@ -128,6 +130,15 @@ class ColorizeForm(BaseModel):
             json_schema_extra={"format": "binary"},
         ),
     ] = None
+    variant: Annotated[
+        int,
+        Field(
+            description="0: the model's own answer; others: another plausible one, of models with "
+            "variants. A number always gives the same.",
+            ge=0,
+            le=VARIANTS,
+        ),
+    ] = 0
     format: Annotated[
         Literal["jpeg", "png", "webp"], Field(description="Of the images in the response.")
     ] = "jpeg"

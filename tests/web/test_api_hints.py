@@ -10,7 +10,10 @@ import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
+from gan_color.color.ab_bins import BIN_COUNT
 from gan_color.color.lab import rgb_to_lab, to_float
+from gan_color.hub.model_file import load_model, save_palettes
+from gan_color.models.hints import PaletteBank
 from gan_color.web.app import create_app
 from tests.helpers.web_photos import LIMITS, photo, post_photo, write_hinted_model, write_models
 
@@ -125,3 +128,28 @@ def test_models_without_hints_refuse_references_and_words(tmp_path: Path):
     ):
         assert answer.status_code == 422
         assert "this model takes none" in answer.json()["error"]
+
+
+def test_variants_are_numbers_of_models_that_have_them(hinted, tmp_path: Path):
+    write_hinted_model(tmp_path / "plain.safetensors")
+    model = load_model(tmp_path / "plain.safetensors")
+    channels = model.content(torch.zeros(1, 1, 64, 64)).shape[1]
+    shares = torch.eye(BIN_COUNT)[None, [20, 100, 180, 260]]
+    bank = PaletteBank(torch.ones(1, channels), shares)
+    save_palettes(tmp_path / "plain.safetensors", tmp_path / "with.safetensors", bank, {})
+    (tmp_path / "plain.safetensors").unlink()
+    client = TestClient(create_app(tmp_path, "cpu", LIMITS, page=False))
+    assert client.get("/api/models").json()["models"][0]["variants"] is True
+    sent = photo((60, 40), "PNG")
+    found = [post_photo(client, sent, format="png", variant=number) for number in (0, 1, 2, 1)]
+    assert [answer.status_code for answer in found] == [200] * 4
+    assert found[1].content == found[3].content
+    assert len({answer.content for answer in found}) == 3
+    for each, number, message in (
+        (client, "1001", "variant: found '1001'"),
+        (client, "-1", "variant: found '-1'"),
+        (hinted, "1", "variant: this model has one answer"),
+    ):
+        answer = post_photo(each, sent, variant=number)
+        assert answer.status_code == 422
+        assert message in answer.json()["error"]
