@@ -63,11 +63,13 @@ def create_app(
     # Without the page too: /api/docs takes its style from here.
     app.mount("/static", StaticFiles(directory=STATIC))
     if page:
-        _add_page(app)
+        _add_page(app, cache)
     return app
 
 
-def _add_page(app: FastAPI) -> None:
+def _add_page(app: FastAPI, cache: ModelCache) -> None:
+    colorized = examples.ColorizedExamples(cache).jpeg
+
     @app.api_route("/", methods=["GET", "HEAD"])
     def index() -> FileResponse:
         return FileResponse(STATIC / "index.html")
@@ -76,14 +78,22 @@ def _add_page(app: FastAPI) -> None:
     def list_examples() -> dict[str, list[str]]:
         return {"examples": list(examples.names())}
 
+    @app.get("/examples/{name}-colorized.jpg")
+    def colorized_example(name: str) -> Response:
+        if name not in examples.names():
+            return _no_example(name)
+        return Response(colorized(name), media_type="image/jpeg")
+
     @app.get("/examples/{name}.jpg")
     def example(name: str) -> Response:
         if name not in examples.names():
-            message = (
-                f"example: found {name[:100]!r}, expected one of {', '.join(examples.names())}"
-            )
-            return JSONResponse({"error": message}, 404)
+            return _no_example(name)
         return Response(examples.gray(name), media_type="image/jpeg")
+
+
+def _no_example(name: str) -> Response:
+    message = f"example: found {name[:100]!r}, expected one of {', '.join(examples.names())}"
+    return JSONResponse({"error": message}, 404)
 
 
 class SecurityHeaders:

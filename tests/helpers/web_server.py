@@ -83,7 +83,7 @@ def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list
     page.on("console", lambda m: wrong.append(m.text) if "Content Security" in m.text else None)
     page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(url)
-    expect(page.locator("#models input").first).to_be_checked(timeout=20_000)
+    expect(page.locator("#models input").first).to_be_checked(timeout=60_000)
     return page, wrong
 
 

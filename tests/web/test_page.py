@@ -1,10 +1,12 @@
 """The page in a real browser."""
 
+import io
 import re
+import zipfile
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw
 from playwright.sync_api import expect
 
 from tests.helpers.runs import save_scene_model
@@ -12,33 +14,76 @@ from tests.helpers.web_photos import photo
 from tests.helpers.web_server import open_page
 
 
-def test_upload_colorize_compare_and_download(server, browser, tmp_path):
+def test_a_photo_is_colorized_at_once_compared_and_downloaded(server, browser, tmp_path):
     page, wrong = open_page(browser, server.url, viewport={"width": 1200, "height": 800})
     old = tmp_path / "old.png"
     old.write_bytes(photo((300, 200), "PNG"))
     page.set_input_files("#file", old)
-    page.get_by_role("checkbox", name="run").check()
-    page.click("#colorize")
-    expect(page.locator(".compare")).to_have_count(2, timeout=60_000)
-    first = page.locator(".compare").first
-    slider = first.get_by_role("slider", name="Before and after, plain")
-    box = first.bounding_box()
+    expect(page.locator(".result")).to_have_count(1, timeout=60_000)
+    expect(page.locator("#status")).to_contain_text("Done.")
+    slider = page.get_by_role("slider", name="Before and after, plain")
+    compare = page.locator(".result .compare")
+    box = compare.bounding_box()
     assert box
-    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 9)
-    assert abs(float(slider.input_value()) - 25) < 2
-    before = first.screenshot()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    assert abs(float(slider.input_value()) - 25) < 4
+    before = compare.screenshot()
     slider.press("End")  # by keyboard; the line moves with it
-    assert first.evaluate("e => e.style.getPropertyValue('--split')") == "100%"
-    assert first.screenshot() != before
-    page.keyboard.press("ArrowLeft")  # the slider keeps its focus
-    last = page.locator(".compare").last.get_by_role("slider")
-    assert (slider.input_value(), last.input_value()) == ("99", "99")
-    for kind, name in (("JPEG", "old-colorized.jpg"), ("PNG", "old-colorized.png")):
+    assert compare.evaluate("e => e.style.getPropertyValue('--split')") == "100%"
+    assert compare.screenshot() != before
+    for kind, name in (
+        ("JPEG", "old-colorized.jpg"),
+        ("PNG", "old-colorized.png"),
+        ("WEBP", "old-colorized.webp"),
+    ):
         with page.expect_download() as started:
-            page.get_by_role("button", name=f"Download run as {kind}").click()
+            page.get_by_role("button", name=f"Download plain as {kind}").click()
         assert started.value.suggested_filename == name
         image = Image.open(started.value.path())
         assert (image.format, image.size) == (kind, (300, 200))
+    assert wrong == []
+    page.close()
+
+
+def test_models_are_compared_side_by_side(server, browser, tmp_path):
+    page, wrong = open_page(browser, server.url)
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    expect(page.locator(".result")).to_have_count(1, timeout=60_000)
+    page.locator("summary").click()
+    page.get_by_role("checkbox", name="run").check()
+    expect(page.locator(".result")).to_have_count(2, timeout=60_000)
+    first, last = page.locator(".compare input").nth(1), page.locator(".compare input").last
+    first.press("End")
+    page.keyboard.press("ArrowLeft")  # the slider keeps its focus
+    assert (first.input_value(), last.input_value()) == ("99", "99")
+    page.get_by_role("checkbox", name="run").uncheck()
+    expect(page.locator(".result")).to_have_count(1)
+    page.get_by_role("checkbox", name="plain").uncheck()
+    expect(page.locator("#status")).to_have_text("Choose a model first.")
+    assert wrong == []
+    page.close()
+
+
+def test_the_first_sight_is_an_example_that_moves_with_the_hand(server, browser):
+    page, wrong = open_page(browser, server.url, viewport={"width": 1280, "height": 800})
+    hero = page.locator("#hero")
+    expect(hero).to_be_visible(timeout=60_000)
+    box = hero.bounding_box()
+    assert box
+    assert box["width"] > 500
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 50)
+    assert hero.locator("input").input_value() == "80"
+    gray, color = (
+        Image.open(io.BytesIO(httpx.get(f"{server.url}examples/coffee{end}.jpg").content))
+        for end in ("", "-colorized")
+    )
+    assert gray.size == color.size
+    assert ImageChops.difference(gray.convert("RGB"), color).getbbox()
+    unknown = httpx.get(f"{server.url}examples/none-colorized.jpg")
+    assert (unknown.status_code, "example: found 'none'" in unknown.json()["error"]) == (404, True)
     assert wrong == []
     page.close()
 
@@ -48,22 +93,54 @@ def test_the_page_fits_a_phone_and_reports_errors(server, browser):
     page, wrong = open_page(browser, server.url, **phone)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     status = page.locator("#status")
-    page.tap("#colorize")
-    expect(status).to_have_text("Choose a photo first.")
     bad = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"none"}
     page.set_input_files("#file", bad)
-    page.tap("#colorize")
     expect(status).to_contain_text("found 4 bytes that are not an image", timeout=60_000)
     assert [text for text in wrong if not text.startswith("422 ")] == []
+    page.reload()
     page.locator("[data-example=coffee]").press("Enter")  # by keyboard
-    expect(page.locator("#preview")).to_be_visible()
-    page.locator("#colorize").press("Enter")
-    expect(page.locator(".compare")).to_be_visible(timeout=60_000)
+    expect(page.locator(".result")).to_be_visible(timeout=60_000)
     expect(status).to_contain_text("Done.")
-    box = page.locator(".compare").bounding_box()
+    box = page.locator(".result .compare").bounding_box()
     assert box
     assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
+    assert box["y"] + box["height"] < 844  # the result is what one sees
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    small = page.evaluate(
+        "[...document.querySelectorAll('button')].filter(b => b.checkVisibility() && "
+        "b.getBoundingClientRect().height < 44).map(b => b.outerHTML)"
+    )
+    assert small == []
+    page.close()
+
+
+def test_several_photos_are_a_strip_and_a_zip(server, browser):
+    page, wrong = open_page(browser, server.url)
+    sent = [
+        {"name": name, "mimeType": "image/png", "buffer": photo(size, "PNG")}
+        for name, size in (("one.png", (60, 40)), ("two.png", (50, 70)), ("one.png", (40, 40)))
+    ]
+    page.set_input_files("#file", sent)
+    strip = page.locator("#strip button")
+    expect(strip.locator("img")).to_have_count(3, timeout=60_000)
+    strip.nth(1).click()
+    expect(strip.nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".result img.after")).to_have_js_property("naturalHeight", 70)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download plain as PNG").click()
+    assert started.value.suggested_filename == "two-colorized.png"  # its own, whatever came last
+    assert Image.open(started.value.path()).size == (50, 70)
+    with page.expect_download() as started:
+        page.locator("#zip").click()
+    with zipfile.ZipFile(started.value.path()) as archive:
+        assert archive.testzip() is None
+        found = {n: Image.open(archive.open(n)).size for n in archive.namelist()}
+    assert found == {
+        "one-colorized.jpg": (60, 40),
+        "two-colorized.jpg": (50, 70),
+        "one-colorized-2.jpg": (40, 40),
+    }
+    assert wrong == []
     page.close()
 
 
@@ -71,14 +148,53 @@ def test_the_page_names_the_scene_if_the_model_does(server, browser, tmp_path):
     save_scene_model(server.models / "scene <i>.safetensors")
     page, wrong = open_page(browser, server.url)
     page.click("[data-example=coffee]")
-    expect(page.locator("#preview")).to_be_visible()
+    expect(page.locator(".result")).to_have_count(1, timeout=60_000)
+    page.locator("summary").click()
     page.get_by_role("checkbox", name="scene <i>").check()  # text, not HTML
-    page.click("#colorize")
-    expect(page.locator(".result .scenes")).to_have_text(["", "forêt 73%, beach 27%"])
+    expect(page.locator(".result .scenes")).to_have_text(
+        ["", "forêt 73%, beach 27%"], timeout=60_000
+    )
     expect(page.locator(".result .scenes").first).to_be_hidden()
     assert wrong == []
     page.close()
     (server.models / "scene <i>.safetensors").unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"), [("colored", "has colors already"), ("drawing", "drawing")]
+)
+def test_what_is_no_gray_photo_is_told_kindly(server, browser, kind, note):
+    page, _ = open_page(browser, server.url)
+    if kind == "colored":
+        picture = Image.effect_noise((90, 60), 80)
+        picture = Image.merge("RGB", [picture, picture.rotate(90).resize((90, 60)), picture])
+    else:
+        picture = Image.new("L", (200, 160), 255)
+        ImageDraw.Draw(picture).ellipse((30, 30, 150, 120), outline=0, width=2)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    sent = {"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    page.set_input_files("#file", sent)
+    expect(page.locator("#note")).to_contain_text(note)
+    sepia = Image.linear_gradient("L").resize((90, 60))
+    sepia = Image.merge("RGB", [sepia.point(lambda v, k=k: v * k // 100) for k in (100, 80, 60)])
+    buffer = io.BytesIO()
+    sepia.save(buffer, "PNG")
+    page.set_input_files("#file", {**sent, "buffer": buffer.getvalue()})
+    expect(page.locator("#note")).to_be_hidden()
+    page.close()
+
+
+def test_what_nobody_waits_for_is_canceled(server, browser):
+    page, _ = open_page(browser, server.url)
+    page.route("**/api/colorize", lambda route: None)  # a server that never answers
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    expect(page.locator("#progress")).to_contain_text("Colorizing")
+    with page.expect_event("requestfailed"):
+        page.locator("#cancel").click()
+    expect(page.locator("#status")).to_have_text("Canceled.")
+    expect(page.locator("#progress")).to_be_hidden()
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -117,12 +233,13 @@ def test_a_photo_can_be_dropped_or_pasted(server, browser):
     }"""
     data = list(photo())
     assert page.evaluate(send, ["dragover", data])  # the browser itself must not open the file
-    expect(page.locator("#drop")).to_have_class("dragging")
+    expect(page.locator("body")).to_have_class("dragging")
     for kind in ("drop", "paste"):
         page.evaluate(send, [kind, data])
-        expect(page.locator("#photo-name")).to_have_text(f"{kind}.jpg")
-        expect(page.locator("#preview")).to_be_visible()
-    expect(page.locator("#drop")).not_to_have_class("dragging")
+        expect(page.locator(f"#strip button[title='{kind}.jpg'] img")).to_be_attached(
+            timeout=60_000
+        )
+    expect(page.locator("body")).not_to_have_class("dragging")
     page.evaluate(
         "document.body.dispatchEvent(new DragEvent('drop', {bubbles: true, "
         "cancelable: true, dataTransfer: new DataTransfer()}))"
@@ -139,31 +256,35 @@ def test_the_controls_reach_the_server_and_keep_to_its_limits(server, browser):
     large = {"name": "l.bmp", "mimeType": "image/bmp", "buffer": bytes(limits["upload_bytes"] + 1)}
     page.set_input_files("#file", large)
     expect(page.locator("#status")).to_have_text("l.bmp: found 25.0 MB, expected at most 25 MB.")
-    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo()})
-    page.locator("#render").press("Home")
-    page.locator("#saturation").press("End")
-    page.locator("#strength").press("Home")
-    expect(page.locator("output")).to_have_text(["64", "2", "0"])
-    page.get_by_role("checkbox", name="plain").uncheck()
-    page.click("#colorize")
-    expect(page.locator("#status")).to_have_text("Choose a model first.")
-    page.get_by_role("checkbox", name="run").check()
     page.evaluate("""() => {
         const send = window.fetch;
         window.forms = [];
         window.fetch = (path, options) => {
-            window.forms.push(Object.fromEntries(options.body));
+            if (options?.body) window.forms.push(Object.fromEntries(options.body));
             return send(path, options);
         };
     }""")
-    page.click("#colorize")
-    expect(page.locator(".compare")).to_have_count(1, timeout=60_000)
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    expect(page.locator(".result")).to_have_count(1, timeout=60_000)
+    before = page.locator(".result .compare").screenshot()
+    page.locator("#saturation").press("End")
+    page.locator("#strength").press("Home")
+    expect(page.locator("output")).to_have_text(["2", "0", "256"])
+    assert page.locator(".result .compare").screenshot() != before  # here, at once
+    assert len(page.evaluate("window.forms")) == 1
+    page.locator("summary").click()
+    page.locator("#render").press("Home")
+    expect(page.locator("#status")).to_contain_text("Done.")
+    page.wait_for_function("() => window.forms.length === 2")
+    expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
     with page.expect_download():
-        page.get_by_role("button", name="Download run as PNG").click()
-    chosen = {"file": {}, "model": "run", "render": "64", "saturation": "2", "strength": "0"}
-    shown, saved = page.evaluate("window.forms")
-    assert shown == {**chosen, "format": "jpeg", "response": "json"}
-    assert saved == {**chosen, "format": "png"}
+        page.get_by_role("button", name="Download plain as PNG").click()
+    chosen = {"file": {}, "model": "plain"}
+    first, again, saved = page.evaluate("window.forms")
+    quick = {**chosen, "format": "jpeg", "response": "json"}
+    assert first == {**quick, "render": "256"}
+    assert again == {**quick, "render": "64"}
+    assert saved == {**chosen, "render": "64", "saturation": "2", "strength": "0", "format": "png"}
     assert wrong == []
     page.close()
 
@@ -176,4 +297,14 @@ def test_the_page_works_in_the_dark(server, browser):
     page.goto(f"{server.url}api/docs")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
     assert wrong == []
+    page.close()
+
+
+def test_the_page_is_light(server, browser):
+    """All that a first visit loads but the example photos."""
+    page, _ = open_page(browser, server.url)
+    files = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+    own = {server.url, *(url for url in files if "/static/" in url)}
+    assert len(own) > 8
+    assert sum(len(httpx.get(url).content) for url in own) < 80_000
     page.close()

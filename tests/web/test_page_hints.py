@@ -1,100 +1,213 @@
-"""A person's colors on the page: by mouse, by keyboard, changed, taken back, and in the answer."""
+"""A person's colors on the page: by mouse, by keyboard, moved, taken back, and in the answer."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+import torch
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
+from gan_color.color.ab_bins import BIN_COUNT
+from gan_color.hub.model_file import load_model, save_palettes
+from gan_color.models.hints import PaletteBank
 from tests.helpers.web_photos import photo, write_hinted_model
 from tests.helpers.web_server import open_page
 
 
 @pytest.fixture(scope="module")
 def hinted(server) -> None:
-    """The server with one more model, which takes hints; the others do not."""
-    path = server.models / "hinted.safetensors"
-    write_hinted_model(path)
+    """The server with one more model, the first: it takes hints and has variants."""
+    plain, path = server.models / "plain-hinted.safetensors", server.models / "a hinted.safetensors"
+    write_hinted_model(plain)
+    channels = load_model(plain).content(torch.zeros(1, 1, 64, 64)).shape[1]
+    shares = torch.eye(BIN_COUNT)[None, [20, 100, 180, 260]]
+    save_palettes(plain, path, PaletteBank(torch.ones(1, channels), shares), {})
+    plain.unlink()
     yield
     path.unlink()
 
 
-def open_with_photo(browser, url: str, folder: Path) -> tuple[Page, list[str]]:
-    page, wrong = open_page(browser, url, viewport={"width": 1200, "height": 900})
-    old = folder / "old.png"
-    old.write_bytes(photo((300, 200), "PNG"))
-    page.set_input_files("#file", old)
-    return page, wrong
-
-
 # What the page puts into its forms; the browser tells nobody the body of one with a file.
 WATCH = """() => {
-window.fields = [];
-const append = FormData.prototype.append;
-FormData.prototype.append = function (name, value, ...rest) {
-  if (!(value instanceof Blob)) window.fields.push([name, value]);
-  return append.call(this, name, value, ...rest);
-};
+    const send = window.fetch;
+    window.forms = [];
+    window.fetch = (path, options) => {
+        if (options?.body) window.forms.push(Object.fromEntries(options.body));
+        return send(path, options);
+    };
 }"""
 
 
-def test_points_are_clicked_changed_and_taken_back(hinted, server, browser, tmp_path):
-    page, wrong = open_with_photo(browser, server.url, tmp_path)
-    canvas = page.locator("#hints")
-    page.get_by_role("checkbox", name="plain").check()
-    page.get_by_role("checkbox", name="hinted").uncheck()
-    expect(canvas).to_be_hidden()
-    page.get_by_role("checkbox", name="hinted").check()
-    expect(canvas).to_be_visible()
-    box = page.locator("#hint-photo").bounding_box()
-    page.locator("#hint-color").fill("#3070c0")
-    page.locator("#hint-photo").click(position={"x": box["width"] / 4, "y": box["height"] / 2})
-    page.locator("#hint-add").press("Enter")  # by keyboard, in the middle
-    page.get_by_label("Column of point 2").fill("290")
-    page.get_by_label("Column of point 2").press("Tab")
-    page.get_by_label("Color of point 2").fill("#c06030")
-    page.locator("#hint-add").click()
-    expect(page.locator("#hint-points li")).to_have_count(3)
-    page.locator("#hint-undo").click()
-    expect(page.locator("#hint-points li")).to_have_count(2)
-    expect(page.locator("#hint-marks i")).to_have_count(2)
-
+def open_with_photo(
+    browser, url: str, size: tuple[int, int] = (300, 200)
+) -> tuple[Page, list[str]]:
+    page, wrong = open_page(browser, url, viewport={"width": 1200, "height": 900})
     page.evaluate(WATCH)
-    page.click("#colorize")
-    expect(page.locator(".compare")).to_have_count(2, timeout=60_000)
-    fields = page.evaluate("window.fields")
-    assert [value for name, value in fields if name == "model"] == ["hinted", "plain"]
-    (hints,) = [value for name, value in fields if name == "hints"]  # not for the other model
-    found = json.loads(hints)
-    assert found[1] == {"x": 290, "y": 100, "color": "#c06030"}
-    assert (found[0]["color"], abs(found[0]["x"] - 75) <= 2, abs(found[0]["y"] - 100) <= 2) == (
-        "#3070c0",
-        True,
-        True,
-    )
-    page.locator("#controls").screenshot(path=tmp_path / "controls.png")
-    first = page.locator("img.after").first.get_attribute("src")
-    page.get_by_role("button", name="Remove point 1").click()
-    expect(page.locator("#hint-points li")).to_have_count(1)
-    page.click("#colorize")
+    sent = {"name": "old.png", "mimeType": "image/png", "buffer": photo(size, "PNG")}
+    page.set_input_files("#file", sent)
     expect(page.locator("#status")).to_contain_text("Done.", timeout=60_000)
-    assert page.locator("img.after").first.get_attribute("src") != first
+    return page, wrong
+
+
+def answered(page: Page, count: int) -> list[dict]:
+    """The forms that were sent, when so many were and nothing is on its way."""
+    page.wait_for_function("count => window.forms.length >= count", arg=count)
+    expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
+    forms = page.evaluate("window.forms")
+    assert len(forms) == count
+    return forms
+
+
+def click_at(page: Page, x: float, y: float) -> None:
+    box = page.locator(".result .compare").bounding_box()
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def swatch(page: Page, ring: int, number: int) -> Locator:
+    return page.locator(".ring").nth(ring).locator("button").nth(number)
+
+
+def test_points_are_clicked_moved_and_taken_back(hinted, server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    first = page.locator("img.after").last.get_attribute("src")
+    click_at(page, 0.8, 0.25)
+    expect(page.locator("#swatches")).to_be_visible()
+    blue = swatch(page, 2, 9).get_attribute("title")  # 270 degrees
+    swatch(page, 2, 9).click()
+    expect(page.locator("#swatches")).to_be_hidden()
+    (hint,) = json.loads(answered(page, 2)[1]["hints"])
+    assert (abs(hint["x"] - 240) <= 1, abs(hint["y"] - 50) <= 1) == (True, True)
+    assert hint["color"] == blue
+    red, _, strong = (int(blue[i : i + 2], 16) for i in (1, 3, 5))
+    assert strong > red
+    assert page.locator("img.after").last.get_attribute("src") != first
+
+    point = page.locator(".point")
+    box, whole = point.bounding_box(), page.locator(".result .compare").bounding_box()
+    page.mouse.move(box["x"] + 12, box["y"] + 12)
+    page.mouse.down()
+    page.mouse.move(whole["x"] + 0.1 * whole["width"], whole["y"] + 0.9 * whole["height"], steps=4)
+    page.mouse.up()
+    (moved,) = json.loads(answered(page, 3)[2]["hints"])
+    assert (abs(moved["x"] - 30) <= 2, abs(moved["y"] - 180) <= 2) == (True, True)
+    assert moved["color"] == blue
+
+    point.click()  # another color, or none
+    page.locator("#swatches").get_by_role("button", name="Delete").click()
+    assert "hints" not in answered(page, 4)[3]
+    expect(point).to_have_count(0)
+    page.locator("#undo").click()
+    assert json.loads(answered(page, 5)[4]["hints"]) == [moved]
+    page.locator("#undo").click()
+    assert json.loads(answered(page, 6)[5]["hints"]) == [hint]
+    page.locator("#undo").click()
+    assert "hints" not in answered(page, 7)[6]
+    expect(page.locator("#undo")).to_be_disabled()
+    page.locator("#redo").click()
+    assert json.loads(answered(page, 8)[7]["hints"]) == [hint]
     assert wrong == []
     page.close()
 
 
-def test_a_point_outside_is_answered_and_a_new_photo_has_no_points(
-    hinted, server, browser, tmp_path
+def test_points_without_a_mouse(hinted, server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    page.locator("#point-add").press("Enter")
+    answered(page, 2)
+    left = page.get_by_label("Distance from the left of point 1")
+    left.fill("90")
+    left.press("Tab")
+    answered(page, 3)
+    page.locator("#point-list").get_by_label("Color of point 1").fill("#3070c0")
+    (hint,) = json.loads(answered(page, 4)[3]["hints"])
+    assert hint == {"x": 270, "y": 100, "color": "#3070c0"}
+    page.get_by_role("button", name="Remove point 1").press("Enter")
+    answered(page, 5)
+    expect(page.locator("#point-list li")).to_have_count(0)
+    assert wrong == []
+    page.close()
+
+
+def test_what_is_downloaded_is_the_whole_photo_with_the_same_points(hinted, server, browser):
+    """The page works on a smaller copy; places are those of the photo."""
+    page, wrong = open_with_photo(browser, server.url, (2400, 1200))
+    click_at(page, 0.25, 0.5)
+    swatch(page, 1, 3).click()
+    (small,) = json.loads(answered(page, 2)[1]["hints"])
+    assert (abs(small["x"] - 400) <= 3, abs(small["y"] - 400) <= 3) == (True, True)  # of 1600 x 800
+    with page.expect_download(timeout=60_000) as started:
+        page.get_by_role("button", name="Download a hinted as PNG").click()
+    assert Image.open(started.value.path()).size == (2400, 1200)
+    (whole,) = json.loads(answered(page, 3)[2]["hints"])
+    assert (abs(whole["x"] - 600) <= 4, abs(whole["y"] - 600) <= 4) == (True, True)
+    assert whole["color"] == small["color"]
+    assert wrong == []
+    page.close()
+
+
+def test_a_reference_photo_gives_its_colors(hinted, server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    first = page.locator("img.after").last.get_attribute("src")
+    buffer = io.BytesIO()
+    Image.new("RGB", (900, 600), (190, 110, 60)).save(buffer, "PNG")
+    like = {"name": "like.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    page.set_input_files("#reference", like)
+    assert "reference" in answered(page, 2)[1]
+    assert page.locator("img.after").last.get_attribute("src") != first
+    page.locator("#reference-clear").click()
+    assert "reference" not in answered(page, 3)[2]
+    buffer = io.BytesIO()
+    Image.new("RGB", (90, 60), (90, 90, 90)).save(buffer, "PNG")
+    page.set_input_files("#reference", {**like, "buffer": buffer.getvalue()})
+    answered(page, 4)
+    expect(page.locator("#status")).to_contain_text("reference: found a gray photo")
+    assert [text for text in wrong if not text.startswith("422 ")] == []
+    page.close()
+
+
+def test_one_of_several_answers_is_chosen_and_gone_on_with(hinted, server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    page.locator("#variants").click()
+    assert [form.get("variant") for form in answered(page, 6)[1:]] == [None, "1", "2", "3", "4"]
+    expect(page.locator(".result")).to_have_count(5)
+    sources = page.locator("img.after").evaluate_all("all => all.slice(1).map(e => e.src)")
+    assert len(set(sources)) == 5
+    page.get_by_role("button", name="Go on with a hinted, answer 2").click()
+    assert answered(page, 7)[6]["variant"] == "2"
+    expect(page.locator(".result")).to_have_count(1)
+    click_at(page, 0.75, 0.75)
+    swatch(page, 1, 1).click()
+    last = answered(page, 8)[7]
+    assert (last["variant"], "hints" in last) == ("2", True)
+    assert wrong == []
+    page.close()
+
+
+def test_models_without_hints_are_asked_for_none(hinted, server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    page.locator("summary").click()
+    page.get_by_role("checkbox", name="plain").check()
+    answered(page, 3)
+    page.locator("#point-add").click()
+    forms = answered(page, 5)[3:]
+    assert {form["model"]: "hints" in form for form in forms} == {"a hinted": True, "plain": False}
+    page.get_by_role("checkbox", name="a hinted").uncheck()
+    expect(page.locator("#points")).to_be_hidden()
+    assert wrong == []
+    page.close()
+
+
+def test_a_new_photo_has_no_points_and_keeps_those_of_the_others(
+    hinted, server, browser, tmp_path: Path
 ):
-    page, _ = open_with_photo(browser, server.url, tmp_path)
-    page.get_by_role("checkbox", name="hinted").check()
-    page.locator("#hint-add").click()
-    page.get_by_label("Row of point 1").fill("5000")
-    page.get_by_label("Row of point 1").press("Tab")
-    page.click("#colorize")
-    expect(page.locator("#status")).to_contain_text("expected a pixel of the photo", timeout=60_000)
-    other = tmp_path / "other.png"
-    other.write_bytes(photo((80, 90), "PNG"))
+    page, _ = open_with_photo(browser, server.url)
+    page.locator("#point-add").click()
+    answered(page, 2)
+    other = {"name": "b.png", "mimeType": "image/png", "buffer": photo((80, 90), "PNG")}
     page.set_input_files("#file", other)
-    expect(page.locator("#hint-points li")).to_have_count(0)
+    assert "hints" not in answered(page, 3)[2]
+    expect(page.locator("#point-list li")).to_have_count(0)
+    page.locator("#strip button").first.click()
+    expect(page.locator("#point-list li")).to_have_count(1)
     page.close()

@@ -17,15 +17,9 @@ export const getJson = async (path) => (await request(path)).json();
 export const getBlob = async (path) => (await request(path)).blob();
 
 /** Options are the form fields of api/colorize; resolves to the Response. */
-export function colorize(photo, options, signal) {
+export function colorize(photo, name, options, signal) {
   const form = new FormData();
-  form.append("file", photo, photo.name);
-  for (const [name, value] of Object.entries(options)) form.append(name, value);
+  form.append("file", photo, name);
+  for (const [key, value] of Object.entries(options)) form.append(key, value);
   return request("api/colorize", { method: "POST", body: form, signal });
-}
-
-/** The security policy lets no script fetch a data URL. */
-export function dataUrlToBlob(url) {
-  const [, type, data] = url.match(/^data:([^;]+);base64,(.*)$/s);
-  return new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))], { type });
 }

@@ -1,188 +1,276 @@
-// The page: one state, one render. The photo stays in this tab and is sent to api/colorize only.
-import { colorize, dataUrlToBlob, getBlob, getJson } from "./api.js";
+// The page: one state, one render. Photos stay in this tab and are sent to api/colorize only.
+import { getBlob, getJson } from "./api.js";
 import { element, find, setChildren } from "./dom.js";
-import { listenForHints, renderHints } from "./hints.js";
-import { pendingCard, resultCard, setSplit } from "./results.js";
+import { History, renderPoints, showSwatches } from "./hints.js";
+import { NOTES, openPhoto } from "./photo.js";
+import { quickAnswer, shrinkReference, waiting, wholeAnswer } from "./requests.js";
+import { drawPoints, resultCard, setSplit } from "./results.js";
+import { listenToWelcome, showExamples } from "./welcome.js";
+import { zip } from "./zip.js";
 
+const VARIANTS = 4; // answers shown beside the model's own
 const state = {
-  photo: null, // File
-  preview: "", // its object URL
   limits: { upload_bytes: Infinity, render: 1024 },
   models: [], // of api/models
-  examples: [], // names
-  results: [], // {model, card}
-  points: [], // {x, y, color}, in pixels of the photo
-  reference: null, // File whose colors the photo is to have
+  photos: [], // of openPhoto, and {results, told: History of {points, reference}, running, problem}
+  current: null, // one of photos
   split: 50, // percent of the image that shows "before"
-  dragging: false,
-  busy: false,
-  status: { text: "", error: false },
+  seconds: 2, // that an answer took lately
 };
-let running = new AbortController(); // a new request or photo aborts the one before
 
-function update(changes) {
-  Object.assign(state, changes);
-  render();
-}
-
-const changePoints = (change) => update({ points: change(state.points) });
-
-/** Of the chosen models those that take hints. */
-function hinted() {
-  const chosen = new FormData(find("#controls")).getAll("model");
-  return state.models.filter(({ name, hints }) => hints && chosen.includes(name)).map(({ name }) => name);
-}
-
-const say = (text, error = false) => update({ status: { text, error } });
+const say = (text, error = false) => {
+  find("#status").textContent = text;
+  find("#status").classList.toggle("error", error);
+};
+const settings = () => Object.fromEntries(new FormData(find("#controls")));
+const chosenModels = () => {
+  const names = new FormData(find("#controls")).getAll("model");
+  return state.models.filter(({ name }) => names.includes(name));
+};
+const takers = () => chosenModels().filter(({ hints }) => hints);
 
 function render() {
-  const { photo, status, results } = state;
-  find("#stage").classList.toggle("has-results", results.length > 0);
-  find("#drop").classList.toggle("has-photo", photo !== null);
-  find("#drop").classList.toggle("dragging", state.dragging);
-  find("#photo-name").textContent = photo ? photo.name : "Add a photo";
-  find("#choose").textContent = photo ? "Choose another photo" : "Choose a file";
-  const megabytes = state.limits.upload_bytes / 1e6;
-  const limit = Number.isFinite(megabytes) ? `, up to ${megabytes} MB` : "";
-  find("#limit").textContent = photo ? "" : `or drop or paste it here${limit}`;
-  const preview = find("#preview");
-  if (preview.getAttribute("src") !== state.preview && state.preview) {
-    preview.src = state.preview;
-    preview.hidden = false;
+  const photo = state.current;
+  find("#welcome").hidden = photo !== null;
+  find("#workspace").hidden = photo === null;
+  for (const output of document.querySelectorAll("output")) output.value = find(`#${output.htmlFor}`).value;
+  const { saturation, strength } = settings();
+  find("#results").style.setProperty("--saturation", saturation);
+  find("#results").style.setProperty("--strength", strength);
+  if (!photo) return;
+  const { results, told, kind, running } = photo;
+  find("#note").textContent = NOTES[kind];
+  find("#note").hidden = !NOTES[kind];
+  setChildren(find("#results"), results.map(({ card }) => card));
+  for (const result of results) {
+    setSplit(result.card, state.split);
+    drawPoints(result.card, result.takesHints ? told.value.points : [], {
+      move: (i, place) => changePoints((points) => points.map((point, j) => (j === i ? { ...point, ...place } : point))),
+      choose: (i, event) => pickColor(result, told.value.points[i], event, i),
+    });
   }
-  setChildren(find("#results"), results.map((result) => result.card));
-  for (const { card } of results) setSplit(card, state.split);
-  find("#examples").hidden = state.examples.length === 0;
-  find("#colorize").classList.toggle("busy", state.busy);
-  find("#reference-clear").hidden = state.reference === null;
-  renderHints(photo !== null && hinted().length > 0, state.preview, state.points, changePoints);
-  find("#status").textContent = status.text;
-  find("#status").classList.toggle("error", status.error);
-  find("#render").max = state.limits.render;
-  for (const output of document.querySelectorAll("output")) {
-    output.value = find(`#${output.htmlFor}`).value;
+  find("#progress").hidden = !running;
+  find("#points").hidden = takers().length === 0;
+  renderPoints(told.value.points, (points) => changePoints(() => points));
+  find("#undo").disabled = !told.canUndo;
+  find("#redo").disabled = !told.canRedo;
+  find("#reference-clear").hidden = told.value.reference === null;
+  find("#variants").hidden = !chosenModels().some(({ variants }) => variants);
+  find("#zip").hidden = state.photos.filter((each) => each.results.length).length < 2;
+  find("#strip").hidden = state.photos.length < 2;
+  setChildren(find("#strip"), state.photos.map((each) => each.thumbnail));
+  for (const each of state.photos) each.thumbnail.setAttribute("aria-pressed", each === photo);
+}
+
+/** Colorize a photo with each chosen model, or with `choices`; what was running for it ends. */
+async function run(photo, choices = chosenModels().map((model) => ({ model, variant: photo.variant ?? 0 }))) {
+  photo.running?.abort();
+  const { signal } = (photo.running = new AbortController());
+  if (choices.length === 0) {
+    photo.running = null;
+    render();
+    return say("Choose a model first.", true);
+  }
+  const started = performance.now();
+  const ahead = await waiting();
+  const clock = setInterval(() => tell(photo, started, ahead, choices.length), 500);
+  tell(photo, started, ahead, choices.length);
+  render();
+  const results = [];
+  try {
+    for (const { model, variant } of choices) {
+      const { points, reference } = photo.told.value;
+      const choice = { model: model.name, variant, takesHints: model.hints, points, reference };
+      const images = await quickAnswer(photo, choice, settings(), signal);
+      results.push(newResult(photo, choice, images, choices.length > 1));
+      photo.results = [...results, ...photo.results.slice(results.length)];
+      if (photo === state.current) render();
+    }
+    photo.results = results;
+    state.seconds = (performance.now() - started) / 1000 / choices.length;
+    if (photo === state.current) say("Done. Drag the line, or move it with the arrow keys.");
+  } catch (error) {
+    if (signal.aborted) return;
+    if (photo.results.length === 0) say(`${photo.file.name}: ${error.message}`, true);
+    else say(error.message, true);
+  } finally {
+    clearInterval(clock);
+    if (!signal.aborted) photo.running = null;
+    if (photo === state.current) render();
+    showThumbnail(photo);
   }
 }
 
-function renderChoices() {
-  const megabytes = (model) => `${model.architecture}, ${(model.bytes / 1e6).toFixed(1)} MB`;
-  find("#models").replaceChildren(...state.models.map((model, i) =>
-    element("label", { className: "model", title: model.paper },
-      element("input", { type: "checkbox", name: "model", value: model.name, checked: i === 0, label: model.name }),
-      element("span", {}, element("b", {}, model.name), element("small", {}, megabytes(model))))));
-  find("#examples div").replaceChildren(...state.examples.map((name) => {
-    const title = name.replaceAll("_", " ");
-    return element("button", { type: "button", title, dataset: { example: name }, onclick: () => takeExample(name) },
-      element("img", { src: `examples/${name}.jpg`, alt: title, loading: "lazy" }));
-  }));
+function tell(photo, started, ahead, count) {
+  if (photo !== state.current) return;
+  const passed = Math.floor((performance.now() - started) / 1000);
+  const expected = Math.ceil(state.seconds * count * (1 + ahead));
+  const before = ahead ? `, ${ahead} before it` : "";
+  find("#progress-text").textContent = `Colorizing${before}: ${passed} s of about ${Math.max(expected, passed + 1)} s`;
 }
 
-function take(file) {
-  if (!file) return;
+function newResult(photo, choice, images, several) {
+  const title = choice.variant ? `${choice.model}, answer ${choice.variant}` : choice.model;
+  const result = { ...choice, images };
+  result.card = resultCard(title, images, {
+    split: (percent) => {
+      state.split = percent;
+      for (const { card } of photo.results) setSplit(card, percent);
+    },
+    download: (kind) => download(photo, result, kind),
+    point: choice.takesHints ? (place, event) => pickColor(result, place, event) : null,
+    pick: several && choice.takesHints ? () => goOnWith(photo, result) : null,
+  });
+  return result;
+}
+
+/** One of several answers becomes the photo's only one, and what hints go on from. */
+function goOnWith(photo, result) {
+  photo.variant = result.variant;
+  for (const input of document.querySelectorAll("#models input")) input.checked = input.value === result.model;
+  run(photo);
+}
+
+async function pickColor(result, place, event, i = null) {
+  const pixel = await colorOf(result.images.after, place);
+  const anchor = Object.assign(result.card.querySelector(".compare input"), { event });
+  showSwatches(anchor, pixel,
+    (color) => changePoints((points) => (i === null
+      ? [...points, { x: place.x, y: place.y, color }]
+      : points.map((point, j) => (j === i ? { ...point, color } : point)))),
+    i === null ? null : () => changePoints((points) => points.filter((_, j) => j !== i)));
+}
+
+async function colorOf(address, { x, y }) {
+  const image = Object.assign(new Image(), { src: address });
+  await image.decode();
+  const canvas = new OffscreenCanvas(1, 1);
+  const context = canvas.getContext("2d");
+  context.drawImage(image, -Math.floor(x * image.naturalWidth), -Math.floor(y * image.naturalHeight));
+  return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}
+
+function changePoints(change) {
+  const { told } = state.current;
+  told.push({ ...told.value, points: change(told.value.points) });
+  run(state.current);
+}
+
+async function changeReference(file) {
+  const { told } = state.current;
+  told.push({ ...told.value, reference: file && (await shrinkReference(file)) });
+  run(state.current);
+}
+
+async function take(files) {
   const { upload_bytes: limit } = state.limits;
-  if (file.size > limit) {
-    say(`${file.name}: found ${(file.size / 1e6).toFixed(1)} MB, expected at most ${limit / 1e6} MB.`, true);
-    return;
+  const taken = [];
+  for (const file of files) {
+    if (file.size > limit) {
+      say(`${file.name}: found ${(file.size / 1e6).toFixed(1)} MB, expected at most ${limit / 1e6} MB.`, true);
+      continue;
+    }
+    const photo = { ...(await openPhoto(file)), results: [], told: new History({ points: [], reference: null }), running: null };
+    photo.thumbnail = element("button", { type: "button", className: "thumbnail", label: file.name, title: file.name,
+      onclick: () => show(photo) });
+    taken.push(photo);
   }
-  running.abort();
-  URL.revokeObjectURL(state.preview);
-  update({ photo: file, preview: URL.createObjectURL(file), results: [], points: [], reference: null, busy: false });
+  if (taken.length === 0) return;
+  state.photos = [...state.photos, ...taken];
+  show(taken[0]);
+  for (const photo of taken) await run(photo);
+}
+
+function show(photo) {
+  state.current = photo;
+  say("");
   find("#reference").value = "";
-  say("Ready to colorize.");
+  render();
+  find("#stage").scrollIntoView({ block: "nearest" });
+}
+
+function showThumbnail(photo) {
+  const [first] = photo.results;
+  if (first) photo.thumbnail.replaceChildren(element("img", { src: first.images.after, alt: "" }));
+  else photo.thumbnail.textContent = "!";
+}
+
+const save = (blob, name) => {
+  const href = URL.createObjectURL(blob);
+  element("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+};
+const nameOf = (photo, kind) => `${photo.file.name.replace(/\.[^.]*$/, "")}-colorized.${kind === "jpeg" ? "jpg" : kind}`;
+
+async function download(photo, result, kind) {
+  try {
+    say(`Colorizing ${photo.file.name} at its full size…`);
+    save(await wholeAnswer(photo, result, settings(), kind), nameOf(photo, kind));
+    say("Downloaded.");
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+async function downloadAll() {
+  try {
+    const done = [];
+    for (const photo of state.photos.filter(({ results }) => results.length)) {
+      say(`Colorizing at full size: ${done.length + 1}, ${photo.file.name}…`);
+      done.push({ name: nameOf(photo, "jpeg"), blob: await wholeAnswer(photo, photo.results[0], settings(), "jpeg") });
+    }
+    save(await zip(done), "colorized.zip");
+    say("Downloaded.");
+  } catch (error) {
+    say(error.message, true);
+  }
 }
 
 async function takeExample(name) {
   try {
-    take(new File([await getBlob(`examples/${name}.jpg`)], `${name}.jpg`, { type: "image/jpeg" }));
+    await take([new File([await getBlob(`examples/${name}.jpg`)], `${name}.jpg`, { type: "image/jpeg" })]);
   } catch (error) {
     say(error.message, true);
   }
 }
 
-async function submit(event) {
-  event.preventDefault();
-  const form = new FormData(event.target);
-  const models = form.getAll("model");
-  form.delete("model");
-  const { photo, preview, points, reference } = state;
-  const takers = hinted();
-  const common = Object.fromEntries(form);
-  const told = { hints: JSON.stringify(points), ...(reference ? { reference } : {}) };
-  const optionsOf = (model) => ({
-    ...common, model, ...(takers.includes(model) ? told : {}),
-  });
-  if (!photo) return say("Choose a photo first.", true);
-  if (models.length === 0) return say("Choose a model first.", true);
-  running.abort();
-  const { signal } = (running = new AbortController());
-  let done = [];
-  for (const [i, model] of models.entries()) {
-    update({ busy: true, results: [...done, { card: pendingCard(model, preview) }] });
-    say(`Colorizing with ${model} (${i + 1} of ${models.length})…`);
-    if (i === 0) find("#results").scrollIntoView({ block: "nearest" });
-    try {
-      const response = await colorize(photo, { ...optionsOf(model), format: "jpeg", response: "json" }, signal);
-      const images = await response.json();
-      const onDownload = (kind) => download(photo, optionsOf(model), images, kind);
-      done = [...done, { card: resultCard(model, images, (split) => update({ split }), onDownload) }];
-      update({ results: done });
-    } catch (error) {
-      if (signal.aborted) return;
-      update({ busy: false, results: done });
-      return say(error.message, true);
-    }
-  }
-  update({ busy: false });
-  say("Done. Drag the line, or move it with the arrow keys.");
-}
-
-async function download(photo, options, images, kind) {
-  try {
-    // The JPEG is here already; a PNG is lossless only if the server encodes it.
-    const blob = kind === "jpeg"
-      ? dataUrlToBlob(images.after)
-      : await (await colorize(photo, { ...options, format: kind })).blob();
-    const href = URL.createObjectURL(blob);
-    const stem = photo.name.replace(/\.[^.]*$/, "");
-    element("a", { href, download: `${stem}-colorized.${kind === "jpeg" ? "jpg" : kind}` }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 10_000);
-  } catch (error) {
-    say(error.message, true);
-  }
+function renderChoices() {
+  const megabytes = (model) => `${model.architecture}, ${(model.bytes / 1e6).toFixed(1)} MB${model.hints ? ", takes your colors" : ""}`;
+  find("#models").replaceChildren(...state.models.map((model, i) =>
+    element("label", { className: "model", title: model.paper },
+      element("input", { type: "checkbox", name: "model", value: model.name, checked: i === 0, label: model.name }),
+      element("span", {}, element("b", {}, model.name), element("small", {}, megabytes(model))))));
 }
 
 function listen() {
-  find("#controls").addEventListener("submit", submit);
+  listenToWelcome(take, say);
   find("#controls").addEventListener("input", render);
-  find("#hint-photo").addEventListener("load", render); // its size places the points
-  listenForHints(changePoints);
-  find("#reference").addEventListener("change", (event) => update({ reference: event.target.files[0] ?? null }));
+  find("#controls").addEventListener("submit", (event) => event.preventDefault());
+  // What the server decides is asked of it anew; saturation and strength are not.
+  for (const id of ["#models", "#render"]) find(id).addEventListener("change", () => state.current && run(state.current));
+  find("#another").addEventListener("click", () => find("#file").click());
+  find("#zip").addEventListener("click", downloadAll);
+  find("#cancel").addEventListener("click", () => {
+    state.current.running?.abort();
+    state.current.running = null;
+    say("Canceled.");
+    render();
+  });
+  find("#point-add").addEventListener("click", () => changePoints((points) => [...points, { x: 0.5, y: 0.5, color: "#c08050" }]));
+  const step = (name) => () => {
+    state.current.told[name]();
+    run(state.current);
+  };
+  find("#undo").addEventListener("click", step("undo"));
+  find("#redo").addEventListener("click", step("redo"));
+  find("#reference").addEventListener("change", (event) => event.target.files[0] && changeReference(event.target.files[0]));
   find("#reference-clear").addEventListener("click", () => {
     find("#reference").value = "";
-    update({ reference: null });
+    changeReference(null);
   });
-  find("#file").addEventListener("change", (event) => {
-    take(event.target.files[0]);
-    event.target.value = ""; // the same file may be chosen again
-  });
-  find("#preview").addEventListener("error", () => (find("#preview").hidden = true)); // HEIC, TIFF
-  document.addEventListener("paste", (event) => {
-    const item = [...event.clipboardData.items].find((each) => each.type.startsWith("image/"));
-    if (item) take(item.getAsFile());
-  });
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault(); // or a photo dropped beside the field replaces the page
-    if (!state.dragging) update({ dragging: true });
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) update({ dragging: false });
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    update({ dragging: false });
-    const [file] = event.dataTransfer.files;
-    if (file) take(file);
-    else say("Found no file in what was dropped. Save the image first, then drop the file.", true);
+  find("#variants").addEventListener("click", () => {
+    const model = chosenModels().find(({ variants }) => variants);
+    run(state.current, Array.from({ length: VARIANTS + 1 }, (_, variant) => ({ model, variant })));
   });
 }
 
@@ -190,10 +278,12 @@ async function start() {
   listen();
   render();
   try {
-    const [limits, { models }, { examples }] = await Promise.all(
-      ["api/limits", "api/models", "examples"].map(getJson));
-    update({ limits, models, examples });
+    const [limits, { models }, { examples }] = await Promise.all(["api/limits", "api/models", "examples"].map(getJson));
+    Object.assign(state, { limits, models });
+    find("#limit").textContent = `JPEG, PNG, WebP, TIFF, HEIC and more, up to ${limits.upload_bytes / 1e6} MB each`;
+    find("#render").max = limits.render;
     renderChoices();
+    showExamples(examples, takeExample, models.length > 0);
     if (models.length === 0) say("The server has no model yet. Add a .safetensors file and reload.", true);
   } catch (error) {
     say(error.message, true);

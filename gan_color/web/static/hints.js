@@ -1,62 +1,103 @@
-// Colors for points of the photo: clicked on it or typed, changed, taken back.
-import { element, find, setChildren } from "./dom.js";
+// A person's points: their list, undo and redo, and the colors to choose from.
+import { element, find } from "./dom.js";
+import { colorsAt } from "./lab.js";
 
-/** onChange(change): change takes the points and returns new ones: {x, y, color}, in pixels. */
-export function listenForHints(onChange) {
-  const photo = find("#hint-photo");
-  const color = find("#hint-color");
-  photo.addEventListener("click", (event) => {
-    const box = photo.getBoundingClientRect();
-    const place = (offset, side, pixels) => Math.min(pixels - 1, Math.floor((offset / side) * pixels));
-    const x = place(event.clientX - box.left, box.width, photo.naturalWidth);
-    const y = place(event.clientY - box.top, box.height, photo.naturalHeight);
-    onChange((points) => [...points, { x, y, color: color.value }]);
-  });
-  find("#hint-add").addEventListener("click", () => {
-    const [x, y] = [photo.naturalWidth, photo.naturalHeight].map((side) => Math.floor(side / 2));
-    onChange((points) => [...points, { x, y, color: color.value }]);
-  });
-  find("#hint-undo").addEventListener("click", () => onChange((points) => points.slice(0, -1)));
+/** Steps back and forth between versions of one value. */
+export class History {
+  constructor(value) {
+    this.versions = [value];
+    this.at = 0;
+  }
+  get value() {
+    return this.versions[this.at];
+  }
+  push(value) {
+    this.versions = [...this.versions.slice(0, this.at + 1), value];
+    this.at += 1;
+  }
+  get canUndo() {
+    return this.at > 0;
+  }
+  get canRedo() {
+    return this.at < this.versions.length - 1;
+  }
+  undo() {
+    if (this.canUndo) this.at -= 1;
+  }
+  redo() {
+    if (this.canRedo) this.at += 1;
+  }
 }
 
-/** Show the photo with its points, and a row for each; nothing where no chosen model takes them. */
-export function renderHints(shown, preview, points, onChange) {
-  find("#hints").hidden = !shown;
-  const photo = find("#hint-photo");
-  if (preview && photo.getAttribute("src") !== preview) photo.src = preview;
-  find("#hint-undo").disabled = points.length === 0;
-  const marks = find("#hint-marks");
-  const width = photo.naturalWidth || 1;
-  const height = photo.naturalHeight || 1;
-  marks.replaceChildren(...points.map(({ x, y, color }) => {
-    const mark = element("i", { ariaHidden: "true" });
-    mark.style.setProperty("--x", `${(100 * (x + 0.5)) / width}%`);
-    mark.style.setProperty("--y", `${(100 * (y + 0.5)) / height}%`);
-    mark.style.setProperty("--color", color);
-    return mark;
-  }));
-  const list = find("#hint-points");
+/**
+ * Show the colors that a place of the picture may have, beside the pointer: first the one it has.
+ * onColor(color) is called with each that is tried, onDelete where there is a point to delete.
+ */
+export function showSwatches(anchor, pixel, onColor, onDelete) {
+  const box = find("#swatches");
+  const close = () => {
+    box.hidden = true;
+    anchor.focus?.();
+  };
+  const swatch = (color, name) => {
+    const button = element("button", { type: "button", className: "swatch", label: `${name} ${color}`, title: color,
+      onclick: () => {
+        onColor(color);
+        close();
+      } });
+    button.style.setProperty("--color", color);
+    return button;
+  };
+  const { own, rings } = colorsAt(pixel);
+  const any = element("input", { type: "color", value: own, label: "Any color", onchange: () => {
+    onColor(any.value);
+    close();
+  } });
+  box.replaceChildren(
+    element("div", { className: "row" }, swatch(own, "As it is"), any,
+      ...(onDelete ? [element("button", { type: "button", onclick: () => { onDelete(); close(); } }, "Delete")] : []),
+      element("button", { type: "button", label: "Close", onclick: close }, "✕")),
+    ...rings.map((ring) => element("div", { className: "ring" }, ...ring.map((color) => swatch(color, "Color")))));
+  box.hidden = false;
+  const { clientX = innerWidth / 2, clientY = innerHeight / 2 } = anchor.event ?? {};
+  box.style.setProperty("--left", `${Math.max(8, Math.min(innerWidth - box.offsetWidth - 8, clientX + 12))}px`);
+  box.style.setProperty("--top", `${Math.max(8, Math.min(innerHeight - box.offsetHeight - 8, clientY + 12))}px`);
+  box.querySelector("button").focus();
+  box.onkeydown = (event) => {
+    if (event.key === "Escape") close();
+  };
+}
+
+/** One row for each point: color, place in percent, delete. onChange(points) is called with new ones. */
+export function renderPoints(points, onChange) {
+  const list = find("#point-list");
   // Rows are made anew only when points come or go: the one being changed keeps its focus.
   if (list.children.length !== points.length) {
-    setChildren(list, points.map((_, i) => row(i, onChange)));
+    list.replaceChildren(...points.map((_, i) => row(i)));
   }
   [...list.children].forEach((each, i) => {
-    for (const input of each.querySelectorAll("input")) input.value = points[i][input.dataset.key];
+    each.onChange = (change) => onChange(points.map((point, j) => (j === i ? { ...point, ...change } : point)));
+    each.onDelete = () => onChange(points.filter((_, j) => j !== i));
+    const [color, x, y] = each.querySelectorAll("input");
+    // What is being changed is told when it is done: until then it is not set back.
+    const show = (input, value) => {
+      if (document.activeElement !== input) input.value = value;
+    };
+    show(color, points[i].color);
+    show(x, Math.round(1000 * points[i].x) / 10);
+    show(y, Math.round(1000 * points[i].y) / 10);
   });
 }
 
-function row(i, onChange) {
-  const field = (key, type, label) => element("input", {
-    type, dataset: { key }, label: `${label} of point ${i + 1}`, min: 0, step: 1, required: true,
-    oninput: (event) => {
-      const value = type === "number" ? Math.max(0, Math.floor(Number(event.target.value) || 0)) : event.target.value;
-      onChange((now) => now.map((point, j) => (j === i ? { ...point, [key]: value } : point)));
-    },
+function row(i) {
+  const share = (value) => Math.min(1 - 1e-6, Math.max(0, Number(value) / 100 || 0));
+  const place = (key, label) => element("input", {
+    type: "number", min: 0, max: 100, step: 0.1, label: `${label} of point ${i + 1}, in percent`,
+    onchange: (event) => item.onChange({ [key]: share(event.target.value) }),
   });
-  return element("li", {},
-    field("color", "color", "Color"), field("x", "number", "Column"), field("y", "number", "Row"),
-    element("button", {
-      type: "button", label: `Remove point ${i + 1}`,
-      onclick: () => onChange((now) => now.filter((_, j) => j !== i)),
-    }, "✕"));
+  const item = element("li", {},
+    element("input", { type: "color", label: `Color of point ${i + 1}`, onchange: (event) => item.onChange({ color: event.target.value }) }),
+    place("x", "Distance from the left"), place("y", "Distance from the top"),
+    element("button", { type: "button", label: `Remove point ${i + 1}`, onclick: () => item.onDelete() }, "✕"));
+  return item;
 }

@@ -1,39 +1,160 @@
-// One card for each model: a placeholder while it works, then before and after.
+// A card for each answer: before and after under one line, zoom, the person's points, downloads.
 import { element } from "./dom.js";
 
-export function pendingCard(model, preview) {
-  const image = element("img", { src: preview, alt: "", onerror: () => image.remove() });
-  return element("figure", { className: "pending" },
-    element("div", { className: "frame" }, image),
-    element("figcaption", {}, element("b", {}, model), element("span", { className: "hint" }, "Colorizing…")));
+const FORMATS = ["jpeg", "png", "webp"];
+const [LEAST_ZOOM, MOST_ZOOM] = [1, 8];
+const CLICK = 6; // pixels that a pointer may move in a click
+
+/** A frame that is dragged, wheeled and pinched: --zoom, --x and --y (shares of its size) say how it is seen. */
+function zoomable(frame, content) {
+  const view = { zoom: 1, x: 0, y: 0 };
+  const pointers = new Map();
+  let spread = 0;
+  const show = () => {
+    const most = view.zoom - 1;
+    view.x = Math.min(0, Math.max(-most, view.x));
+    view.y = Math.min(0, Math.max(-most, view.y));
+    for (const [name, value] of Object.entries(view)) content.style.setProperty(`--${name}`, value);
+    frame.classList.toggle("zoomed", view.zoom > 1);
+  };
+  const zoomAt = (factor, clientX, clientY) => {
+    const box = frame.getBoundingClientRect();
+    const [px, py] = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
+    const zoom = Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, view.zoom * factor));
+    view.x = px - ((px - view.x) / view.zoom) * zoom;
+    view.y = py - ((py - view.y) / view.zoom) * zoom;
+    view.zoom = zoom;
+    show();
+  };
+  frame.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !frame.matches(":focus-within, :fullscreen") && view.zoom === 1) return; // the page scrolls
+    event.preventDefault();
+    zoomAt(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
+  }, { passive: false });
+  frame.addEventListener("pointerdown", (event) => pointers.set(event.pointerId, event));
+  frame.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    pointers.set(event.pointerId, event);
+    const box = frame.getBoundingClientRect();
+    if (pointers.size === 2) {
+      const [one, other] = [...pointers.values()];
+      const now = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+      if (spread) zoomAt(now / spread, (one.clientX + other.clientX) / 2, (one.clientY + other.clientY) / 2);
+      spread = now;
+    } else if (view.zoom > 1 && !event.target.closest("input, .point")) {
+      view.x += (event.clientX - before.clientX) / box.width;
+      view.y += (event.clientY - before.clientY) / box.height;
+      show();
+    }
+  });
+  for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
+    frame.addEventListener(end, (event) => {
+      pointers.delete(event.pointerId);
+      spread = 0;
+    });
+  }
+  show();
+  return (factor) => {
+    const box = frame.getBoundingClientRect();
+    zoomAt(factor, box.left + box.width / 2, box.top + box.height / 2);
+  };
 }
 
-/** images: the JSON of api/colorize. onSplit(percent), onDownload(kind): called on user actions. */
-export function resultCard(model, images, onSplit, onDownload) {
+/** Where an event is on the picture, as shares of its width and height. */
+function placeOf(event, content) {
+  const box = content.getBoundingClientRect();
+  const inside = (value) => Math.min(1 - 1e-6, Math.max(0, value));
+  return { x: inside((event.clientX - box.left) / box.width), y: inside((event.clientY - box.top) / box.height) };
+}
+
+/**
+ * images: the JSON of api/colorize. on: {split(percent), download(kind), point(place, event) or null,
+ * move(i, place, done), choose(i, event), pick() or null}.
+ */
+export function resultCard(title, images, on) {
   const { width, height } = images;
   const slider = element("input", {
-    type: "range", min: 0, max: 100, step: 1, label: `Before and after, ${model}`,
-    oninput: () => onSplit(Number(slider.value)),
+    type: "range", min: 0, max: 100, step: 1, label: `Before and after, ${title}`,
+    oninput: () => on.split(Number(slider.value)),
   });
-  const compare = element("div", { className: "compare" },
-    element("img", { className: "before", alt: "before", src: images.before, width, height }),
-    element("img", { className: "after", alt: `colorized by ${model}`, src: images.after, width, height }),
+  const content = element("div", { className: "content" },
+    element("img", { className: "before", alt: "before", src: images.before, width, height, draggable: false }),
+    element("img", { className: "after", alt: `colorized by ${title}`, src: images.after, width, height, draggable: false }),
+    element("div", { className: "marks" }));
+  const compare = element("div", { className: "compare" }, content,
     element("span", { className: "tag", ariaHidden: "true" }, "Before"),
     element("span", { className: "tag", ariaHidden: "true" }, "After"),
     element("span", { className: "handle", ariaHidden: "true" }),
     slider);
   compare.style.setProperty("--ratio", width / height);
-  const download = (kind) => element("button", {
-    type: "button", label: `Download ${model} as ${kind.toUpperCase()}`, onclick: () => onDownload(kind),
-  }, `↓ ${kind.toUpperCase()}`);
+  const zoomBy = zoomable(compare, content);
+  if (on.point) listenForPoints(compare, content, on);
+  const button = (label, text, onclick) => element("button", { type: "button", label, title: label, onclick }, text);
   return element("figure", { className: "result" }, compare,
     element("figcaption", {},
-      element("b", {}, model), download("jpeg"), download("png"),
+      element("b", {}, title),
+      button(`Zoom in, ${title}`, "+", () => zoomBy(1.5)),
+      button(`Zoom out, ${title}`, "−", () => zoomBy(1 / 1.5)),
+      button(`Full screen, ${title}`, "Full screen", () => compare.requestFullscreen?.()),
+      ...(on.pick ? [button(`Go on with ${title}`, "Choose this", on.pick)] : []),
+      ...FORMATS.map((kind) => button(`Download ${title} as ${kind.toUpperCase()}`, `↓ ${kind.toUpperCase()}`, () => on.download(kind))),
       element("span", { className: "scenes" }, describeScenes(images.scenes))));
 }
 
+function listenForPoints(compare, content, on) {
+  let down = null;
+  compare.addEventListener("pointerdown", (event) => (down = event));
+  compare.addEventListener("click", (event) => {
+    if (!down || event.target.closest(".point")) return;
+    if (Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > CLICK) return;
+    if (event.target.matches("input") && nearHandle(event, compare)) return;
+    on.point(placeOf(event, content), event);
+  });
+}
+
+/** The line between before and after is moved by its handle; elsewhere a click is a point. */
+function nearHandle(event, compare) {
+  const box = compare.getBoundingClientRect();
+  const split = parseFloat(compare.style.getPropertyValue("--split") || "50") / 100;
+  return Math.abs(event.clientX - box.left - split * box.width) < 26;
+}
+
+/** Draw the points, shares of the picture: {x, y, color}. */
+export function drawPoints(card, points, on) {
+  const marks = card.querySelector(".marks");
+  if (!marks) return;
+  const content = card.querySelector(".content");
+  marks.replaceChildren(...points.map((point, i) => {
+    const mark = element("button", { type: "button", className: "point", label: `Color of point ${i + 1}`, ariaHidden: "true", tabIndex: -1 });
+    mark.style.setProperty("--x", `${100 * point.x}%`);
+    mark.style.setProperty("--y", `${100 * point.y}%`);
+    mark.style.setProperty("--color", point.color);
+    let from = null;
+    mark.addEventListener("pointerdown", (event) => {
+      event.stopPropagation();
+      from = event;
+      mark.setPointerCapture(event.pointerId);
+    });
+    mark.addEventListener("pointermove", (event) => {
+      if (!from) return;
+      const { x, y } = placeOf(event, content);
+      mark.style.setProperty("--x", `${100 * x}%`);
+      mark.style.setProperty("--y", `${100 * y}%`);
+    });
+    mark.addEventListener("pointerup", (event) => {
+      if (!from) return;
+      const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) > CLICK;
+      from = null;
+      if (moved) on.move(i, placeOf(event, content));
+      else on.choose(i, event);
+    });
+    return mark;
+  }));
+}
+
 export function setSplit(card, percent) {
-  const compare = card.querySelector(".compare");
+  const compare = card.matches(".compare") ? card : card.querySelector(".compare");
   if (!compare) return;
   compare.querySelector("input").value = percent;
   compare.style.setProperty("--split", `${percent}%`);
