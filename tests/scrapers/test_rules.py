@@ -44,6 +44,54 @@ def test_licenses_are_recognized_in_any_spelling():
     assert creative_commons("by", None) is None
 
 
+SITE = "https://creativecommons.org/licenses"
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "path"),
+    [
+        (f"{SITE}/by-nd-nc/1.0/", "by-nc-nd", "by-nd-nc/1.0/"),
+        (f"{SITE}/by-nd-nc/1.0/nl/legalcode", "by-nc-nd", "by-nd-nc/1.0/nl/"),
+        (f"{SITE}/by/2.1/jp/", "by", "by/2.1/jp/"),
+        (f"{SITE}/by-sa/2.5/scotland/deed.en_GB", "by-sa", "by-sa/2.5/scotland/"),
+        (f"{SITE}/by-nc/3.0/igo", "by-nc", "by-nc/3.0/igo/"),
+        (f"{SITE}/nd-nc/2.0/jp/", "nc-nd", "nd-nc/2.0/jp/"),
+        (f"{SITE}/sa/1.0/", "sa", "sa/1.0/"),
+        (f"{SITE}/nc-sampling+/1.0/", "nc-sampling+", "nc-sampling+/1.0/"),
+        (f"{SITE}/publicdomain/", "pddc", "publicdomain/"),
+        ("CC BY-NC-ND 1.0", "by-nc-nd", "by-nd-nc/1.0/"),
+        ("cc-by-sa-3.0-de", "by-sa", "by-sa/3.0/de/"),
+        ("CC BY 4.0 International", "by", "by/4.0/"),
+    ],
+)
+def test_every_published_form_of_a_license_is_read(text, id, path):
+    found = named(text)
+    assert (found.id, found.url) == (id, f"{SITE}/{path}")
+    assert named(found.url) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "by/2.1/",
+        "by/4.0/de/",
+        "by-nd-nc/3.0/",
+        "by/3.0/xx/",
+        "sa/2.0/",
+        "sampling/1.0/jp/",
+        "cc0/1.0/",
+    ],
+)
+def test_a_license_that_was_never_published_is_unknown(text):
+    assert from_url(f"{SITE}/{text}") is None
+
+
+@pytest.mark.parametrize("name", ["nc", "nd", "nc-sa", "nc-nd", "sampling+"])
+def test_a_retired_license_needs_what_its_parts_need(name):
+    with pytest.raises(ScraperError, match="also needs|expected some of"):
+        recipe({"kind": "commons", "search": ["x"]}, licenses=[name])
+
+
 @pytest.mark.parametrize("name", ["by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd"])
 def test_nothing_but_free_licenses_pass_by_default(name):
     made = recipe({"kind": "commons", "search": ["x"]})
