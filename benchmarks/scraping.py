@@ -159,7 +159,9 @@ def verdicts(folder: Path, labels: Path) -> str:
         for path in folder.iterdir():
             (Path(place) / path.name).symlink_to(path.resolve())
         clean(Path(place), dry_run=True)
-        got = {row.file: row.verdict for row in manifest.read(Path(place))}
+        # What is no picture by its name is left alone: no row is the verdict `unsupported`.
+        got = {row["file"]: "unsupported" for row in rows}
+        got |= {row.file: row.verdict for row in manifest.read(Path(place))}
     partner = {}
     for row in rows:
         other = row["expected"].partition(":")[2]

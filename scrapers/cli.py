@@ -23,6 +23,9 @@ app = typer.Typer(
 RecipePath = Annotated[Path, typer.Argument(help="a recipe, such as datasets/landscapes.yml")]
 Folder = Annotated[Path, typer.Argument(help="a dataset folder, or any folder of images")]
 Contact = Annotated[str, typer.Option(help="your email or web page, overriding the recipe's")]
+KeepMetadata = Annotated[
+    bool, typer.Option("--keep-metadata", help="keep EXIF, with places and owners")
+]
 Private = Annotated[
     list[str] | None,
     typer.Option("--allow-address", hidden=True, help="for tests: allow this private address"),
@@ -111,6 +114,8 @@ def collect(
         counts = (summary.found[name], summary.skipped[name], summary.stored[name])
         table.add_row(name, *map(str, counts), "; ".join(reasons))
     console.print(table)
+    for note in summary.notes:
+        console.print(note, style="yellow", markup=False)
     if "disk" in summary.errors:
         raise ScraperError(f"{folder}: {summary.errors['disk']}")
     if len(summary.errors) == len(loaded.sources):
@@ -193,14 +198,16 @@ def resize(
     folder: Folder,
     short_side: Annotated[int, typer.Option(min=16, help="pixels")] = 288,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="or DIR_288")] = None,
+    keep_metadata: KeepMetadata = False,
 ) -> None:
-    """Write a resized copy of a dataset; never upscales."""
+    """Write a resized copy of a dataset; never upscales. What is outdated in it goes."""
     from scrapers.export import resize
 
     target = output or folder.with_name(f"{folder.name}_{short_side}")
     with progress() as bars:
         task = bars.add_task("resize", total=None)
-        resize.resize(folder, target, short_side, lambda n: bars.update(task, advance=n))
+        advance = lambda n: bars.update(task, advance=n)  # noqa: E731
+        resize.resize(folder, target, short_side, advance, keep_metadata)
     console.print(f"{target}", markup=False)
 
 
@@ -209,10 +216,11 @@ def pack(
     folder: Folder,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="or DIR_shards")] = None,
     per_shard: Annotated[int, typer.Option(min=1, help="images per tar")] = 1000,
+    keep_metadata: KeepMetadata = False,
 ) -> None:
-    """Write WebDataset tars, which the trainer's data.folders also reads."""
+    """Write WebDataset tars, which the trainer's data.folders also reads; old ones go."""
     from scrapers.export import webdataset
 
     target = output or folder.with_name(f"{folder.name}_shards")
-    count = webdataset.pack(folder, target, per_shard)
+    count = webdataset.pack(folder, target, per_shard, keep_metadata)
     console.print(f"{target}: {count:,} tars", markup=False)

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,29 @@ def atomic(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with atomic(path) as partial:
-        partial.write_bytes(text.encode())
+        partial.write_bytes(text.encode(errors="backslashreplace"))
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines of UTF-8 atomically, without holding them all."""
+    with atomic(path) as partial, partial.open("wb") as file:
+        file.writelines(line.encode(errors="replace") + b"\n" for line in lines)
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """All files below a folder except hidden ones, in a stable order."""
+    for root, directories, names in os.walk(folder):
+        directories[:] = sorted(name for name in directories if not name.startswith("."))
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def json_line(row: dict[str, Any]) -> bytes:
+    """A row as one line of UTF-8; names of files that are not UTF-8 are escaped, not lost."""
+    text = json.dumps(row, ensure_ascii=False) + "\n"
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return (json.dumps(row) + "\n").encode()
 
 
 class Journal:
@@ -73,11 +95,16 @@ class Journal:
 
     def append(self, *rows: dict[str, Any]) -> None:
         """Append rows in one write; they are in the file when this returns."""
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        self._file.write(lines.encode())
+        data = b"".join(map(json_line, rows))
+        while data:  # a full disk may take a part, and then raises
+            data = data[self._file.write(data) :]
+
+    def sync(self) -> None:
+        """Wait until every row is on the disk."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        os.fsync(self._file.fileno())
+        self.sync()
         self._file.close()
 
     def __enter__(self) -> "Journal":
@@ -103,10 +130,21 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Lock a dataset folder for one command; the lock dies with its process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+def folder_lock(folder: Path, read_only: bool = False) -> Iterator[None]:
+    """Lock a dataset folder for one command; the lock dies with its process.
+
+    `read_only`: the command only reads, so that a folder nobody can write to needs no lock.
+    """
+    if not read_only:
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        file = (folder / ".lock").open("w")
+    except OSError:
+        if not read_only:
+            raise
+        yield
+        return
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -2,16 +2,35 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageOps,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from scrapers.errors import BadImageError
 
+try:  # an extra: pip install 'gan-color[heic]'
+    from pillow_heif import register_heif_opener
+except ImportError:
+    HEIC = False
+else:
+    HEIC = True
+    register_heif_opener()
+
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
-SUFFIXES = frozenset((*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"))
+_COMMON = (*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
+# What the trainer reads, of these names only (a test holds the two lists to each other).
+SUFFIXES = frozenset((*_COMMON, ".avif", ".heic", ".heif"))
+# Pictures that nothing here reads; any other file in a dataset is none of our business.
+UNREAD = frozenset((".svg", ".psd", ".eps", ".ai", ".ico", ".icns", ".jp2", ".jxl", ".xcf", ".dds"))
 # Pillow format -> stored suffix.
 FORMATS = {
     "JPEG": ".jpg",
@@ -22,11 +41,25 @@ FORMATS = {
     "TIFF": ".tif",
     "GIF": ".gif",
     "PPM": ".ppm",
+    "AVIF": ".avif",
+    "HEIF": ".heic",
 }
 PIXEL_LIMIT = 150_000_000
 # Imported so that Pillow registers them; its five defaults always are.
-_PLUGINS = (TiffImagePlugin, WebPImagePlugin)
-OPENED = tuple(name for name in FORMATS if name != "MPO")
+_PLUGINS = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
+OPENED = tuple(name for name in FORMATS if name != "MPO" and (HEIC or name != "HEIF"))
+ORIENTATION = 0x0112  # EXIF tag
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file says that it is a picture: by its suffix, or without one by its content."""
+    if path.suffix:
+        return path.suffix.lower() in SUFFIXES | UNREAD
+    try:
+        identify(path)
+    except BadImageError:
+        return False
+    return True
 
 
 def require_file(path: Path) -> None:
@@ -81,7 +114,7 @@ def _what(path: Path) -> str:
     if head.startswith((b"{", b"[")):
         return "JSON or text"
     if b"ftyp" in head[4:12]:
-        return "HEIC, AVIF or video"
+        return "HEIC (pip install 'gan-color[heic]'), AVIF or video"
     return "unknown format"
 
 
@@ -108,15 +141,36 @@ def decode(image: Image.Image, at_least: int | None = None) -> Image.Image:
 def read_rgb(
     path: Path, at_least: int | None = None, pixel_limit: int = PIXEL_LIMIT
 ) -> NDArray[np.uint8]:
-    """Open, decode and convert: 8-bit RGB [H, W, 3]. Raises BadImageError."""
-    return to_rgb(decode(identify(path, pixel_limit), at_least))
+    """Open, decode, turn upright and convert: 8-bit RGB [H, W, 3]. Raises BadImageError."""
+    return to_rgb(upright(decode(identify(path, pixel_limit), at_least)))
 
 
-def save(image: Image.Image, path: Path, kind: str, **jpeg_options: Any) -> None:
-    """Encode as Pillow's format `kind`; JPEG (also for MPO) and WebP at quality 95."""
+def is_turned(image: Image.Image) -> bool:
+    """Whether EXIF says that an image is stored turned or mirrored."""
+    return image.getexif().get(ORIENTATION, 1) in range(2, 9)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A decoded image as its EXIF orientation says that it is meant; BadImageError if it cannot."""
+    if not is_turned(image):
+        return image
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # a broken EXIF block
+        raise BadImageError("corrupt", _say(error)) from None
+
+
+def save(image: Image.Image, target: Path | IO[bytes], kind: str, **options: Any) -> None:
+    """Encode as Pillow's format `kind`; lossy ones at quality 95 (MPO becomes JPEG).
+
+    `options` are Pillow's; `subsampling` goes to JPEG only, empty ones nowhere.
+    """
     kind = kind.replace("MPO", "JPEG")
-    options = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
-    image.save(path, format=kind, **options, **(jpeg_options if kind == "JPEG" else {}))
+    given = {name: value for name, value in options.items() if value is not None}
+    if kind != "JPEG":
+        given.pop("subsampling", None)
+    quality = {"quality": 95} if kind in ("JPEG", "WEBP", "AVIF", "HEIF") else {}
+    image.save(target, format=kind, **quality, **given)
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:

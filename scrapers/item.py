@@ -23,6 +23,7 @@ class Item:
     credit: str = ""  # the credit line the source asks for; "" if it has no wording of its own
     width: int = 0  # pixels of what `url` serves; 0: unknown
     height: int = 0
+    label: str = ""  # its class: the folder it lies in
     taken_at: str = ""  # as the source writes it
     terms: str = ""
     path: Path | None = None  # set: a local file, nothing to fetch

@@ -7,6 +7,7 @@ command ends.
 import html
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,13 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from scrapers.errors import ScraperError
-from scrapers.files import atomic, read_jsonl, write_text
+from scrapers.files import atomic, json_line, read_jsonl, write_lines
 
 JSONL, PARQUET, ATTRIBUTION = "manifest.jsonl", "manifest.parquet", "ATTRIBUTION.md"
+MOVES = ".moves.jsonl"  # of scrapers.moves: files on their way
+OWN = (JSONL, PARQUET, ATTRIBUTION, "metadata.jsonl", "report.html", "report.json")
+SPLITS = ("train", "val", "test")
+PARQUET_ROWS = 10_000  # converted at a time
 # Names in files of earlier versions -> names today, for manifests, journals and URL lists.
 RENAMED = {
     "licence": "license",
@@ -72,6 +77,7 @@ class Row:
     taken_at: str = ""
     retrieved_at: str = ""  # UTC, ISO 8601
     terms: str = ""  # what the source allowed when it was fetched
+    label: str = ""  # its class: the folder it came from, such as `berry`
     split: str = ""  # train, val, test, or "" before `split`
     verdict: str = ""  # "" before `clean`
     reason: str = ""
@@ -96,36 +102,65 @@ def from_json(row: dict[str, Any], where: Path) -> Row:
     return result
 
 
+def label_of(file: str) -> str:
+    """The class of a file: its folders, without `images` and the split in front of them."""
+    parts = list(Path(file).parts[:-1])
+    while parts and parts[0] in ("images", *SPLITS):
+        del parts[0]
+    return "/".join(parts)
+
+
 def read(folder: Path) -> list[Row]:
-    """The rows of a dataset, [] without a manifest. Later rows override earlier ones by id."""
+    """The rows of a dataset, [] without a manifest. Later rows override earlier ones by id.
+
+    Rows of files that a killed command has moved already say where they are now.
+    """
     path = folder / JSONL
-    rows = {row["id"]: from_json(row, path) for row in read_rows(path) if "id" in row}
-    return list(rows.values())
+    by_id = {row["id"]: from_json(row, path) for row in read_rows(path) if "id" in row}
+    rows = list(by_id.values())
+    moved = {move["from"]: move["to"] for move in read_rows(folder / MOVES)}
+    for row in rows if moved else ():
+        target = moved.get(row.file)
+        if target and not _exists(folder, row.file) and _exists(folder, target):
+            row.file = target
+    return rows
+
+
+def _exists(folder: Path, name: str) -> bool:
+    return os.path.lexists(folder / name)
 
 
 def write(folder: Path, rows: Iterable[Row]) -> None:
     """Write both manifests and ATTRIBUTION.md, each atomically, jsonl first."""
     rows = list(rows)
-    write_text(folder / JSONL, _to_jsonl(rows))
+    with atomic(folder / JSONL) as partial, partial.open("wb") as file:
+        file.writelines(json_line(asdict(row)) for row in rows)
+    (folder / MOVES).unlink(missing_ok=True)
     write_derived(folder, rows)
-
-
-def _to_jsonl(rows: list[Row]) -> str:
-    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
 def write_derived(folder: Path, rows: list[Row]) -> None:
     """Write manifest.parquet and ATTRIBUTION.md from the rows of manifest.jsonl."""
-    if not rows:
-        table = SCHEMA.empty_table()
-    else:
-        # By way of jsonl: building arrays from Python lists imports pandas, which takes a second.
-        options = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
-        table = pj.read_json(io.BytesIO(_to_jsonl(rows).encode()), parse_options=options)
-        table = table.select(list(NAMES))
-    with atomic(folder / PARQUET) as partial:
-        pq.write_table(table, partial)
-    write_text(folder / ATTRIBUTION, attribution(rows))
+    with (
+        atomic(folder / PARQUET) as partial,
+        pq.ParquetWriter(partial, SCHEMA) as writer,
+    ):
+        for start in range(0, len(rows), PARQUET_ROWS):
+            writer.write_table(to_table(rows[start : start + PARQUET_ROWS]))
+    write_lines(folder / ATTRIBUTION, attribution(rows))
+
+
+def to_table(rows: list[Row]) -> pa.Table:
+    """Rows as a table of SCHEMA."""
+    # By way of jsonl: building arrays from Python lists imports pandas, which takes a second.
+    data = b"".join(
+        json.dumps(asdict(row), ensure_ascii=False).encode(errors="replace") + b"\n" for row in rows
+    )
+    parse = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
+    whole = pj.ReadOptions(block_size=len(data) + 1)  # a row may be longer than the default block
+    return pj.read_json(io.BytesIO(data), read_options=whole, parse_options=parse).select(
+        list(NAMES)
+    )
 
 
 def _escape(text: str) -> str:
@@ -133,21 +168,19 @@ def _escape(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(text, quote=False))
 
 
-def attribution(rows: list[Row]) -> str:
-    """ATTRIBUTION.md: images per license, then one credit line per kept image."""
+def attribution(rows: list[Row]) -> Iterator[str]:
+    """The lines of ATTRIBUTION.md: images per license, then one credit per kept image."""
     used = [row for row in rows if row.verdict in ("", "keep")]
     counts = Counter((row.license or "unstated", row.license_url) for row in used)
-    lines = [
+    yield from (
         "# Attribution",
         "",
         f"{len(used)} images.",
         "",
         "| license | images |",
         "|---|---|",
-    ]
-    lines += [f"| {name} {url} | {count} |" for (name, url), count in counts.most_common()]
-    lines += [""]
+    )
+    yield from (f"| {name} {url} | {count} |" for (name, url), count in counts.most_common())
+    yield ""
     for row in sorted(used, key=lambda row: row.file):
-        credit = _escape(row.attribution) or "no credit recorded"
-        lines.append(f"- `{row.file}`: {credit}")
-    return "\n".join(lines) + "\n"
+        yield f"- `{row.file}`: {_escape(row.attribution) or 'no credit recorded'}"

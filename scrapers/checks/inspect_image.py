@@ -13,7 +13,15 @@ from scrapers.checks.duplicates import variants
 from scrapers.checks.rules import Rules
 from scrapers.errors import KEEP, BadImageError, Verdict
 from scrapers.files import sha256
-from scrapers.images import decode, identify, require_file, to_rgb
+from scrapers.images import (
+    ORIENTATION,
+    decode,
+    identify,
+    is_turned,
+    require_file,
+    to_rgb,
+    upright,
+)
 
 
 @dataclass
@@ -32,7 +40,7 @@ class Inspection:
     chroma: float = 0.0  # mean C*
     hashes: list[int] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)  # rotate, cmyk, icc, 16-bit, crop
-    box: list[float] = field(default_factory=list)  # the crop, as fractions of the rotated image
+    box: list[float] = field(default_factory=list)  # the crop, as fractions of the upright image
 
     def with_verdict(self, verdict: Verdict) -> "Inspection":
         self.verdict, self.reason, self.score = verdict.name, verdict.reason, verdict.score
@@ -53,9 +61,9 @@ def inspect_image(folder: Path, name: str, rules: Rules) -> Inspection:
         if verdict := _shape(image.size, rules):
             return found.with_verdict(verdict)
         found.changes = _changes(image)
-        if "rotate" in found.changes and image.getexif().get(0x0112, 1) >= 5:
+        if "rotate" in found.changes and image.getexif().get(ORIENTATION, 1) >= 5:
             found.width, found.height = found.height, found.width
-        rgb = to_rgb(decode(image, color.SIDE))
+        rgb = to_rgb(upright(decode(image, color.SIDE)))
     except BadImageError as error:
         return found.with_verdict(error.verdict)
     except (OSError, MemoryError) as error:
@@ -75,7 +83,7 @@ def _shape(size: tuple[int, int], rules: Rules) -> Verdict | None:
 def _changes(image: Image.Image) -> list[str]:
     """What `normalize` has to change so that a trainer sees the intended pixels."""
     changes = []
-    if image.getexif().get(0x0112, 1) in range(2, 9):
+    if is_turned(image):
         changes.append("rotate")
     if image.mode == "CMYK":
         changes.append("cmyk")
@@ -94,10 +102,7 @@ def _changes(image: Image.Image) -> list[str]:
 
 def _check_pixels(rgb: np.ndarray, found: Inspection, rules: Rules) -> Inspection:
     small = color.shrink(rgb)
-    # Rotated images are not cropped: the box refers to the upright image.
-    if "rotate" not in found.changes and (
-        cut := borders.box(small, _min_border(small, found, rules))
-    ):
+    if cut := borders.box(small, _min_border(small, found, rules)):
         height, width = small.shape[:2]
         left, top, right, bottom = cut
         found.changes.append("crop")

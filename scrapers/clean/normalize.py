@@ -3,10 +3,10 @@
 import io
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from scrapers.checks.inspect_image import Inspection
-from scrapers.images import decode, identify, save, to_rgb
+from scrapers.images import decode, identify, save, to_rgb, upright
 
 
 def normalize(path: Path, found: Inspection, output: Path) -> None:
@@ -17,10 +17,10 @@ def normalize(path: Path, found: Inspection, output: Path) -> None:
     image = decode(identify(path))
     kind = str(image.format)
     profile = image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
-    if profile and "bad icc" not in found.changes and upright.mode in ("RGB", "CMYK"):
-        upright = _to_srgb(upright, profile)
-    rgb = Image.fromarray(to_rgb(upright))
+    turned = upright(image)
+    if profile and "bad icc" not in found.changes and turned.mode in ("RGB", "CMYK"):
+        turned = to_srgb(turned, profile)
+    rgb = Image.fromarray(to_rgb(turned))
     if found.box:
         left, top, right, bottom = found.box
         width, height = rgb.size
@@ -35,7 +35,8 @@ def normalize(path: Path, found: Inspection, output: Path) -> None:
     save(rgb, output, kind, subsampling=0)
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """An RGB or CMYK image in sRGB; unchanged if its profile does not apply."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()

@@ -3,8 +3,10 @@
 Nothing is deleted: `scrapers.clean.quarantine` restores everything.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from scrapers import manifest
@@ -13,23 +15,30 @@ from scrapers.checks.phash import to_text
 from scrapers.checks.rules import Rules
 from scrapers.clean import quarantine, report
 from scrapers.clean.deduplicate import find_duplicates
-from scrapers.clean.quarantine import BY_HAND, QUARANTINE
+from scrapers.clean.quarantine import BY_HAND, QUARANTINE, STATE
 from scrapers.clean.scan import scan
 from scrapers.errors import KEEP, ScraperError
-from scrapers.files import folder_lock
+from scrapers.files import atomic, folder_lock, json_line, walk
+from scrapers.images import is_image_file
 from scrapers.manifest import Row
-from scrapers.sources.folder import walk
 
-# Files of ours in a dataset folder.
-OWN = (manifest.JSONL, manifest.PARQUET, manifest.ATTRIBUTION, "report.html")
+# Rows of files that are no longer there; one that comes back gets its row again.
+MISSING = "missing.jsonl"
 
 
 def files(folder: Path) -> list[str]:
-    """All files of a dataset or plain folder, without quarantine and our own files."""
+    """The pictures of a dataset or plain folder, without quarantine; nothing else is touched.
+
+    Captions, tables, archives, what has no name of a picture: side-cars stay where they are.
+    """
     if not folder.is_dir():
         raise ScraperError(f"found no folder {str(folder)!r}, expected a folder of images")
-    names = [path.relative_to(folder).as_posix() for path in walk(folder)]
-    return [n for n in names if n not in OWN and not n.startswith(f"{QUARANTINE}/")]
+    names = (path.relative_to(folder) for path in walk(folder))
+    return [
+        name.as_posix()
+        for name in names
+        if name.parts[0] != QUARANTINE and is_image_file(folder / name)
+    ]
 
 
 def clean(
@@ -66,7 +75,7 @@ def clean(
             if found.file in by_hand:
                 found.verdict, found.reason = KEEP, BY_HAND
         find_duplicates(folder, _comparable(examined), rules)
-        rows = _rows(examined, earlier)
+        rows = _rows(folder, examined, earlier)
         if write_report:
             report.write(folder, rows, examined)
         manifest.write(folder, rows)
@@ -80,15 +89,33 @@ def _comparable(examined: list[Inspection]) -> list[Inspection]:
     return [f for f in examined if f.verdict == KEEP and f.reason != BY_HAND]
 
 
-def _rows(examined: list[Inspection], earlier: list[Row]) -> list[Row]:
+def _rows(folder: Path, examined: list[Inspection], earlier: list[Row]) -> list[Row]:
+    """A row per file: its own, or that of a missing file of the same bytes, or a new one."""
     known = {row.file: row for row in earlier}
+    missing = [row for row in earlier if not os.path.lexists(folder / row.file)]
+    aside = folder / STATE / MISSING
+    before = [manifest.from_json(row, aside) for row in manifest.read_rows(aside)]
+    by_bytes = {row.sha256: row for row in (*before, *missing) if row.sha256}
+    ids = {row.id for row in earlier}
     rows = []
     for found in examined:
-        row = known.pop(found.file, None) or Row(id=found.file, file=found.file)
+        row = known.pop(found.file, None) or by_bytes.pop(found.sha256, None)
+        if row is None:
+            name = found.file
+            while name in ids:
+                name += "-2"
+            row = Row(id=name, file=found.file, label=manifest.label_of(found.file))
+        ids.add(row.id)
+        row.file = found.file
         row.verdict, row.reason, row.score = found.verdict, found.reason, round(found.score, 4)
         row.sha256, row.bytes = found.sha256, found.bytes
         row.width, row.height = found.width, found.height
         row.phash = to_text(found.hashes[0]) if found.hashes else row.phash
         rows.append(row)
+    here = {row.id for row in rows}
+    gone = {row.id: row for row in (*before, *missing) if row.id not in here}
+    with atomic(aside) as partial, partial.open("wb") as file:
+        file.writelines(json_line(asdict(row)) for row in gone.values())
     # Rows of images that earlier runs quarantined.
-    return rows + [row for row in known.values() if row.file.startswith(f"{QUARANTINE}/")]
+    quarantined = [row for row in known.values() if row.file.startswith(f"{QUARANTINE}/")]
+    return rows + [row for row in quarantined if row.id not in gone and row.id not in here]

@@ -30,6 +30,7 @@ class Summary:
     rejected: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     failed: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     errors: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     received: int = 0
     seconds: float = 0.0
 
@@ -52,6 +53,11 @@ class Collector:
         )
         self.names = source_names(recipe)
         self.summary = Summary()
+        if self.store.unlisted:
+            self.summary.notes.append(
+                f"{folder / 'images'}: {self.store.unlisted:,} files are not in the manifest; they "
+                "stay, and `clean` gives them rows without a license"
+            )
         self._lock = threading.Lock()
         limits = {name: s.limit for name, s in zip(self.names, recipe.sources, strict=True)}
         self.queue = HostQueue(self.client.access.rate_limits, recipe.limit, limits)

@@ -5,6 +5,7 @@ download resumes), `.collect/parts/` holds bodies, and an image counts as stored
 `manifest.jsonl`; it moves to `images/` just before.
 """
 
+import os
 import threading
 from collections import Counter
 from dataclasses import asdict
@@ -19,8 +20,9 @@ from scrapers.errors import BadImageError, ScraperError
 from scrapers.fetch.access import FetchError
 from scrapers.fetch.client import PartialDownload
 from scrapers.files import Journal, sha256
-from scrapers.images import FORMATS, decode, identify
+from scrapers.images import FORMATS, ORIENTATION, decode, identify, is_turned, upright
 from scrapers.item import Item
+from scrapers.moves import free_name
 from scrapers.recipe import Recipe
 
 STATE = ".collect"
@@ -59,10 +61,20 @@ class Store:
                 self.partial[row["start"]] = PartialDownload(row["etag"], row["length"])
             elif "rejected" in row:
                 self.rejected[row["rejected"]] = row["reason"]
-        for orphan in self.images.iterdir():
-            # Killed before its row was written: back to a complete part.
-            if orphan.is_file() and orphan.stem not in self.known:
-                orphan.rename(self.parts / orphan.stem)
+        self.unlisted = self._recover({row.file for row in rows})
+
+    def _recover(self, listed: set[str]) -> int:
+        """Undo what a kill left half done; returns how many files of others lie in `images/`."""
+        others = 0
+        for path in sorted(self.images.rglob("*")):
+            if path.relative_to(self.folder).as_posix() in listed or path.is_dir():
+                continue
+            # Of ours, killed before its row was written: back to a complete part.
+            if path.stem in self.partial and path.stem not in self.known:
+                path.rename(self.parts / path.stem)
+            else:
+                others += 1
+        return others
 
     def record_start(self, item: Item, download: PartialDownload) -> None:
         """Record response headers before the body arrives."""
@@ -87,19 +99,26 @@ class Store:
             size, kind = image.size, str(image.format)
             if min(size) < self.recipe.min_side:
                 raise BadImageError("too small", f"{size[0]} x {size[1]} pixels")
-            image = decode(image, at_least=32)
+            if is_turned(image) and image.getexif()[ORIENTATION] >= 5:
+                size = size[1], size[0]
+            image = upright(decode(image, at_least=32))
         except BadImageError as error:
             reason = "not an image" if error.verdict.name == "corrupt" else error.verdict.name
             return FetchError(reason, error.verdict.reason)
         luma = np.asarray(image if image.mode == "L" else image.convert("L"))
         data = part.read_bytes()
         digest = sha256(data)
-        name = f"images/{item.id}{FORMATS[kind]}"
+        name = Path("images", _safe(item.label), f"{item.id}{FORMATS[kind]}").as_posix()
         with self._lock:
             first = self._digests.setdefault(digest, name)
-        if first != name:
-            return FetchError("duplicate bytes", first)
+            if first != name:
+                return FetchError("duplicate bytes", first)
+            # A file of that name is not ours, or of a killed run: then it has the same bytes.
+            target = self.folder / name
+            if os.path.lexists(target) and sha256(target.read_bytes()) != digest:
+                name = self._digests[digest] = free_name(self.folder, name)
         row = _row(item, name, digest, size, len(data), to_text(phash(luma)))
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         part.rename(self.folder / name)
         with self._lock:
             self._manifest.append(asdict(row))
@@ -111,6 +130,12 @@ class Store:
         self._manifest.close()
         self._journal.close()
         manifest.write_derived(self.folder, manifest.read(self.folder))
+
+
+def _safe(label: str) -> str:
+    """A label as folders that are neither hidden nor above."""
+    parts = (part.strip().lstrip(".") for part in label.split("/"))
+    return "/".join(part for part in parts if part)
 
 
 def _row(
@@ -136,6 +161,7 @@ def _row(
         height=size[1],
         bytes=length,
         taken_at=item.taken_at,
+        label=item.label,
         retrieved_at=datetime.now(UTC).isoformat(timespec="seconds"),
         terms=item.terms,
     )

@@ -12,9 +12,11 @@ from scrapers import manifest
 from scrapers.checks.duplicates import near
 from scrapers.errors import ScraperError
 from scrapers.files import folder_lock, sha256
-from scrapers.manifest import Row
+from scrapers.manifest import SPLITS, Row
+from scrapers.moves import move
 
-SPLITS = ("train", "val", "test")
+# pHash bits of near duplicates; of one author's pictures without a date, which may be a burst.
+SAME, SAME_AUTHOR = 4, 7
 
 
 def read_rows(folder: Path) -> list[Row]:
@@ -30,30 +32,32 @@ def kept(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.verdict in ("", "keep")]
 
 
+def _author(row: Row) -> str:
+    return f"{row.source.partition('-')[0]}|{row.author_url or row.author}" if row.author else ""
+
+
 def _burst(row: Row) -> str:
-    """What groups an image with others: author and day, or just the author; "" if unknown."""
-    if not row.author:
-        return ""
-    return f"{row.source.partition('-')[0]}|{row.author_url or row.author}|{row.taken_at[:10]}"
+    """What ties an image to others by time: author and day; "" if either is unknown."""
+    return f"{_author(row)}|{row.taken_at[:10]}" if row.author and row.taken_at else ""
 
 
 def groups(rows: list[Row]) -> list[str]:
     """A group key per row; groups are never split.
 
-    A group is the images of one author and day (one author, if the day is unknown), with their
-    exact and near duplicates by pHash.
+    A group is the images of one author and day, with exact and near duplicates by pHash; without
+    a date, look-alikes of one author are tied too.
     """
     edges: list[tuple[int, int]] = []
     first: dict[str, int] = {}
     for i, row in enumerate(rows):
         edges += [(first.setdefault(key, i), i) for key in (_burst(row), row.sha256) if key]
-    hashed = [i for i, row in enumerate(rows) if row.phash]
-    values = np.array([int(rows[i].phash, 16) for i in hashed], np.uint64)
-    distinct, back = np.unique(values, return_inverse=True)
-    owner = np.zeros(len(distinct), np.int64)
-    owner[back] = hashed
-    edges += zip(owner[back].tolist(), hashed, strict=True)
-    edges += map(tuple, owner[near(distinct, 4)].tolist())
+    edges += _alike([i for i, row in enumerate(rows) if row.phash], rows, SAME)
+    undated: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        if row.author and row.phash and not row.taken_at:
+            undated.setdefault(_author(row), []).append(i)
+    for members in undated.values():
+        edges += _alike(members, rows, SAME_AUTHOR)
     pairs = np.array(edges, np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(rows), len(rows)))
     _, component = connected_components(graph, directed=False)
@@ -64,10 +68,52 @@ def groups(rows: list[Row]) -> list[str]:
     return [names[i] for i in component.tolist()]
 
 
+def _alike(members: list[int], rows: list[Row], radius: int) -> list[tuple[int, int]]:
+    """Pairs of these rows whose hashes are at most `radius` bits apart, through one of each."""
+    values = np.array([int(rows[i].phash, 16) for i in members], np.uint64)
+    distinct, back = np.unique(values, return_inverse=True)
+    owner = np.zeros(len(distinct), np.int64)
+    owner[back] = members
+    edges: list[tuple[int, int]] = list(zip(owner[back].tolist(), members, strict=True))
+    return edges + list(map(tuple, owner[near(distinct, radius)].tolist()))
+
+
+def assign(keys: list[str], val: float, test: float) -> list[str]:
+    """The split of each group key, by its hash; a part that would stay empty gets one group.
+
+    Raises ScraperError if there are fewer groups than parts.
+    """
+    sizes = Counter(keys)
+    position = {key: int(sha256(key)[:8], 16) / 2**32 for key in sizes}
+    chosen = {
+        key: "val" if at < val else "test" if at < val + test else "train"
+        for key, at in position.items()
+    }
+    parts = [name for name, share in zip(SPLITS, (1, val, test), strict=True) if share]
+    if len(sizes) < len(parts):
+        largest, count = sizes.most_common(1)[0]
+        author, _, day = largest.rpartition("|")
+        what = f"{author.partition('|')[2]} on {day}" if author else "look-alikes"
+        raise ScraperError(
+            f"{' and '.join(parts[len(sizes) :])} would be empty: {len(keys):,} images form "
+            f"{len(sizes)} group{'s' * (len(sizes) > 1)} that may not be split ({count:,} of "
+            f"{what}); collect from more authors or days"
+        )
+    for name in parts:
+        if name not in chosen.values():
+            # The group nearest to its range, from a part that can spare it.
+            middle = {"val": 0.0, "test": val, "train": 1.0}[name]
+            counts = Counter(chosen.values())
+            spare = [key for key in sizes if counts[chosen[key]] > 1]
+            chosen[min(spare, key=lambda key: (abs(position[key] - middle), key))] = name
+    return [chosen[key] for key in keys]
+
+
 def split(folder: Path, val: float, test: float = 0.0) -> Counter[str]:
     """Move every kept image to `images/<split>/` by a hash of its group; returns counts.
 
-    Deterministic, also across folders; run it again after collecting more.
+    Folders below (classes) stay. Deterministic, also across folders; run it again after collecting
+    more. Raises ScraperError, before anything moves, for a part that would stay empty.
     """
     if not (0 <= val < 1 and 0 <= test < 1 and 0 < val + test < 1):
         raise ScraperError(
@@ -76,17 +122,34 @@ def split(folder: Path, val: float, test: float = 0.0) -> Counter[str]:
     with folder_lock(folder):
         rows = read_rows(folder)
         chosen = kept(rows)
-        for row, key in zip(chosen, groups(chosen), strict=True):
-            position = int(sha256(key)[:8], 16) / 2**32
-            row.split = "val" if position < val else "test" if position < val + test else "train"
-            parts = [part for part in Path(row.file).parts if part not in ("images", *SPLITS)]
-            target = Path("images", row.split, *parts).as_posix()
-            if target != row.file:
-                if (folder / row.file).exists():
-                    (folder / target).parent.mkdir(parents=True, exist_ok=True)
-                    (folder / row.file).rename(folder / target)
-                elif not (folder / target).exists():  # else a killed run already moved it
-                    raise ScraperError(f"{folder}: {row.file} is in the manifest but missing")
-                row.file = target
-        manifest.write(folder, rows)
-        return Counter(row.split for row in chosen)
+        if not chosen:
+            raise ScraperError(f"{folder}: no image was kept, so there is nothing to split")
+        parts = assign(groups(chosen), val, test)
+        below = _below(chosen)
+        wanted = []
+        for row, part in zip(chosen, parts, strict=True):
+            target = Path("images", part, below[row.id]).as_posix()
+            if not (folder / row.file).exists() and (folder / target).exists():
+                row.file = target  # an earlier version was killed before it wrote the manifest
+            row.split = part
+            wanted.append((row, target))
+        move(folder, rows, wanted)
+        return Counter(parts)
+
+
+def _below(rows: list[Row]) -> dict[str, str]:
+    """Each row's path below `images/<split>/`.
+
+    Folders named like splits that a new file came in are left out, unless two files would meet.
+    """
+    whole, short = {}, {}
+    for row in rows:
+        parts = Path(row.file).parts
+        parts = parts[1:] if parts[0] == "images" else parts
+        if row.split and parts[0] == row.split and len(parts) > 1:
+            parts = parts[1:]
+            short[row.id] = Path(*parts).as_posix()
+        else:
+            short[row.id] = Path(manifest.label_of(row.file), parts[-1]).as_posix()
+        whole[row.id] = Path(*parts).as_posix()
+    return short if len(set(short.values())) == len(rows) else whole

@@ -1,55 +1,107 @@
-"""WebDataset tars (https://github.com/webdataset/webdataset): key.jpg beside key.json."""
+"""WebDataset tars (https://github.com/webdataset/webdataset): key.jpg beside key.json.
+
+Hugging Face's `webdataset` reader wants the same members for every key, so that a dataset of mixed
+formats is packed as JPEG.
+"""
 
 import io
 import json
 import re
 import tarfile
-from collections import defaultdict
-from dataclasses import asdict
+from collections import Counter, defaultdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from PIL import Image
+
 from scrapers import manifest
-from scrapers.errors import ScraperError
+from scrapers.errors import BadImageError, ScraperError
+from scrapers.export.output import require_own
 from scrapers.export.split import kept
-from scrapers.files import atomic, folder_lock, write_text
+from scrapers.files import atomic, folder_lock, sha256, write_lines, write_text
+from scrapers.images import identify, read_rgb, save
 from scrapers.manifest import Row
+from scrapers.metadata import stripped
+
+SHARDS = "shards.json"  # the tars of the last run
+STAGE = ".pack"  # new tars, until all are written
 
 
-def pack(folder: Path, output: Path, per_shard: int = 1000) -> int:
+def pack(folder: Path, output: Path, per_shard: int = 1000, keep_metadata: bool = False) -> int:
     """Write `<split>-00000.tar` ... with `per_shard` images each; returns the number of tars.
 
-    Deterministic bytes; each tar is written atomically.
+    Deterministic bytes. The tars of an earlier run go, once all new ones are written.
+
+    Args:
+        folder: the dataset.
+        output: where to; an empty folder, or one that an earlier `pack` made.
+        per_shard: images per tar.
+        keep_metadata: keep EXIF, with places and owners.
     """
-    if output.resolve() == folder.resolve():
-        raise ScraperError("-o: expected a folder other than the dataset's")
-    rows = kept(manifest.read(folder))
-    if not rows:
-        raise ScraperError(f"{folder} has no manifest: run `collect` or `clean` first")
-    by_split: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.sha256):
-        by_split[row.split or "train"].append(row)
-    count = 0
-    with folder_lock(output):
+    if not folder.is_dir():
+        raise ScraperError(f"found no folder {str(folder)!r}, expected a dataset")
+    with folder_lock(folder, read_only=True), folder_lock(output):
+        rows = kept(manifest.read(folder))
+        if not rows:
+            raise ScraperError(f"{folder} has no manifest: run `collect` or `clean` first")
+        listed, stage = output / SHARDS, output / STAGE
+        before = set(json.loads(listed.read_text())["shards"]) if listed.exists() else set()
+        require_own(folder, output, {*before, SHARDS}, "pack")
+        by_split: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in sorted(rows, key=lambda row: row.sha256):
+            by_split[row.split or "train"].append(row)
+        suffixes = {Path(row.file).suffix.lower().replace("jpeg", "jpg") for row in rows}
+        stage.mkdir(exist_ok=True)
+        for old in stage.iterdir():
+            old.unlink()
+        names = []
         for split, members in by_split.items():
             for number, start in enumerate(range(0, len(members), per_shard)):
-                target = output / f"{split}-{number:05d}.tar"
-                _write(folder, members[start : start + per_shard], target)
-                count += 1
-        write_text(output / manifest.ATTRIBUTION, manifest.attribution(rows))
-    return count
+                names.append(f"{split}-{number:05d}.tar")
+                part = members[start : start + per_shard]
+                _write(folder, part, stage / names[-1], len(suffixes) > 1, keep_metadata)
+        # All are written: from here on a kill leaves some missing, never two generations.
+        write_text(listed, json.dumps({"shards": sorted(before | set(names))}))
+        for name in before:
+            (output / name).unlink(missing_ok=True)
+        for name in names:
+            (stage / name).replace(output / name)
+        stage.rmdir()
+        write_text(listed, json.dumps({"shards": names, "images": len(rows)}, indent=1))
+        write_lines(output / manifest.ATTRIBUTION, manifest.attribution(rows))
+    return len(names)
 
 
-def _write(folder: Path, rows: list[Row], target: Path) -> None:
+def _write(folder: Path, rows: list[Row], target: Path, as_jpeg: bool, keep_metadata: bool) -> None:
     with atomic(target) as partial, tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
+        keys: Counter[str] = Counter()
         for row in rows:
             # WebDataset keys end at the first dot.
             key = re.sub(r"[^A-Za-z0-9_-]", "_", Path(row.file).stem) + f"_{row.sha256[:8]}"
+            keys[key] += 1
+            if keys[key] > 1:
+                key += f"-{keys[key]}"
+            path = folder / row.file
+            suffix = path.suffix.lower() or ".jpg"
             try:
-                data = (folder / row.file).read_bytes()
+                data = path.read_bytes() if keep_metadata else stripped(path)
+                if as_jpeg:
+                    suffix = ".jpg"
+                    if identify(path).format not in ("JPEG", "MPO"):
+                        data = _jpeg(path)
             except OSError as error:
                 raise ScraperError(f"{folder}: {row.file}: {error.strerror}") from None
-            text = json.dumps(asdict(row), ensure_ascii=False).encode()
-            for suffix, content in ((Path(row.file).suffix.lower(), data), (".json", text)):
-                member = tarfile.TarInfo(key + suffix)
+            except BadImageError as error:
+                raise ScraperError(f"{folder}: {row.file}: {error}; run `clean` first") from None
+            row = replace(row, sha256=sha256(data), bytes=len(data))
+            text = json.dumps(asdict(row), ensure_ascii=False).encode(errors="backslashreplace")
+            for end, content in ((suffix, data), (".json", text)):
+                member = tarfile.TarInfo(key + end)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
+
+
+def _jpeg(path: Path) -> bytes:
+    buffer = io.BytesIO()
+    save(Image.fromarray(read_rgb(path)), buffer, "JPEG", subsampling=0)
+    return buffer.getvalue()

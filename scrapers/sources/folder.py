@@ -1,25 +1,18 @@
 """A local folder of images."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from scrapers import licenses
 from scrapers.errors import SourceError
-from scrapers.images import SUFFIXES
+from scrapers.files import walk
+from scrapers.images import is_image_file
 from scrapers.item import Item
+from scrapers.manifest import label_of
 from scrapers.sources.base import Source, safe_id
 
 
-def walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder except hidden ones, in a stable order."""
-    for root, directories, names in os.walk(folder):
-        directories[:] = sorted(name for name in directories if not name.startswith("."))
-        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
-
-
 class Folder(Source):
-    """Copies every image; the recipe states license and author."""
+    """Copies every image; the recipe states license and author, folders are classes."""
 
     terms = "Local folder: license as stated in the recipe"
 
@@ -28,7 +21,7 @@ class Folder(Source):
         if not folder.is_dir():
             raise SourceError(f"found no folder {str(folder)!r}")
         for path in walk(folder):
-            if path.suffix.lower() in SUFFIXES:
+            if is_image_file(path):
                 name = path.relative_to(folder).as_posix()
                 yield Item(
                     id=safe_id("file", name),
@@ -37,6 +30,7 @@ class Folder(Source):
                     license=licenses.named(self.config.license),
                     page=name,
                     title=path.stem,
+                    label=label_of(name),
                     author=self.config.author,
                     terms=self.terms,
                     path=path,

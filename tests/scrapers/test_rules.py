@@ -88,7 +88,7 @@ def test_a_license_that_was_never_published_is_unknown(text):
 
 @pytest.mark.parametrize("name", ["nc", "nd", "nc-sa", "nc-nd", "sampling+"])
 def test_a_retired_license_needs_what_its_parts_need(name):
-    with pytest.raises(ScraperError, match="also needs|expected some of"):
+    with pytest.raises(ScraperError, match=r"also needs|expected some of"):
         recipe({"kind": "commons", "search": ["x"]}, licenses=[name])
 
 
