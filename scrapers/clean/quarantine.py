@@ -60,13 +60,12 @@ def _rewrite(
     time: what an earlier run wrote is no original.
     """
     earlier = originals.get(row.id) or originals.get(row.file)
-    derived = earlier and earlier.get("result", row.sha256) == row.sha256
     target = f"{QUARANTINE}/{ORIGINAL}/{row.file}"
     with atomic(folder / row.file) as partial:
         normalize(folder / row.file, found, partial)
         entry = {"from": row.file, "rewritten": True, "id": row.id}
         entry["result"] = sha256(partial.read_bytes())
-        if derived:
+        if earlier and earlier.get("result", row.sha256) == row.sha256:
             journal.append({**entry, "to": earlier["to"]})
         else:
             target = free_name(folder, target)

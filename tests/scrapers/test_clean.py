@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import zlib
 
 import cv2
@@ -277,13 +276,16 @@ def test_color_verdict_takes_any_array():
 
 
 def test_labeled_images_get_their_labels(shared):
-    """Every class at 0.97 or above, except that two files labeled `keep` have the same bytes."""
+    """Every class at 0.97 or above, except that five files labeled `keep` are two pictures: two have
+    the same bytes, and three are one scene, stored turned in three ways.
+    """
     data = shared / "data"
     text = verdicts(data / "dirty", data / "dirty.csv")
     rows = [line.split("|") for line in text.split("both half")[1].splitlines() if "." in line]
     wrong = {row[1].strip() for row in rows for cell in row[-3:-1] if float(cell) < 0.97}
-    assert wrong == {"duplicate-of"}
+    assert wrong == {"duplicate-of", "keep"}
     assert text.endswith("hard ones included: 0")
     same = [hashlib.sha256((data / "dirty" / f"burst_{i}_a.jpg").read_bytes()) for i in (0, 3)]
     assert same[0].digest() == same[1].digest()
-    assert json.dumps(rows).count("0.947") == 1
+    keep = next(row for row in rows if row[1].strip() == "keep")
+    assert [cell.strip() for cell in keep[2:-3] if cell.strip()] == ["50", "3"]
