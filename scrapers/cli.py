@@ -28,7 +28,7 @@ KeepMetadata = Annotated[
 ]
 Private = Annotated[
     list[str] | None,
-    typer.Option("--allow-address", hidden=True, help="for tests: allow this private address"),
+    typer.Option("--allow-address", help="also connect to this private address: a mirror of yours"),
 ]
 
 
@@ -45,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     except _UsageError as error:
         return _fail(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:  # typer's word for Ctrl-C
         console.print("interrupted; run the same command to resume")
-        return 130
     return int(code or 0)
 
 
@@ -81,9 +82,15 @@ def collect(
     limit: Annotated[int | None, typer.Option(min=1, help="images in total")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only search")] = False,
     contact: Contact = "",
+    retry_refused: Annotated[
+        bool, typer.Option("--retry-refused", help="ask again for what was refused before")
+    ] = False,
     allow_address: Private = None,
-) -> None:
-    """Download what a recipe describes. Safe to kill: the same command resumes."""
+) -> int:
+    """Download what a recipe describes. Safe to kill: the same command resumes.
+
+    Exit code 3: something was left undone, which the next run tries again.
+    """
     from scrapers.collect import collector
     from scrapers.collect.url_list import preview
     from scrapers.sources import source_names
@@ -97,14 +104,18 @@ def collect(
             details = ", ".join(f"{n} {reason}" for reason, n in rejected[name].most_common())
             table.add_row(name, str(found[name]), errors.get(name) or details)
         console.print(table)
-        return
+        return 0
     with progress() as bars:
         tasks = {
             name: bars.add_task(name, total=source.limit or loaded.limit)
             for name, source in zip(source_names(loaded), loaded.sources, strict=True)
         }
         summary = collector.collect(
-            loaded, folder, allow_address or (), lambda name: bars.update(tasks[name], advance=1)
+            loaded,
+            folder,
+            allow_address or (),
+            lambda name: bars.update(tasks[name], advance=1),
+            retry_refused,
         )
     table = Table("source", "found", "skipped", "stored", "rejected, failed", title=str(folder))
     for name in source_names(loaded):
@@ -120,6 +131,7 @@ def collect(
         raise ScraperError(f"{folder}: {summary.errors['disk']}")
     if len(summary.errors) == len(loaded.sources):
         raise ScraperError(next(iter(summary.errors.values())))
+    return 3 if summary.undone else 0
 
 
 @app.command()

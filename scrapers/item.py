@@ -26,6 +26,7 @@ class Item:
     label: str = ""  # its class: the folder it lies in
     taken_at: str = ""  # as the source writes it
     terms: str = ""
+    hosts: tuple[str, ...] = ()  # the only ones that its download may visit; empty: any
     path: Path | None = None  # set: a local file, nothing to fetch
     rejection_reason: str = ""  # set: the source itself rules this one out
 

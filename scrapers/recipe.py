@@ -100,11 +100,19 @@ class WebConfig(SourceConfig):
     """Images on web pages, from allow-listed hosts only."""
 
     kind: Literal["web"]
-    pages: Queries = Field(min_length=1)
+    pages: Queries = ()
+    sitemaps: Queries = Field((), description="XML sitemaps whose pages are visited")
+    next_pages: int = Field(20, ge=0, description="follow rel=next this often")
     hosts: Queries = Field(
         min_length=1, description="the only hosts that pages and images may come from"
     )
     license: str = Field("", description="default, if a page states none")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.pages and not self.sitemaps:
+            raise ValueError("found neither pages nor sitemaps, expected one of them")
+        return self
 
 
 class UrlsConfig(SourceConfig):
@@ -149,7 +157,12 @@ class Limits(Strict):
     timeout: PositiveFloat = Field(20.0, description="seconds without a byte")
     deadline: PositiveFloat = Field(120.0, description="seconds per image")
     backoff: NonNegativeFloat = Field(1.0, description="seconds before the first retry; doubles")
-    longest_wait: PositiveFloat = Field(300.0, description="give up on a longer Retry-After")
+    longest_wait: PositiveFloat = Field(
+        300.0, description="hold a host that asks for a longer wait (Retry-After, Crawl-delay)"
+    )
+    training_bans: bool = Field(
+        True, description="robots.txt bans of GPTBot, CCBot, img2dataset and the like count as ours"
+    )
     max_bytes: PositiveInt = 50_000_000
     max_pixels: PositiveInt = 100_000_000
 

@@ -34,6 +34,11 @@ class Summary:
     received: int = 0
     seconds: float = 0.0
 
+    @property
+    def undone(self) -> int:
+        """How many items and searches another run might still get."""
+        return sum(counts.total() for counts in self.failed.values()) + len(self.errors)
+
 
 class Collector:
     """One run of a recipe into a folder."""
@@ -44,10 +49,11 @@ class Collector:
         folder: Path,
         allowed_addresses: Collection[str] = (),
         on_progress: Any = None,
+        retry_refused: bool = False,
     ) -> None:
         check_contact(recipe.contact)
         self.recipe, self.on_progress = recipe, on_progress
-        self.store = Store(recipe, folder)
+        self.store = Store(recipe, folder, retry_refused)
         self.client = Client(
             recipe.contact, recipe.limits, folder / STATE / "responses", allowed_addresses
         )
@@ -122,8 +128,8 @@ class Collector:
         if item.path is not None:
             shutil.copyfile(item.path, part)
             return self._store(task, part, part.stat().st_size), False, 0
-        if limits.is_open(item.url):
-            self._fail(task, "host skipped after repeated failures")
+        if reason := limits.held(item.url):
+            self._fail(task, reason)
             return False, False, 0
         task.attempts += 1
         result = self.client.download(
@@ -131,24 +137,33 @@ class Collector:
             part,
             store.partial.get(item.id),
             lambda start: store.record_start(item, start),
+            item.hosts,
         )
         if isinstance(result, Downloaded):
             limits.report(item.url, failed=False)
             if item.id not in store.partial or not store.partial[item.id].length:
                 store.record_start(item, PartialDownload(result.etag, result.length))
             return self._store(task, part, result.received), False, result.received
+        if reason := limits.held(item.url):
+            self._fail(task, reason)
+            return False, False, 0
         if not result.retry:
             self._reject(task, result.reason, result.detail)
             return False, False, 0
-        limits.report(item.url, failed=True)
+        at = result.url or item.url  # a redirect may have led to another host
+        limits.report(at, failed=True)
         wait = result.after
         if wait is None:
             wait = self.client.access.backoff(task.attempts - 1)
-        if task.attempts >= self.recipe.limits.attempts or wait > self.recipe.limits.longest_wait:
+        if wait > self.recipe.limits.longest_wait:
+            limits.pause(at, wait)  # holds the host
+            self._fail(task, f"{result.reason}, {limits.held(at)}")
+            return False, False, 0
+        if task.attempts >= self.recipe.limits.attempts:
             self._fail(task, result.reason)
             return False, False, 0
         if result.reason not in ("truncated", "range"):
-            limits.pause(item.url, wait)
+            limits.pause(at, wait)
         return False, True, 0
 
     def _reject(self, task: Task, reason: str, detail: str) -> None:
@@ -187,15 +202,22 @@ class Collector:
                 thread.join()
         finally:
             self.queue.stop()
+            self.client.close()  # a slow host holds nothing up
             for thread in workers:
                 thread.join()
             self.store.close()
+        if not self.summary.errors:
+            self.client.cache.finished()
         self.summary.seconds = time.monotonic() - began
         return self.summary
 
 
 def collect(
-    recipe: Recipe, folder: Path, allowed_addresses: Collection[str] = (), on_progress: Any = None
+    recipe: Recipe,
+    folder: Path,
+    allowed_addresses: Collection[str] = (),
+    on_progress: Any = None,
+    retry_refused: bool = False,
 ) -> Summary:
     """Run a recipe into a folder, or resume an earlier run.
 
@@ -204,8 +226,9 @@ def collect(
         folder: the dataset folder.
         allowed_addresses: private addresses that may be connected to (for tests).
         on_progress: called with the source's name after every item.
+        retry_refused: ask again for what earlier runs were refused.
 
     Raises ScraperError for user errors.
     """
     with folder_lock(folder):
-        return Collector(recipe, folder, allowed_addresses, on_progress).run()
+        return Collector(recipe, folder, allowed_addresses, on_progress, retry_refused).run()

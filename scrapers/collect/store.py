@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +32,18 @@ STATE = ".collect"
 class Store:
     """A dataset folder that a run fills; thread-safe.
 
-    Raises ScraperError if it holds images under a license that the recipe does not list.
+    Rejections are final, until the recipe is looser, or for `retry_refused`. Raises ScraperError if it holds images under a license that the recipe does not list.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, retry_refused: bool = False) -> None:
         self.recipe, self.folder = recipe, folder
+        limits = recipe.limits
+        self._rules = {
+            "min_side": recipe.min_side,
+            "max_bytes": limits.max_bytes,
+            "max_pixels": limits.max_pixels,
+            "training_bans": int(limits.training_bans),
+        }
         self.parts, self.images = folder / STATE / "parts", folder / "images"
         self.parts.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(exist_ok=True)
@@ -59,7 +67,7 @@ class Store:
         for row in manifest.read_rows(path):
             if "start" in row:
                 self.partial[row["start"]] = PartialDownload(row["etag"], row["length"])
-            elif "rejected" in row:
+            elif "rejected" in row and not retry_refused and not self._looser(row):
                 self.rejected[row["rejected"]] = row["reason"]
         self.unlisted = self._recover({row.file for row in rows})
 
@@ -90,7 +98,19 @@ class Store:
         with self._lock:
             self._journal.append(
                 {"rejected": item.id, "url": item.url, "reason": reason, "detail": detail}
+                | {"rules": self._rules}
             )
+
+    def _looser(self, row: dict[str, Any]) -> bool:
+        """Whether the recipe's rules are looser today than when this item was rejected."""
+        before = row.get("rules") or {}
+        if row["reason"] == "too small":
+            return bool(self._rules["min_side"] < before.get("min_side", 0))
+        bounds = ("max_bytes", "max_pixels")
+        return row["reason"] in ("too-many-bytes", "unsupported", "robots") and (
+            any(self._rules[name] > before.get(name, self._rules[name]) for name in bounds)
+            or self._rules["training_bans"] < before.get("training_bans", 0)
+        )
 
     def add(self, item: Item, part: Path) -> FetchError | None:
         """Check a complete part and add it to the dataset, or return why not."""

@@ -39,8 +39,15 @@ COLUMNS = (
 class FilteredSearch:
     """The items of a recipe's sources that pass the filters, counted; nothing is downloaded."""
 
-    def __init__(self, recipe: Recipe, limit: int | None, allowed: Collection[str]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        limit: int | None,
+        allowed: Collection[str],
+        check_sites: bool = False,
+    ) -> None:
         self.recipe, self.limit, self.allowed = recipe, limit, allowed
+        self.check_sites = check_sites  # robots.txt and reservations of every image's host
         self.found: Counter[str] = Counter()
         self.rejected: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.errors: dict[str, str] = {}
@@ -55,6 +62,7 @@ class FilteredSearch:
                     yield from self._search(client, name, number, seen)
                 except (SourceError, ScraperError) as error:
                     self.errors[name] = str(error)
+            client.close()
 
     def _search(self, client: Client, name: str, number: int, seen: set[str]) -> Iterator[Item]:
         limit = self.recipe.sources[number].limit
@@ -64,6 +72,10 @@ class FilteredSearch:
             seen.add(item.id)
             if reason := rejection_reason(item, self.recipe):
                 self.rejected[name][reason] += 1
+                continue
+            error = client.access.site_error(item.url) if self.check_sites and item.url else None
+            if error:
+                self.rejected[name][error.reason] += 1
                 continue
             self.found[name] += 1
             yield item
@@ -86,10 +98,13 @@ def preview(
 def write_urls(
     recipe: Recipe, output: Path, allowed: Collection[str] = ()
 ) -> tuple[int, dict[str, str]]:
-    """Write COLUMNS as parquet, atomically; (rows, errors per source)."""
+    """Write COLUMNS as parquet, atomically; (rows, errors per source).
+
+    What robots.txt or a reservation bars is left out: img2dataset asks for neither.
+    """
     if output.suffix != ".parquet":
         raise ScraperError(f"-o: found {output.name!r}, expected a .parquet file")
-    search = FilteredSearch(recipe, recipe.limit, allowed)
+    search = FilteredSearch(recipe, recipe.limit, allowed, check_sites=True)
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     output.parent.mkdir(parents=True, exist_ok=True)
     count, rows = 0, []
@@ -104,7 +119,14 @@ def write_urls(
                 rows = []
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    return count, search.errors
+    barred = Counter[str]()
+    for reasons in search.rejected.values():
+        barred += reasons
+    return count, search.errors | {"left out": _counts(barred)} if barred else search.errors
+
+
+def _counts(reasons: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
 
 
 def _row(item: Item) -> dict[str, str]:

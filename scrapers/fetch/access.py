@@ -13,19 +13,46 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
+from scrapers.fetch.deadlines import Deadlines
 from scrapers.fetch.rate_limits import RateLimits, origin
-from scrapers.fetch.robots import ROBOTS_BYTES, TOKEN, Reservations, Robots, blocked_by_tags
+from scrapers.fetch.robots import (
+    ROBOTS_BYTES,
+    TOKEN,
+    TRAINING_BOTS,
+    Reservations,
+    Robots,
+    blocked_by_tags,
+)
 from scrapers.fetch.ssrf_guard import GuardedAdapter, PrivateAddressError
 from scrapers.recipe import Limits
 
 REDIRECTS = 5
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
+
+
+def canonical(url: str) -> str:
+    """A URL as it will be requested: dot segments resolved, no empty first segments.
+
+    Checked is what is asked for: `/a/../b` and `//b` are `/b` to robots.txt too.
+    """
+    try:
+        prepared = requests.Request("GET", url).prepare().url or url
+    except (requests.exceptions.RequestException, UnicodeError, ValueError):
+        return url  # `_get` says what is wrong with it
+    parts = urlsplit(prepared)
+    return urlunsplit(parts._replace(path=f"/{parts.path.lstrip('/')}", fragment=""))
+
+
+def among(url: str, hosts: Collection[str]) -> bool:
+    """Whether a URL's host is one of these, or below one."""
+    host = (urlsplit(url).hostname or "").lower()
+    return any(host == name.lower() or host.endswith(f".{name.lower()}") for name in hosts)
 
 
 @dataclass(frozen=True)
@@ -39,6 +66,7 @@ class FetchError:
     detail: str = ""
     retry: bool = False
     after: float | None = None
+    url: str = ""  # where it failed, after redirects
 
 
 def user_agent(contact: str) -> str:
@@ -75,7 +103,8 @@ class Access:
 
     def __init__(self, contact: str, limits: Limits, allowed_addresses: Collection[str]) -> None:
         self.limits = limits
-        self.rate_limits = RateLimits(limits.rate, limits.concurrency)
+        self.rate_limits = RateLimits(limits.rate, limits.concurrency, limits.longest_wait)
+        self.deadlines = Deadlines()
         self._agent = user_agent(contact)
         self._allowed = frozenset(allowed_addresses)
         self._local = threading.local()
@@ -95,14 +124,32 @@ class Access:
             session.trust_env = False  # no netrc, and no proxy: it would bypass the address check
             session.headers["User-Agent"] = self._agent
             session.cookies.set_policy(_NO_COOKIES)
-            adapter = GuardedAdapter(self._allowed, pool_connections=8, pool_maxsize=4)
+            adapter = GuardedAdapter(
+                self._allowed, self.deadlines, pool_connections=8, pool_maxsize=4
+            )
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             self._local.session = session
         return session
 
+    def close(self) -> None:
+        """End every request and every wait, now."""
+        self.rate_limits.stop()
+        self.deadlines.stop()
+
+    def late(self) -> FetchError | None:
+        """The error of a request of this thread whose deadline has passed, or None."""
+        deadline = self.deadlines.current
+        if deadline is None or not deadline.expired:
+            return None
+        return FetchError("slow", "not complete at its deadline", retry=True)
+
     def _get(self, url: str, headers: dict[str, str]) -> requests.Response | FetchError:
         """One GET, without following redirects."""
+        response = self._try_get(url, headers)
+        return self.late() or response if isinstance(response, FetchError) else response
+
+    def _try_get(self, url: str, headers: dict[str, str]) -> requests.Response | FetchError:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return FetchError("bad-address", url[:200])
@@ -130,36 +177,53 @@ class Access:
 
     @contextmanager
     def open(
-        self, url: str, headers: dict[str, str], held: str | None, check_robots: bool
+        self,
+        url: str,
+        headers: dict[str, str],
+        held: str | None,
+        check_robots: bool,
+        hosts: Collection[str] = (),
     ) -> Iterator[tuple[requests.Response | FetchError, str]]:
         """Follow redirects, checking each; yields (response or error, its URL).
+
+        Each request, its body included, has `limits.deadline` seconds.
 
         Args:
             url: what to request.
             headers: extra request headers.
             held: a URL whose host slot the caller holds; "": use no slots.
             check_robots: obey robots.txt.
+            hosts: the only hosts to visit, with their subdomains; none: all.
         """
         for _ in range(REDIRECTS + 1):
+            url = canonical(url)
+            if hosts and not among(url, hosts):
+                yield FetchError("other-host", f"{urlsplit(url).hostname} is not in `hosts`"), url
+                return
             if check_robots and (error := self.robots_error(url)):
                 yield error, url
+                return
+            if reason := self.rate_limits.held(url):  # perhaps since its robots.txt was read
+                yield FetchError(reason, origin(url), retry=True, url=url), url
                 return
             free = held == "" or (held and self.rate_limits.same_group(held, url))
             # With a timeout if a slot is already held: two holders could wait for each other.
             slot = self.rate_limits.slot(url, self.limits.timeout if held else None)
             with nullcontext(True) if free else slot as acquired:
                 if not acquired:
-                    yield FetchError("busy", origin(url), retry=True), url
+                    reason = self.rate_limits.held(url)
+                    yield FetchError(reason or "busy", origin(url), retry=True, url=url), url
                     return
-                response = self._get(url, headers)
-                if isinstance(response, FetchError):
-                    yield response, url
-                    return
-                with response:
-                    location = response.headers.get("Location")
-                    if not (response.is_redirect and location):
+                with self.deadlines.limit(self.limits.deadline):
+                    response = self._get(url, headers)
+                    if isinstance(response, FetchError):
                         yield response, url
                         return
+                    with response:
+                        location = response.headers.get("Location")
+                        if not (response.is_redirect and location):
+                            yield response, url
+                            return
             target = urljoin(url, location)
             if "photo_unavailable" in target:  # Flickr's redirect for deleted photos
                 yield FetchError("gone", target[:200]), url
@@ -177,7 +241,8 @@ class Access:
             lock = self._site_locks.setdefault(site, threading.Lock())
         with lock:
             if site not in self._site_rules:
-                robots = Robots(self._fetch_text(f"{site}/robots.txt", ROBOTS_BYTES))
+                bots = TRAINING_BOTS if self.limits.training_bans else ()
+                robots = Robots(self._fetch_text(f"{site}/robots.txt", ROBOTS_BYTES), bots)
                 tdm = self._fetch_text(f"{site}/.well-known/tdmrep.json", 1 << 20)
                 self.rate_limits.set_crawl_delay(url, robots.delay)
                 self._site_rules[site] = robots, Reservations(tdm or "")
@@ -193,9 +258,11 @@ class Access:
                             data = response.raw.read(max_bytes, decode_content=True)
                         except (HTTPError, OSError):
                             return None
-                        return bytes(data).decode("utf-8", "replace")
+                        return None if self.late() else bytes(data).decode("utf-8", "replace")
                     if 400 <= response.status_code < 500 and response.status_code != 429:
                         return ""
+                elif response.reason == "slow":
+                    return None
             if attempt == 0:
                 time.sleep(self.backoff(0))
         return None
@@ -207,7 +274,18 @@ class Access:
         robots, _ = self.site_rules(url)
         if not robots.reachable:
             return FetchError("robots-unreachable", origin(url), retry=True)
-        return None if robots.allows(url) else FetchError("robots", "robots.txt disallows it")
+        if bot := robots.banned_as(url):
+            return FetchError("robots", f"robots.txt disallows it to {bot}")
+        return None
+
+    def site_error(self, url: str) -> FetchError | None:
+        """Why a site bars a URL without asking for it: robots.txt and its reservations."""
+        url = canonical(url)
+        if error := self.robots_error(url):
+            return error
+        if self.site_rules(url)[1].reserved(url):
+            return FetchError("opt-out", "text and data mining is reserved")
+        return None
 
     def opt_out_error(self, response: requests.Response, url: str) -> FetchError | None:
         """Why the response headers, or the site's reservations, opt out, or None."""

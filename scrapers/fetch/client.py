@@ -6,7 +6,7 @@ Failures are values (`FetchError`) that callers count; politeness is `Access`'s 
 import json
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +39,23 @@ class Downloaded:
 
 
 @dataclass(frozen=True)
+class Document:
+    """A page or sitemap as it arrived: bytes, final URL, its tdm-reservation header."""
+
+    data: bytes
+    url: str
+    reserved: str | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A parsed web page and the URL that it came from in the end."""
+
+    soup: BeautifulSoup
+    url: str
+
+
+@dataclass(frozen=True)
 class PartialDownload:
     """Response headers of an unfinished download, recorded so that it can resume."""
 
@@ -60,39 +77,66 @@ class Client:
         self.access = Access(contact, limits, allowed_addresses)
         self.cache = ResponseCache(cache)
 
-    def page(self, url: str) -> BeautifulSoup | FetchError:
-        """Fetch a web page, obeying robots.txt and its meta opt-outs."""
+    def page(self, url: str, hosts: Collection[str] = ()) -> Page | FetchError:
+        """Fetch a web page, obeying robots.txt and its meta opt-outs.
+
+        Args:
+            url: the page.
+            hosts: the only hosts to visit, redirects included; none: all.
+        """
+        found = self.document(url, HTML, hosts)
+        if isinstance(found, FetchError):
+            return found
+        soup = BeautifulSoup(found.data, "html.parser")
+        lines, reservation = meta_tags(soup)
+        if tag := blocked_by_tags(lines):
+            return FetchError("opt-out", f"meta robots: {tag}")
+        if self.access.site_rules(found.url)[1].reserved(found.url, found.reserved, reservation):
+            return FetchError("opt-out", "text and data mining is reserved")
+        return Page(soup, found.url)
+
+    def document(
+        self, url: str, headers: dict[str, str], hosts: Collection[str] = ()
+    ) -> Document | FetchError:
+        """Fetch a page or a sitemap, of at most 10 MB, obeying robots.txt and opt-outs."""
         error = FetchError("connection")
         for attempt in range(self.limits.attempts):
-            with self.access.open(url, HTML, held=None, check_robots=True) as (response, at):
+            at = url
+            with self.access.open(url, headers, None, True, hosts) as (response, at):
                 if isinstance(response, FetchError):
                     error = response
-                elif (found := status_error(response)) or (
-                    found := self.access.opt_out_error(response, at)
-                ):
+                elif found := status_error(response) or self.access.opt_out_error(response, at):
                     error = found
                 else:
-                    data = response.raw.read(PAGE_BYTES, decode_content=True)
-                    soup = BeautifulSoup(data, "html.parser")
-                    lines, reservation = meta_tags(soup)
-                    if tag := blocked_by_tags(lines):
-                        return FetchError("opt-out", f"meta robots: {tag}")
-                    if self.access.site_rules(at)[1].reserved(
-                        at, response.headers.get("tdm-reservation"), reservation
-                    ):
-                        return FetchError("opt-out", "text and data mining is reserved")
-                    return soup
-            if not error.retry or not self._pause(url, attempt, error.after):
+                    data = self._body(response)
+                    if isinstance(data, bytes):
+                        self.access.rate_limits.report(at, failed=False)
+                        return Document(data, at, response.headers.get("tdm-reservation"))
+                    error = data
+            if error.retry:
+                self.access.rate_limits.report(at, failed=True)
+            if not error.retry or not self._pause(at, attempt, error.after):
                 break
-        return error
+        held = self.access.rate_limits.held(at) if error.retry else ""
+        return FetchError(error.reason, held or error.detail)
+
+    def _body(self, response: requests.Response) -> bytes | FetchError:
+        """The body of a response, or why it did not arrive."""
+        try:
+            data = bytes(response.raw.read(PAGE_BYTES, decode_content=True))
+        except (HTTPError, OSError) as error:
+            return self.access.late() or FetchError("truncated", type(error).__name__, retry=True)
+        return self.access.late() or data
 
     def _pause(self, url: str, attempt: int, after: float | None) -> bool:
         """Pause the host before the next attempt; False to give up instead."""
         wait = self.access.backoff(attempt) if after is None else after
-        if wait > self.limits.longest_wait or attempt + 1 >= self.limits.attempts:
-            return False
-        self.access.rate_limits.pause(url, wait)
-        return True
+        self.access.rate_limits.pause(url, wait)  # a long one holds the host
+        return wait <= self.limits.longest_wait and attempt + 1 < self.limits.attempts
+
+    def close(self) -> None:
+        """End every request and every wait, now."""
+        self.access.close()
 
     def json(
         self,
@@ -125,14 +169,17 @@ class Client:
             after: float | None = None
             with self.access.open(prepared, headers or {}, held=None, check_robots=False) as (
                 response,
-                _,
+                at,
             ):
                 if isinstance(response, FetchError):
                     problem, again = f"{response.reason} {response.detail}".strip(), response.retry
                 else:
                     after = retry_after(response.headers.get("Retry-After"))
-                    text = response.raw.read(PAGE_BYTES, decode_content=True)
+                    body = self._body(response)
+                    text = b"" if isinstance(body, FetchError) else body
                     status = status_error(response)
+                    if status is None and isinstance(body, FetchError):
+                        status = body
                     try:
                         reply = json.loads(text)
                     except ValueError:
@@ -145,12 +192,15 @@ class Client:
                             return reply
                         after = after if wait is True else float(wait)
                         again = True
-                    summary = bytes(text[:200]).decode("utf-8", "replace")
+                    summary = text[:200].decode("utf-8", "replace")
                     problem = f"HTTP {response.status_code}: {' '.join(summary.split())}"
-            if not again or not self._pause(url, attempt, after):
+                    if isinstance(body, FetchError):
+                        problem = f"{body.reason}: {body.detail}"
+            self.access.rate_limits.report(url, failed=again)
+            if not again or not self._pause(at, attempt, after):
                 break
-        host = urlsplit(url).hostname
-        raise SourceError(f"{host}: {problem}")
+        held = self.access.rate_limits.held(at)
+        raise SourceError(f"{urlsplit(url).hostname}: {problem}{f' ({held})' if held else ''}")
 
     def download(
         self,
@@ -158,6 +208,7 @@ class Client:
         part: Path,
         known: PartialDownload | None = None,
         on_start: Any = None,
+        hosts: Collection[str] = (),
     ) -> Downloaded | FetchError:
         """One attempt to download a file; the caller holds its host's slot.
 
@@ -173,14 +224,14 @@ class Client:
         asked = {"Accept-Encoding": "identity"}
         if have and known and known.etag:
             asked |= {"Range": f"bytes={have}-", "If-Range": known.etag}
-        with self.access.open(url, asked, held=url, check_robots=True) as (response, at):
+        with self.access.open(url, asked, url, True, hosts) as (response, at):
             if isinstance(response, FetchError):
                 return response
             if response.status_code == 416:
                 part.unlink(missing_ok=True)
                 return FetchError("range", "partial file no longer matches", retry=True)
             if error := status_error(response) or self.access.opt_out_error(response, at):
-                return error
+                return replace(error, url=at)
             return self._receive(response, at, part, have, on_start)
 
     def _receive(
@@ -225,11 +276,15 @@ class Client:
         except TimeoutError:
             return FetchError("timeout", f"after {total:,} bytes", retry=True)
         except (HTTPError, OSError) as error:
+            if late := self.access.late():
+                return late
             reason = "timeout" if "timed out" in str(error) else "truncated"
             return FetchError(reason, f"{total:,} of {length or '?'} bytes", retry=True)
         if total > max_bytes:
             part.unlink(missing_ok=True)
             return FetchError("too-many-bytes", f"more than {max_bytes:,}")
+        if late := self.access.late():
+            return late
         if length and total < length:
             return FetchError("truncated", f"{total:,} of {length:,} bytes", retry=True)
         return Downloaded(url, received, etag, total)

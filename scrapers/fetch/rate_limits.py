@@ -1,5 +1,6 @@
 """Request rate and concurrency per host; known hosts have policies of their own."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ class _HostState:
     failures: int = 0
     delay: float = 0.0  # robots.txt's Crawl-delay
     robots_read: bool = False  # until then, one request at a time
+    held_until: float = 0.0
+    held_for: str = ""  # why
 
     @property
     def max_active(self) -> int:
@@ -56,10 +59,14 @@ class _HostState:
 
 
 class RateLimits:
-    """Rates and concurrency of all hosts; one lock, and nothing sleeps while holding it."""
+    """Rates and concurrency of all hosts; one lock, and nothing sleeps while holding it.
 
-    def __init__(self, rate: float, concurrency: int) -> None:
-        self.rate, self.concurrency = rate, concurrency
+    A host that asks for a longer wait than `longest_wait` seconds is held: no more requests.
+    """
+
+    def __init__(self, rate: float, concurrency: int, longest_wait: float = 300.0) -> None:
+        self.rate, self.concurrency, self.longest_wait = rate, concurrency, longest_wait
+        self._stopped = False
         self._hosts: dict[str, _HostState] = {}
         self._condition = threading.Condition()
 
@@ -79,6 +86,9 @@ class RateLimits:
 
     def _try(self, host: _HostState) -> float:
         now = time.monotonic()
+        if self._held(host, now):
+            host.active += 1  # nothing will be asked: whoever got the slot sees why
+            return 0.0
         if host.active >= host.max_active:
             return 0.5  # a release wakes waiters earlier
         if now < host.next_time:
@@ -105,14 +115,20 @@ class RateLimits:
         with self._condition:
             host = self._host(url)
             while wait := self._try(host):
-                if end is not None and time.monotonic() > end:
+                if self._stopped or (end is not None and time.monotonic() > end):
                     break
                 self._condition.wait(wait)
         try:
-            yield wait == 0
+            yield wait == 0 and not self.held(url)
         finally:
             if wait == 0:
                 self.release(url)
+
+    def stop(self) -> None:
+        """End every wait for a slot."""
+        with self._condition:
+            self._stopped = True
+            self._condition.notify_all()
 
     def same_group(self, one: str, other: str) -> bool:
         """Whether two URLs share their slots."""
@@ -120,17 +136,27 @@ class RateLimits:
             return self._host(one) is self._host(other)
 
     def pause(self, url: str, seconds: float) -> None:
-        """Send a host nothing for some seconds (Retry-After, backoff)."""
+        """Send a host nothing for some seconds (Retry-After, backoff); hold it if that is long."""
         with self._condition:
-            host = self._host(url)
-            host.next_time = max(host.next_time, time.monotonic() + seconds)
+            host, now = self._host(url), time.monotonic()
+            if seconds > self.longest_wait:
+                host.held_until = max(host.held_until, now + seconds)
+                host.held_for = f"asks to wait {seconds:,.0f} s"
+            else:
+                host.next_time = max(host.next_time, now + seconds)
+            self._condition.notify_all()
 
     def set_crawl_delay(self, url: str, seconds: float) -> None:
         """Apply robots.txt: this many seconds between requests (0: none), one at a time."""
         with self._condition:
             host = self._host(url)
-            host.delay, host.robots_read = max(host.delay, seconds), True
-            host.next_time = max(host.next_time, time.monotonic() + seconds)
+            host.robots_read = True
+            if seconds > self.longest_wait:
+                host.held_until = math.inf
+                host.held_for = f"asks for {seconds:,.0f} s between requests (robots.txt)"
+            else:
+                host.delay = max(host.delay, seconds)
+                host.next_time = max(host.next_time, time.monotonic() + seconds)
             self._condition.notify_all()
 
     def report(self, url: str, failed: bool) -> None:
@@ -139,7 +165,15 @@ class RateLimits:
             host = self._host(url)
             host.failures = host.failures + 1 if failed else 0
 
-    def is_open(self, url: str) -> bool:
-        """Whether a host's circuit is open: too many consecutive failures, so it is skipped."""
+    def held(self, url: str) -> str:
+        """Why a host is asked nothing more in this run; "" if it may be asked.
+
+        It wants a long wait, or its circuit is open: too many consecutive failures.
+        """
         with self._condition:
-            return self._host(url).failures >= OPEN_AFTER
+            return self._held(self._host(url), time.monotonic())
+
+    def _held(self, host: _HostState, now: float) -> str:
+        if now < host.held_until:
+            return f"host {host.held_for}"
+        return "host skipped after repeated failures" if host.failures >= OPEN_AFTER else ""

@@ -18,19 +18,40 @@ BLOCKING = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _WITH_VALUE = frozenset(
     {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 )
+# Robots that collect for training, and the tokens that only say so: who bans one of them means
+# collectors like this one. Names as their operators document them.
+TRAINING_BOTS = (
+    "GPTBot", "CCBot", "img2dataset", "Google-Extended", "Applebot-Extended", "anthropic-ai",
+    "ClaudeBot", "Bytespider", "meta-externalagent", "FacebookBot", "Amazonbot", "cohere-ai",
+    "cohere-training-data-crawler", "Diffbot", "ImagesiftBot", "omgili", "omgilibot", "AI2Bot",
+    "PanguBot", "Timpibot", "laion-huggingface-processor", "LAIONDownloader", "Webzio-Extended",
+)  # fmt: skip
+_AGENT = re.compile(r"^\s*user-agent\s*:\s*([^#\r\n]+)", re.IGNORECASE | re.MULTILINE)
 ROBOTS_BYTES = 500 * 1024  # RFC 9309, section 2.5: the least that must be parsed
 
 
 class Robots:
-    """One origin's robots.txt. `text` None: unreachable, so everything is disallowed."""
+    """One origin's robots.txt. `text` None: unreachable, so everything is disallowed.
 
-    def __init__(self, text: str | None) -> None:
+    `bots`: other robots whose bans count as ours; one that the file does not name has none.
+    """
+
+    def __init__(self, text: str | None, bots: Iterable[str] = ()) -> None:
         self.reachable = text is not None
-        self._rules = Protego.parse((text or "")[:ROBOTS_BYTES])
+        text = (text or "")[:ROBOTS_BYTES]
+        self._rules = Protego.parse(text)
+        named = {name.strip().lower() for name in _AGENT.findall(text)}
+        self._agents = [TOKEN, *(bot for bot in bots if bot.lower() in named)]
+
+    def banned_as(self, url: str) -> str:
+        """The robot as which we may not fetch a URL; "" if we may."""
+        if not self.reachable:
+            return TOKEN
+        return next((bot for bot in self._agents if not self._rules.can_fetch(url, bot)), "")
 
     def allows(self, url: str) -> bool:
         """Whether we may fetch a URL."""
-        return self.reachable and bool(self._rules.can_fetch(url, TOKEN))
+        return not self.banned_as(url)
 
     @property
     def delay(self) -> float:

@@ -13,6 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from scrapers.fetch.deadlines import Deadlines
+
 
 class PrivateAddressError(NewConnectionError):
     """A host name that resolves to a local or private address."""
@@ -49,30 +51,49 @@ def _connect(connection: Any) -> socket.socket:
         try:
             opened = socket.create_connection((address, port), connection.timeout)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # TLS takes the socket over; its twin can shut the connection down at any moment.
+            connection.twin = opened.dup()
         except OSError as error:
             last = error
         else:
+            connection.watch()
             return opened
     raise NewConnectionError(connection, str(last))
 
 
-def _guarded(pool: type, allowed: frozenset[str]) -> type:
-    """A subclass of a urllib3 connection pool whose connections check addresses."""
-    members = {"_new_conn": _connect, "allowed": allowed}
-    connection = type("GuardedConnection", (pool.ConnectionCls,), members)  # type: ignore[attr-defined]
-    return type("GuardedPool", (pool,), {"ConnectionCls": connection})
+def _guarded(pool: type, allowed: frozenset[str], deadlines: Deadlines) -> type:
+    """A subclass of a urllib3 connection pool whose connections check addresses and deadlines."""
+    base: Any = pool.ConnectionCls  # type: ignore[attr-defined]
+
+    def watch(connection: Any) -> None:
+        if deadlines.current:
+            deadlines.current.watch(connection)
+
+    def request(connection: Any, *arguments: Any, **keywords: Any) -> None:
+        watch(connection)
+        base.request(connection, *arguments, **keywords)
+
+    def close(connection: Any) -> None:
+        base.close(connection)
+        if connection.twin is not None:
+            connection.twin.close()
+            connection.twin = None
+
+    members = {"_new_conn": _connect, "allowed": allowed, "twin": None, "watch": watch}
+    members |= {"request": request, "close": close}
+    return type("GuardedPool", (pool,), {"ConnectionCls": type("Guarded", (base,), members)})
 
 
 class GuardedAdapter(HTTPAdapter):
     """A requests adapter that refuses to connect to private addresses, except allowed ones."""
 
-    def __init__(self, allowed: Collection[str] = (), **arguments: Any) -> None:
-        self.allowed = frozenset(allowed)
+    def __init__(self, allowed: Collection[str], deadlines: Deadlines, **arguments: Any) -> None:
+        self.allowed, self.deadlines = frozenset(allowed), deadlines
         super().__init__(**arguments)
 
     def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
         super().init_poolmanager(*arguments, **keywords)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": _guarded(HTTPConnectionPool, self.allowed),
-            "https": _guarded(HTTPSConnectionPool, self.allowed),
+            "http": _guarded(HTTPConnectionPool, self.allowed, self.deadlines),
+            "https": _guarded(HTTPSConnectionPool, self.allowed, self.deadlines),
         }

@@ -1,9 +1,11 @@
 """Sources: `search(query)` yields items with url, page, author, license and size."""
 
+from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
 
+from scrapers.errors import SourceError
 from scrapers.fetch.client import Client
+from scrapers.item import Item
 from scrapers.recipe import AnySource, Recipe
 from scrapers.sources.base import Source
 
@@ -40,8 +42,20 @@ def source_names(recipe: Recipe) -> list[str]:
     ]
 
 
-def items(recipe: Recipe, client: Client, name: str, number: int) -> Any:
-    """All items of one source of a recipe; raises SourceError, ScraperError."""
+def items(recipe: Recipe, client: Client, name: str, number: int) -> Iterator[Item]:
+    """All items of one source of a recipe.
+
+    A query that fails stops no other: SourceError, with the first reason, comes at the end.
+    Raises ScraperError.
+    """
     source = create(recipe.sources[number], client, name, recipe)
-    for query in source.queries():
-        yield from source.search(query)
+    queries, failed = source.queries(), []
+    for query in queries:
+        try:
+            yield from source.search(query)
+        except SourceError as error:
+            failed.append(str(error))
+    if len(queries) == 1 and failed:
+        raise SourceError(failed[0])
+    if failed:
+        raise SourceError(f"{len(failed)} of {len(queries)} queries failed, first: {failed[0]}")

@@ -1,5 +1,6 @@
 """Wikimedia Commons: https://www.mediawiki.org/wiki/API:Query, with CommonsMetadata's fields."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -52,6 +53,7 @@ class Commons(Source):
         common = {"action": "query", "format": "json", "formatversion": 2, "maxlag": 5}
         continuation: dict[str, Any] = {}
         batch: dict[int, dict[str, Any]] = {}
+        seen: set[str] = set()
         while True:
             reply = self.client.json(
                 self.config.endpoint, {**common, **parameters, **continuation}, retry=_busy
@@ -68,6 +70,10 @@ class Commons(Source):
             if "continue" not in reply:
                 return
             continuation = reply["continue"]
+            token = json.dumps(continuation, sort_keys=True)
+            if token in seen:
+                raise SourceError(f"Commons: the search repeats itself at {token[:100]}")
+            seen.add(token)
 
     def _images(self, **parameters: Any) -> Iterator[Item]:
         parameters |= {

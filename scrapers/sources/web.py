@@ -1,105 +1,129 @@
-"""Images on web pages: img, srcset, og:image, with captions; allow-listed hosts only."""
+"""Images on web pages and on the pages that sitemaps and rel=next lead to; allowed hosts only."""
 
+import gzip
+import io
+import re
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
-
-from bs4 import BeautifulSoup
-from bs4.element import Tag
+from xml.etree import ElementTree
 
 from scrapers import licenses
 from scrapers.errors import SourceError
-from scrapers.fetch.access import FetchError
+from scrapers.fetch.access import FetchError, among
+from scrapers.fetch.client import PAGE_BYTES, Page
 from scrapers.item import Item, plain
-from scrapers.licenses import License
-from scrapers.sources.base import Source, number, safe_id
-
-
-def largest(srcset: str) -> str:
-    """The URL with the largest width or density in a srcset."""
-    best, largest_size = "", -1.0
-    for part in srcset.split(", "):
-        address, _, size = part.strip().rstrip(",").partition(" ")
-        try:
-            value = float(size.strip()[:-1]) if size.strip() else 1.0
-        except ValueError:
-            continue
-        if address and value > largest_size:
-            best, largest_size = address, value
-    return best
+from scrapers.sources.base import Source, safe_id
+from scrapers.sources.page_images import images
+from scrapers.sources.page_license import PageLicenses
 
 
 class Web(Source):
-    """Each page's images; a page's rel=license overrides the recipe's license."""
+    """Each page's images, with the license that the page states for each of them."""
 
     terms = (
         "Web page: robots.txt and opt-outs obeyed; license as stated on the page or in the recipe"
     )
 
     def queries(self) -> list[str]:
-        return list(self.config.pages)
+        return [*self.config.pages, *self.config.sitemaps]
 
     def _allowed(self, url: str) -> bool:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        return parts.scheme in ("http", "https") and any(
-            host == name or host.endswith(f".{name}") for name in self.config.hosts
-        )
+        return urlsplit(url).scheme in ("http", "https") and among(url, self.config.hosts)
 
     def search(self, query: str) -> Iterator[Item]:
         if not self._allowed(query):
             raise SourceError(f"{query}: its host is not among the recipe's `hosts`")
-        soup = self.client.page(query)
-        if isinstance(soup, FetchError):
-            raise SourceError(f"{query}: {soup.reason} {soup.detail}".strip())
-        base = soup.find("base", href=True)
-        root = urljoin(query, str(base["href"])) if base else query
-        license = self._license(soup, root)
+        seen: set[str] = set()
+        if query in self.config.sitemaps:
+            failed: list[str] = []
+            for url in self._sitemap(query, set()):
+                try:
+                    yield from self._follow(url, seen)
+                except SourceError as error:
+                    failed.append(str(error))
+            if failed:
+                raise SourceError(f"{query}: {len(failed)} of its pages failed, first {failed[0]}")
+            return
+        yield from self._follow(query, seen)
+
+    def _follow(self, url: str, seen: set[str]) -> Iterator[Item]:
+        """The images of a page and of those that rel=next leads to."""
+        for _ in range(self.config.next_pages + 1):
+            if url in seen:
+                return
+            page = self.client.page(url, self.config.hosts)
+            seen |= {url} if isinstance(page, FetchError) else {url, page.url}
+            if isinstance(page, FetchError):
+                raise SourceError(f"{url}: {page.reason} {page.detail}".strip())
+            yield from self._images(page)
+            following = page.soup.find(["a", "link"], rel="next", href=True)
+            if not following:
+                return
+            url = urljoin(self._root(page), str(following["href"])).partition("#")[0]
+            if not self._allowed(url):
+                return
+
+    def _root(self, page: Page) -> str:
+        base = page.soup.find("base", href=True)
+        return urljoin(page.url, str(base["href"])) if base else page.url
+
+    def _images(self, page: Page) -> Iterator[Item]:
+        soup, root = page.soup, self._root(page)
+        default = licenses.named(self.config.license) if self.config.license else None
+        stated = PageLicenses(soup, root, default)
         name = soup.find("meta", attrs={"name": "author"})
         author = plain(name.get("content")) if name else ""
         page_title = plain(soup.title.get_text()) if soup.title else ""
-        seen = set()
-        for address, caption, width, height in self._images(soup):
+        seen: dict[str, Item] = {}
+        for tag, address, caption, width, height in images(soup):
             url = urljoin(root, address).partition("#")[0]
-            if url in seen or not self._allowed(url):
+            if not self._allowed(url):
                 continue
-            seen.add(url)
-            yield Item(
+            license = stated.of(tag, url) if tag.name == "img" else stated.of_page()
+            if url in seen:
+                if tag.name == "img" and license != seen[url].license:
+                    license = None  # shown twice, under two licenses
+                else:
+                    continue
+            seen[url] = Item(
                 id=safe_id("web", url),
                 source=self.name,
                 url=url,
                 license=license,
-                page=query,
+                page=page.url,
                 title=caption or page_title,
                 author=author,
                 width=width,
                 height=height,
                 terms=self.terms,
+                hosts=self.config.hosts,
             )
+        yield from seen.values()
 
-    def _license(self, soup: BeautifulSoup, root: str) -> License | None:
-        link = soup.find(["a", "link"], rel="license", href=True)
-        if link:
-            return licenses.from_url(urljoin(root, str(link["href"])))
-        return licenses.named(self.config.license) if self.config.license else None
-
-    def _images(self, soup: BeautifulSoup) -> Iterator[tuple[str, str, int, int]]:
-        """(URL, caption, width, height) of every image on a page."""
-        for image in soup.find_all("img"):
-            sets = [str(image.get("srcset", ""))]
-            parent = image.parent
-            if parent is not None and parent.name == "picture":
-                sets += [str(s.get("srcset", "")) for s in parent.find_all("source")]
-            from_set = next((found for text in sets if (found := largest(text))), "")
-            address = from_set or str(image.get("src") or image.get("data-src") or "")
-            if not address or address.startswith("data:"):
+    def _sitemap(self, url: str, seen: set[str]) -> Iterator[str]:
+        """The pages of a sitemap, or of a sitemap of sitemaps (https://www.sitemaps.org)."""
+        seen.add(url)
+        found = self.client.document(url, {"Accept": "application/xml"}, self.config.hosts)
+        if isinstance(found, FetchError):
+            raise SourceError(f"{url}: {found.reason} {found.detail}".strip())
+        try:
+            data = found.data
+            if data.startswith(b"\x1f\x8b"):
+                with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+                    data = file.read(PAGE_BYTES)
+            if re.search(rb"<!(?:DOCTYPE|ENTITY)", data[:2000], re.IGNORECASE):
+                raise SourceError(f"{url}: found a document type, expected a plain sitemap")
+            tree = ElementTree.fromstring(data)
+        except (ElementTree.ParseError, OSError, EOFError) as error:
+            raise SourceError(f"{url}: found no sitemap: {error}") from None
+        index = tree.tag.endswith("sitemapindex")
+        for entry in tree.iter():
+            address = urljoin(found.url, (entry.text or "").strip())
+            if not entry.tag.endswith("}loc") and entry.tag != "loc":
                 continue
-            # width and height are the displayed size, smaller than a srcset's largest.
-            size = (0, 0) if from_set else (number(image.get("width")), number(image.get("height")))
-            yield address, self._caption(image), *size
-        for tag in soup.find_all("meta", property="og:image", content=True):
-            yield str(tag["content"]), "", 0, 0
-
-    def _caption(self, image: Tag) -> str:
-        figure = image.find_parent("figure")
-        caption = figure.find("figcaption") if figure else None
-        return plain(caption.get_text(" ")) if caption else plain(image.get("alt"))
+            if not self._allowed(address):
+                continue
+            if not index:
+                yield address
+            elif address not in seen:
+                yield from self._sitemap(address, seen)

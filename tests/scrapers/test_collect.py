@@ -86,7 +86,6 @@ PAGE = b"<!doctype html><html>Sorry</html>"
         (Answer(302, headers=(("Location", "http://[::1]/x.jpg"),)), "private-address"),
         (Answer(302, headers=(("Location", "file:///etc/passwd"),)), "bad-address"),
         (Answer(302, headers=(("Location", "/photo_unavailable.png"),)), "gone"),
-        (Answer(429, headers=(("Retry-After", "9999"),)), "http-429"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
