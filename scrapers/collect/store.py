@@ -32,7 +32,8 @@ STATE = ".collect"
 class Store:
     """A dataset folder that a run fills; thread-safe.
 
-    Rejections are final, until the recipe is looser, or for `retry_refused`. Raises ScraperError if it holds images under a license that the recipe does not list.
+    Rejections are final until the recipe is looser, or with `retry_refused`. Raises ScraperError if
+    it holds images under a license that the recipe does not list.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, retry_refused: bool = False) -> None:

@@ -39,12 +39,13 @@ _NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
 def canonical(url: str) -> str:
     """A URL as it will be requested: dot segments resolved, no empty first segments.
 
-    Checked is what is asked for: `/a/../b` and `//b` are `/b` to robots.txt too.
+    Checked is what is asked for: `/a/../b` and `//b` are `/b` to robots.txt too. Raises ValueError
+    for what is no address.
     """
     try:
         prepared = requests.Request("GET", url).prepare().url or url
-    except (requests.exceptions.RequestException, UnicodeError, ValueError):
-        return url  # `_get` says what is wrong with it
+    except (requests.exceptions.RequestException, UnicodeError) as error:
+        raise ValueError(str(error)) from None
     parts = urlsplit(prepared)
     return urlunsplit(parts._replace(path=f"/{parts.path.lstrip('/')}", fragment=""))
 
@@ -196,7 +197,12 @@ class Access:
             hosts: the only hosts to visit, with their subdomains; none: all.
         """
         for _ in range(REDIRECTS + 1):
-            url = canonical(url)
+            try:
+                url = canonical(url)
+                origin(url)
+            except ValueError as error:
+                yield FetchError("bad-address", str(error)[:200]), url
+                return
             if hosts and not among(url, hosts):
                 yield FetchError("other-host", f"{urlsplit(url).hostname} is not in `hosts`"), url
                 return
@@ -280,7 +286,10 @@ class Access:
 
     def site_error(self, url: str) -> FetchError | None:
         """Why a site bars a URL without asking for it: robots.txt and its reservations."""
-        url = canonical(url)
+        try:
+            url = canonical(url)
+        except ValueError as error:
+            return FetchError("bad-address", str(error)[:200])
         if error := self.robots_error(url):
             return error
         if self.site_rules(url)[1].reserved(url):

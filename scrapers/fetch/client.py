@@ -100,9 +100,10 @@ class Client:
     ) -> Document | FetchError:
         """Fetch a page or a sitemap, of at most 10 MB, obeying robots.txt and opt-outs."""
         error = FetchError("connection")
+        at = url
         for attempt in range(self.limits.attempts):
-            at = url
-            with self.access.open(url, headers, None, True, hosts) as (response, at):
+            with self.access.open(url, headers, None, True, hosts) as (response, found_at):
+                at = found_at
                 if isinstance(response, FetchError):
                     error = response
                 elif found := status_error(response) or self.access.opt_out_error(response, at):

@@ -36,10 +36,11 @@ OPEN_AFTER = 8
 
 
 def origin(url: str) -> str:
-    """scheme://host:port, the unit of robots.txt."""
+    """scheme://host:port, the unit of robots.txt. Raises ValueError for what is no address."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+    host = (parts.hostname or "").lower()
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @dataclass

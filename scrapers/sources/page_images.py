@@ -10,12 +10,7 @@ from scrapers.item import plain
 from scrapers.sources.base import number
 
 # Where scripts that load pictures late keep the true address.
-_LAZY_SETS = (
-    "data-srcset",
-    "data-lazy-srcset",
-    "data-sizes-srcset",
-    "data-flickity-lazyload-srcset",
-)
+_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-flickity-lazyload-srcset")
 _LAZY = (
     "data-src", "data-original", "data-lazy-src", "data-lazy", "data-full", "data-large_image",
     "data-hi-res-src", "data-echo", "data-url", "data-flickity-lazyload",

@@ -48,7 +48,7 @@ class PageLicenses:
         self._denied = any(map(_DENIAL.search, self._texts(soup))) or any(
             map(self._has_notice, soup.find_all("figure"))
         )
-        page = [link for link in soup.find_all(["a", "link"], rel="license", href=True)]
+        page = soup.find_all(["a", "link"], rel="license", href=True)
         self._page = self._read(page[0]) if page else None
         self._silent = not stated
 

@@ -276,8 +276,8 @@ def test_color_verdict_takes_any_array():
 
 
 def test_labeled_images_get_their_labels(shared):
-    """Every class at 0.97 or above, except that five files labeled `keep` are two pictures: two have
-    the same bytes, and three are one scene, stored turned in three ways.
+    """Every class at 0.97 or above, except that five files labeled `keep` are two pictures: two
+    have the same bytes, and three are one scene, stored turned in three ways.
     """
     data = shared / "data"
     text = verdicts(data / "dirty", data / "dirty.csv")

@@ -267,18 +267,21 @@ def test_url_lists_leave_out_what_robots_bars(server, tmp_path, capsys):
     reserved = [{"location": "/img/2*", "tdm-reservation": 1}]
     server.files["/.well-known/tdmrep.json"] = (json.dumps(reserved).encode(), "text/plain")
     source = url_list(tmp_path, [server.url(path) for path in server.photos])
-    (tmp_path / "r.yml").write_text(
-        json.dumps(
-            {"name": "r", "contact": "me@gan-color.invalid", "sources": [source]}, default=str
-        )
-    )
+    made = {"name": "r", "contact": "me@gan-color.invalid", "sources": [source]}
+    (tmp_path / "r.yml").write_text(json.dumps(made, default=str))
     target = tmp_path / "u.parquet"
-    assert (
-        main(["urls", str(tmp_path / "r.yml"), "-o", str(target), "--allow-address", ADDRESS]) == 0
-    )
+    arguments = ["urls", str(tmp_path / "r.yml"), "-o", str(target)]
+    assert main([*arguments, "--allow-address", ADDRESS]) == 0
     urls = pq.read_table(target)["url"].to_pylist()
     assert urls == [server.url("/img/1.jpg"), server.url("/img/3.jpg")]
     assert "1 robots" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["http://a.test:99999/x", "http://[::1/x", "ftp://a/x", "x.jpg"])
+def test_what_is_no_address_stops_no_source(server, tmp_path, url):
+    summary = run(recipe(url_list(tmp_path, [url, server.url(ONE)])), tmp_path / "set")
+    assert (summary.errors, summary.stored.total()) == ({}, 1)
+    assert summary.rejected["urls"] == {"bad address": 1}
 
 
 def test_a_cut_reply_of_an_api_is_an_error_of_its_source(server, tmp_path):
