@@ -28,7 +28,6 @@ EXTRAS = {
     "tensorboard": "from torch.utils.tensorboard import SummaryWriter",
     "video": "import av, gan_color.inference.video",
     "heic": "import pillow_heif",
-    "icc": "import imagecodecs",
     "notebooks": "import jupyterlab",
     "onnx": "import onnx, onnxscript, onnxruntime, gan_color.inference.onnx_model",
 }

@@ -4,6 +4,7 @@ import re
 import struct
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -47,21 +48,28 @@ class Metadata:
         return exif.tobytes()
 
 
-def of(image: Image.Image, size: tuple[int, int]) -> Metadata:
-    """What to keep of a file's metadata; `size` is that of the upright photo.
+def of(
+    source: Image.Exif, info: dict[Any, Any], texts: dict[str, Any], size: tuple[int, int]
+) -> Metadata:
+    """What to keep of a file's metadata.
+
+    Args:
+        source: its EXIF block, or the directory of a TIFF.
+        info: as of Pillow's images: xmp, dpi, comment.
+        texts: of a PNG.
+        size: of the upright photo.
 
     Warns where the EXIF block is damaged, and leaves it out.
     """
     try:
-        exif = _exif(image, size)
+        exif = _exif(source, size)
     except (struct.error, ValueError, TypeError, KeyError, OverflowError, SyntaxError, OSError):
         warnings.warn("the EXIF block is damaged and was left out", stacklevel=2)
         exif = b""
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    dpi = image.info.get("dpi")
-    comment = image.info.get("comment") or b""
-    texts = getattr(image, "text", {}) if image.format == "PNG" else {}
+    dpi = info.get("dpi")
+    comment = info.get("comment") or b""
     return Metadata(
         exif,
         XMP_ORIENTATION.sub(b"", xmp),
@@ -71,8 +79,7 @@ def of(image: Image.Image, size: tuple[int, int]) -> Metadata:
     )
 
 
-def _exif(image: Image.Image, size: tuple[int, int]) -> bytes:
-    source = image.getexif()
+def _exif(source: Image.Exif, size: tuple[int, int]) -> bytes:
     kept = Image.Exif()
     for tag, value in source.items():
         if tag not in LAYOUT:

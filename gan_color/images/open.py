@@ -2,51 +2,17 @@
 
 import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from gan_color.errors import GanColorError
+from gan_color.images.damage import PIXEL_LIMIT, BadImageError, damage_as_bad_image
+from gan_color.images.photo import to_8_bit
 from gan_color.images.tar import read_bytes, require_file, tar_of
 
-# Larger photos are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
-PIXEL_LIMIT = 200_000_000
-Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
-
-
-class BadImageError(GanColorError):
-    """A file that is not a readable photo; the message says why."""
-
-
-# What says by itself what is wrong; other exceptions are named by their type too.
-_PLAIN = (OSError, ValueError, SyntaxError, EOFError)
-
-
-@contextmanager
-def damage_as_bad_image() -> Iterator[None]:
-    """Around whatever decodes: on damaged files, Pillow's decoders raise almost anything, from
-    struct.error and IndexError to AssertionError and ZeroDivisionError.
-    """
-    try:
-        yield
-    except GanColorError:
-        raise
-    except UnidentifiedImageError:
-        raise BadImageError("not an image in a known format") from None
-    except Image.DecompressionBombError:
-        raise BadImageError(f"more than {PIXEL_LIMIT:,} pixels") from None
-    except MemoryError:
-        raise BadImageError("it does not fit into memory") from None
-    except Exception as error:
-        said = " ".join(str(error).split())
-        if isinstance(error, _PLAIN) and said:
-            raise BadImageError(said) from None
-        said = f"{type(error).__name__}: {said}".removesuffix(": ")
-        raise BadImageError(f"damaged, or of a kind that cannot be decoded ({said})") from None
+__all__ = ["PIXEL_LIMIT", "BadImageError", "open_image", "read_rgb", "to_srgb"]
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -129,7 +95,11 @@ def open_image(
     """
     pixel_limit = PIXEL_LIMIT if pixel_limit is None else pixel_limit
     with damage_as_bad_image():
-        image = _identify(_source(source))
+        source = readable(source)
+        deep = _open_tiff(source, pixel_limit)
+        if deep is not None:
+            return deep
+        image = _identify(source)
         if image.width * image.height > pixel_limit:
             raise BadImageError(
                 f"{image.width} x {image.height} pixels, at most {pixel_limit:,} are accepted"
@@ -142,7 +112,41 @@ def open_image(
     return image
 
 
-def _source(source: Path | io.BytesIO) -> Path | io.BytesIO:
+def _open_tiff(source: Path | io.BytesIO, pixel_limit: int) -> Image.Image | None:
+    """A TIFF that Pillow reads wrong, at 8 bits; None for every other file."""
+    if not is_tiff(source):
+        return None
+    from gan_color.images.tiff_pixels import read_tiff
+
+    found = read_tiff(source, pixel_limit)
+    if found is None:
+        return None
+    color = to_8_bit(found.color)
+    image = Image.fromarray(color[..., 0] if color.shape[2] == 1 else color)
+    if found.alpha is not None:
+        image.putalpha(Image.fromarray(to_8_bit(found.alpha)))
+    image.format = "TIFF"
+    image.getexif()[ExifTags.Base.Orientation] = found.orientation
+    if found.profile:
+        image.info["icc_profile"] = found.profile
+    return image
+
+
+def is_tiff(source: Path | io.BytesIO) -> bool:
+    """Whether a file begins as TIFF and BigTIFF do."""
+    return head(source, 4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def head(source: Path | io.BytesIO, count: int) -> bytes:
+    """The first bytes of a file."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(count)
+    return bytes(source.getbuffer()[:count])
+
+
+def readable(source: Path | io.BytesIO) -> Path | io.BytesIO:
+    """A file that can be read to its end, or the bytes of one in a tar; raises OSError."""
     if not isinstance(source, Path):
         return source
     if tar_of(source):
@@ -155,7 +159,13 @@ def _identify(source: Path | io.BytesIO) -> Image.Image:
     try:
         return Image.open(source)
     except UnidentifiedImageError:
-        if not _is_heif(source):
+        if is_tiff(source):
+            from gan_color.images.tiff_pixels import describe
+
+            raise BadImageError(
+                f"a TIFF of a kind that is not read{describe(source)}: convert it first"
+            ) from None
+        if head(source, 12)[4:8] != b"ftyp":  # ISO 14496-12, as HEIF is
             raise
         try:
             from pillow_heif import register_heif_opener
@@ -165,17 +175,6 @@ def _identify(source: Path | io.BytesIO) -> Image.Image:
             ) from None
         register_heif_opener()
         return Image.open(source)
-
-
-def _is_heif(source: Path | io.BytesIO) -> bool:
-    """Whether the file begins with the box `ftyp` of ISO 14496-12, as HEIF does."""
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            return file.read(12)[4:8] == b"ftyp"
-    source.seek(0)
-    head = source.read(12)
-    source.seek(0)
-    return head[4:8] == b"ftyp"
 
 
 def read_rgb(path: Path, enough: int | None = None) -> NDArray[np.uint8]:

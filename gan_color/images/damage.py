@@ -1,0 +1,43 @@
+"""What is no readable photo, as one error that says why."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, UnidentifiedImageError
+
+from gan_color.errors import GanColorError
+
+# Larger photos are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
+PIXEL_LIMIT = 200_000_000
+Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+
+
+class BadImageError(GanColorError):
+    """A file that is not a readable photo; the message says why."""
+
+
+# What says by itself what is wrong; other exceptions are named by their type too.
+_PLAIN = (OSError, ValueError, SyntaxError, EOFError)
+
+
+@contextmanager
+def damage_as_bad_image() -> Iterator[None]:
+    """Around whatever decodes: on damaged files, Pillow's decoders raise almost anything, from
+    struct.error and IndexError to AssertionError and ZeroDivisionError.
+    """
+    try:
+        yield
+    except GanColorError:
+        raise
+    except UnidentifiedImageError:
+        raise BadImageError("not an image in a known format") from None
+    except Image.DecompressionBombError:
+        raise BadImageError(f"more than {PIXEL_LIMIT:,} pixels") from None
+    except MemoryError:
+        raise BadImageError("it does not fit into memory") from None
+    except Exception as error:
+        said = " ".join(str(error).split())
+        if isinstance(error, _PLAIN) and said:
+            raise BadImageError(said) from None
+        said = f"{type(error).__name__}: {said}".removesuffix(": ")
+        raise BadImageError(f"damaged, or of a kind that cannot be decoded ({said})") from None
