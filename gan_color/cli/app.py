@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gan_color.errors import GanColorError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def _recipe(name: str | Path) -> Path:
@@ -64,6 +67,30 @@ def run_commands(
         sys.stderr.write(f"{name}: interrupted\n")
         sys.exit(130)
     sys.exit(code or 0)
+
+
+def progress_bar() -> "Progress":
+    """A bar on standard error that says how many are done, and when all will be."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from gan_color.console import console
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
 
 
 def _fail(name: str, message: str) -> int:

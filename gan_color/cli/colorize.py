@@ -1,13 +1,18 @@
 """gan-color colorize and video."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption
+from gan_color.cli.app import DeviceOption, progress_bar
 from gan_color.errors import GanColorError
-from gan_color.hub.pretrained import DEFAULT, find_model
+from gan_color.hub.pretrained import DEFAULT, find_model, require_model
+
+if TYPE_CHECKING:
+    from gan_color.inference.hints import HintPoint
+    from gan_color.inference.jobs import JobResult
+    from gan_color.inference.palette import Palette
 
 ModelOption = Annotated[
     Path,
@@ -51,7 +56,7 @@ def colorize(
     precision: PrecisionOption = "fp32",
     device: DeviceOption = "auto",
     kind: Annotated[
-        str | None, typer.Option("--format", help="jpeg, png, webp, tiff, avif or heif.")
+        str | None, typer.Option("--format", help="jpg, png, webp, tif, avif or heic.")
     ] = None,
     quality: Annotated[int | None, typer.Option(help="1 to 100, of lossy formats.")] = None,
     smooth: Annotated[
@@ -61,7 +66,7 @@ def colorize(
         bool, typer.Option("--compare", help="Also write NAME.compare.jpg: before and after.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Colorize again what the folder has already.")
+        bool, typer.Option("--overwrite", help="Replace files that are there, whatever they are.")
     ] = False,
     hint: Annotated[
         list[str] | None,
@@ -88,22 +93,13 @@ def colorize(
     gan-color colorize old.jpg --hint 120,80,#e0c040 --model runs/hints/model.safetensors
     gan-color colorize old.jpg --reference similar.jpg --model runs/hints/model.safetensors
     """
-    from rich.progress import track
-
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
-    from gan_color.inference.batch import (
-        BatchOptions,
-        JobState,
-        colorize_jobs,
-        is_single,
-        plan_jobs,
-    )
-    from gan_color.inference.hints import parse_hint, read_hints
-    from gan_color.inference.palette import parse_saturation, read_reference
-    from gan_color.inference.pipeline import ColorizeOptions, check_hints
+    from gan_color.inference.jobs import BatchOptions, JobState, plan_jobs, settle
+    from gan_color.inference.options import ColorizeOptions
+    from gan_color.inference.saturation import parse_saturation
 
-    points = [*(read_hints(hints) if hints else ()), *(parse_hint(text) for text in hint or ())]
+    points = _read_hints(hints, hint or [])
     options = ColorizeOptions(
         render,
         tuple(tta_size or ()),
@@ -111,34 +107,46 @@ def colorize(
         strength,
         precision,
         tuple(points),
-        read_reference(reference) if reference else None,
+        _read_reference(reference),
     )
-    jobs = plan_jobs(photos, output, kind and kind.upper())
+    jobs = plan_jobs(photos, output, kind, compare)
     if points and len(jobs) != 1:
         raise GanColorError(
             f"--hint: found {len(jobs)} photos, expected one: points are of a photo"
         )
-    colorizer = load_backend(model, device)
-    check_hints(colorizer, options)
-    work = BatchOptions(
-        options,
-        batch,
-        smooth,
-        quality,
-        provenance(model) if with_provenance else "",
-        compare,
-        overwrite or is_single(photos, output),
-    )
+    require_model(model)
+    note = provenance(model) if with_provenance else ""
+    work = BatchOptions(options, batch, smooth, quality, note, compare, overwrite)
+    # What is done or no photo is told before seconds of loading.
+    settled, rest = settle(jobs, work)
     count = dict.fromkeys(JobState, 0)
-    results = colorize_jobs(colorizer, jobs, work)
-    for result in track(results, "colorizing", total=len(jobs), console=console):
+
+    def tell(result: "JobResult") -> None:
         count[result.state] += 1
+        job = result.job
+        for note in (job.note, *result.notes):
+            if note:
+                console.print(f"{job.source}: {note}", markup=False)
         if result.state is JobState.FAILED:
-            console.print(f"{result.job.source}: {result.problem}", markup=False)
+            console.print(f"{job.source}: {result.problem}", markup=False)
         if result.scenes:
             likeliest = list(result.scenes.items())[:SCENES]
             named = ", ".join(f"{name} {share:.0%}" for name, share in likeliest)
-            console.print(f"{result.job.target}: {named}", markup=False)
+            console.print(f"{job.target}: {named}", markup=False)
+
+    for result in settled:
+        tell(result)
+    if rest:
+        from gan_color.inference.batch import colorize_jobs
+        from gan_color.inference.pipeline import check_hints
+
+        colorizer = load_backend(model, device)
+        check_hints(colorizer, options)
+        with progress_bar() as progress:
+            task = progress.add_task("colorizing", total=len(rest))
+            for result in colorize_jobs(colorizer, rest, work):
+                tell(result)
+                progress.advance(task)
     skipped = count[JobState.SKIPPED]
     there = f", {skipped} skipped (already exist)" if skipped else ""
     failed = f", {count[JobState.FAILED]} failed" if count[JobState.FAILED] else ""
@@ -147,6 +155,22 @@ def colorize(
     )
     if failed:
         raise typer.Exit(2)
+
+
+def _read_hints(file: Path | None, texts: list[str]) -> "list[HintPoint]":
+    if not file and not texts:
+        return []
+    from gan_color.inference.hints import parse_hint, read_hints
+
+    return [*(read_hints(file) if file else ()), *(parse_hint(text) for text in texts)]
+
+
+def _read_reference(file: Path | None) -> "Palette | None":
+    if file is None:
+        return None
+    from gan_color.inference.palette import read_reference
+
+    return read_reference(file)
 
 
 def video(
@@ -174,8 +198,8 @@ def video(
 
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
-    from gan_color.inference.palette import parse_saturation
-    from gan_color.inference.pipeline import ColorizeOptions
+    from gan_color.inference.options import ColorizeOptions
+    from gan_color.inference.saturation import parse_saturation
     from gan_color.inference.video import VideoOptions, colorize_video
 
     factor = parse_saturation(saturation)

@@ -159,4 +159,10 @@ def load_model(path: Path) -> Colorizer:
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]
         raise GanColorError(f"model: {path} does not fit its own header: {detail}") from None
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise GanColorError(
+                f"model: {path} has weights in {name} that are no finite numbers, expected a file "
+                "of a training that did not diverge"
+            )
     return model.requires_grad_(False).eval()

@@ -38,6 +38,12 @@ def find_model(name: str | Path) -> Path:
     return verified(str(name))
 
 
+def require_model(path: Path) -> None:
+    """GanColorError where there is no such file, before anything heavy is imported."""
+    if not path.is_file():
+        raise GanColorError(f"model: found no file {str(path)!r}, expected a model.safetensors")
+
+
 def verified(name: str) -> Path:
     """Path of a shipped model whose size and hash are as recorded; raises GanColorError."""
     shipped = MODELS[name]

@@ -95,6 +95,15 @@ def kind_of(path: Path) -> str:
     return kind
 
 
+def kind_named(name: str) -> str:
+    """One of KINDS by its name or a suffix, in any case: heif, HEIC, jpg; else GanColorError."""
+    kind = SUFFIX_KINDS.get(f".{name.lower().removeprefix('.')}")
+    if kind is None:
+        names = ", ".join(suffix.removeprefix(".") for suffix in SUFFIX_KINDS)
+        raise GanColorError(f"format: found {name!r}, expected one of {names}")
+    return kind
+
+
 def _encode_8(photo: Photo, kind: str, quality: int | None, exif: bytes) -> bytes:
     options = {**OPTIONS[kind], "icc_profile": srgb_profile()}
     metadata = photo.metadata

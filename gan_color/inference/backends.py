@@ -2,17 +2,17 @@
 
 from importlib.metadata import version
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from gan_color.atomic import sha256
-from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
-from gan_color.inference.pipeline import ChromaModel
-from gan_color.models.base import Colorizer
+
+if TYPE_CHECKING:
+    from gan_color.inference.pipeline import ChromaModel
+    from gan_color.models.base import Colorizer
 
 
-def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
+def load_backend(path: Path, device: str = "cpu") -> "ChromaModel":
     """Load a model file, ready to color; GanColorError for a file that is no model."""
     if path.suffix == ".onnx":
         from gan_color.inference.onnx_model import OnnxColorizer
@@ -20,6 +20,9 @@ def load_backend(path: Path, device: str = "cpu") -> ChromaModel:
         if device not in ("auto", "cpu"):
             raise GanColorError(f"device: found {device!r}, expected cpu for an ONNX file")
         return OnnxColorizer(path)
+    import torch
+
+    from gan_color.distributed import choose_device
     from gan_color.hub.model_file import load_model
 
     model = load_model(path).to(choose_device(device))

@@ -1,173 +1,117 @@
-"""Files to color: which becomes which, one after the other, errors as values."""
+"""Colorize files one after the other, errors as values."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path
+import errno
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
-from gan_color.images.encode import SUFFIX_KINDS, save
-from gan_color.images.files import SUFFIXES, find_images, format_of, is_image_file
-from gan_color.images.open import BadImageError
+from gan_color.images.encode import save
 from gan_color.images.photo import Photo, side_by_side
+from gan_color.inference.jobs import BatchOptions, Job, JobResult, JobState, record, settle
 from gan_color.inference.pipeline import (
-    DEFAULTS,
+    Chroma,
     ChromaModel,
-    ColorizeOptions,
+    OutOfMemoryError,
     apply_chroma,
     classify_scene,
     predict_chroma,
 )
 from gan_color.inference.temporal import ChromaSmoother
 
-KIND_SUFFIXES = {kind: suffix for suffix, kind in reversed(SUFFIX_KINDS.items())}
-
-
-@dataclass(frozen=True)
-class Job:
-    """One photo to color."""
-
-    source: Path
-    target: Path
-
-    @property
-    def comparison(self) -> Path:
-        """Where before and after go, side by side."""
-        return self.target.with_name(f"{self.target.stem}.compare.jpg")
-
-
-class JobState(Enum):
-    """What became of a job."""
-
-    COLORIZED, SKIPPED, FAILED = "colorized", "skipped", "failed"
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """A job that is over; `problem` says why one failed, `scenes` what a photo shows."""
-
-    job: Job
-    state: JobState = JobState.COLORIZED
-    problem: str = ""
-    scenes: dict[str, float] = field(default_factory=dict)  # see Colorizer.scenes
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How files are treated, beside how they are colorized."""
-
-    options: ColorizeOptions = DEFAULTS
-    batch: int = 1  # photos read at a time; those of one shape go through the model together
-    smooth: float = 0.0  # for the frames of a video in a folder: see gan_color.inference.temporal
-    quality: int | None = None
-    provenance: str = ""
-    compare: bool = False
-    overwrite: bool = False  # else a photo whose output is there is skipped
-
-    def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise GanColorError(f"batch: found {self.batch}, expected 1 or more")
-
-
-def is_single(inputs: list[Path], output: Path) -> bool:
-    """Whether `output` names the one file that one photo becomes."""
-    one = len(inputs) == 1 and not inputs[0].is_dir()
-    return one and output.suffix.lower() in SUFFIX_KINDS and not output.is_dir()
-
-
-def plan_jobs(inputs: list[Path], output: Path, kind: str | None = None) -> list[Job]:
-    """Which file becomes which. One photo may name its output file; else `output` is a folder,
-    in which the tree of each input folder is repeated. `kind` is the format to write, one of
-    gan_color.images.KINDS; None keeps each photo's. Raises GanColorError.
-    """
-    if is_single(inputs, output):
-        if kind is not None and SUFFIX_KINDS[output.suffix.lower()] != kind:
-            raise GanColorError(f"format: found {kind} for the output {output.name}")
-        return [Job(inputs[0], output)]
-    if output.exists() and not output.is_dir():
-        raise GanColorError(f"output: {output} is a file, expected a folder for several photos")
-    jobs = []
-    for source in inputs:
-        if source.is_dir():
-            # What was colorized before is no input, where the output lies within.
-            within = source.resolve() != output.resolve()
-            found = [p for p in find_images(source) if not (within and _is_below(p, output))]
-            jobs += [Job(path, output / path.relative_to(source)) for path in found]
-        else:
-            jobs.append(Job(source, output / source.name))
-    targets: dict[Path, Path] = {}
-    for i, job in enumerate(jobs):
-        target = job.target.with_suffix(_suffix(job.source, kind))
-        if target in targets:
-            raise GanColorError(
-                f"output: {targets[target]} and {job.source} would both become {target}; "
-                "colorize them into different folders"
-            )
-        targets[target] = job.source
-        jobs[i] = Job(job.source, target)
-    return jobs
-
-
-def _is_below(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents
-
-
-def _suffix(source: Path, kind: str | None) -> str:
-    """The photo's own where it is of the format wanted; PNG for what is read but not written.
-    Where it has none, that of its content.
-    """
-    own = SUFFIX_KINDS.get(source.suffix.lower())
-    if own is not None and kind in (None, own):
-        return source.suffix
-    if kind is None and not source.suffix:
-        kind = (format_of(source) or "PNG").replace("MPO", "JPEG")
-    return KIND_SUFFIXES.get(kind or "PNG", ".png")
+PLAIN = BatchOptions()
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def colorize_jobs(
-    model: ChromaModel, jobs: list[Job], work: BatchOptions = BatchOptions()
+    model: ChromaModel, jobs: list[Job], work: BatchOptions = PLAIN
 ) -> Iterator[JobResult]:
-    """Colorize photo after photo; yields each job once, errors as values."""
+    """Colorize photo after photo; yields each job once, errors as values.
+
+    Raises GanColorError where a disk is full: every other photo would fail as well.
+    """
     smoother = ChromaSmoother(work.smooth)
     for start in range(0, len(jobs), work.batch):
-        opened: list[tuple[Job, Photo]] = []
-        for job in jobs[start : start + work.batch]:
+        settled, rest = settle(jobs[start : start + work.batch], work)
+        yield from settled
+        opened: list[tuple[Job, Photo, list[str]]] = []
+        for job in rest:
+            notes: list[str] = []
             try:
-                if _is_done(job, work):
-                    yield JobResult(job, JobState.SKIPPED)
-                else:
-                    opened.append((job, _open(job)))
+                with _as_notes(notes):
+                    photo = read(job.source)
+                _require_room(job)
+                opened.append((job, photo, notes))
             except (GanColorError, OSError) as error:
-                yield JobResult(job, JobState.FAILED, str(error))
+                yield JobResult(job, JobState.FAILED, _said(error, job), notes=tuple(notes))
+        predicted = _predict(model, [photo for _, photo, _ in opened], work)
+        for (job, photo, notes), chroma in zip(opened, predicted, strict=True):
+            try:
+                if isinstance(chroma, GanColorError):
+                    raise chroma
+                with _as_notes(notes):
+                    _write(model, job, photo, smoother(chroma, video=job.source.parent), work)
+                scenes = classify_scene(model, chroma)
+                yield JobResult(job, scenes=scenes, notes=tuple(notes))
+            except (GanColorError, OSError, MemoryError) as error:
+                yield JobResult(job, JobState.FAILED, _said(error, job), notes=tuple(notes))
+
+
+def _predict(
+    model: ChromaModel, photos: list[Photo], work: BatchOptions
+) -> Sequence[Chroma | GanColorError]:
+    """Chroma for each photo, or why there is none; together if they fit into memory."""
+    try:
+        return predict_chroma(model, photos, work.options)
+    except OutOfMemoryError as error:
+        if len(photos) <= 1:
+            return [error for _ in photos]
+    except GanColorError as error:
+        return [error for _ in photos]
+    return [each for photo in photos for each in _predict(model, [photo], work)]  # one by one
+
+
+def _write(model: ChromaModel, job: Job, photo: Photo, chroma: Chroma, work: BatchOptions) -> None:
+    colorized = apply_chroma(photo, chroma, work.options, model.device)
+    note = record(job.source, work)
+    if work.compare:
+        save(side_by_side([photo, colorized]), job.comparison, note=note)
+    save(colorized, job.target, work.quality, note)
+
+
+@contextmanager
+def _as_notes(notes: list[str]) -> Iterator[None]:
+    """What the block warns of is told with its file."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            chromas = predict_chroma(model, [photo for _, photo in opened], work.options)
-        except GanColorError as error:
-            yield from (JobResult(job, JobState.FAILED, str(error)) for job, _ in opened)
-            continue
-        for (job, photo), chroma in zip(opened, chromas, strict=True):
-            try:
-                steady = smoother(chroma, video=job.source.parent)
-                colorized = apply_chroma(photo, steady, work.options, model.device)
-                if work.compare:
-                    save(side_by_side([photo, colorized]), job.comparison, note=work.provenance)
-                save(colorized, job.target, work.quality, work.provenance)
-                yield JobResult(job, scenes=classify_scene(model, chroma))
-            except (GanColorError, OSError) as error:
-                yield JobResult(job, JobState.FAILED, str(error))
+            yield
+        finally:
+            told = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+            notes += [note for note in dict.fromkeys(told) if note not in notes]
 
 
-def _is_done(job: Job, work: BatchOptions) -> bool:
-    if not job.target.exists():
-        return False
-    if job.source.exists() and job.target.samefile(job.source):
-        raise GanColorError(f"output: {job.target} is the input itself, expected another place")
-    return not work.overwrite
+def _require_room(job: Job) -> None:
+    """Before seconds of computing: a folder that can be written to, and room for a file as large
+    as the photo's own. Raises OSError.
+    """
+    folder = job.target.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    if shutil.disk_usage(folder).free < job.source.stat().st_size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _open(job: Job) -> Photo:
-    if not job.source.exists():
-        raise BadImageError("no such file")
-    if not is_image_file(job.source):
-        raise BadImageError(f"not an image file ({', '.join(sorted(SUFFIXES))})")
-    return read(job.source)
+def _said(error: Exception, job: Job) -> str:
+    if isinstance(error, OSError) and error.errno in FULL:
+        raise GanColorError(
+            f"output: {error.strerror} for {job.target}; make room and run this again: what is "
+            "done stays"
+        ) from None
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or job.target}: {error.strerror}"
+    return str(error) or "it does not fit into memory"

@@ -3,7 +3,6 @@
 The global hints of Zhang et al. 2017, https://arxiv.org/abs/1705.02999, section 3.2.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
 from gan_color.inference.guided_upsample import bicubic
+from gan_color.inference.saturation import VIVIDNESS
 from gan_color.models.hints import mean_chroma, palette
 
-# The mean chroma asked for, over the one of the model's own answer.
-VIVIDNESS = {"muted": 0.6, "natural": 1.0, "vivid": 1.5}
 SEEN_SIDE = 64  # pixels of a reference's shorter side; in training a quarter of a crop's
 NEUTRAL = 2.0 / AB_SCALE  # mean chroma (2 of a*, b*) below which a photo has no colors to give
 
@@ -82,26 +80,3 @@ def with_vividness(told: Tensor, ab: Tensor, vividness: str) -> Tensor:
     unsaid = torch.zeros(len(ab), BIN_COUNT, device=ab.device)
     said = palette(unsaid, 0 * known, chroma, known)
     return torch.cat((told[:, : BIN_COUNT + 1], said[:, BIN_COUNT + 1 :]), dim=1)
-
-
-def gain_of(saturation: float | str) -> float:
-    """The factor of chroma that a saturation is; a word is no factor."""
-    return 1.0 if isinstance(saturation, str) else saturation
-
-
-def check_saturation(saturation: float | str) -> None:
-    """GanColorError for what is neither a factor nor a word."""
-    words: Sequence[str] = tuple(VIVIDNESS)
-    known = saturation in words if isinstance(saturation, str) else 0 <= saturation <= 4
-    if not known:
-        raise GanColorError(
-            f"saturation: found {saturation!r}, expected 0 to 4, or {', '.join(words)}"
-        )
-
-
-def parse_saturation(text: str) -> float | str:
-    """A factor, or a word as it stands; `check_saturation` judges both."""
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -4,7 +4,8 @@ Only chroma comes from the model. The photo's own full-size lightness is kept; t
 reduced copy, and its chroma is enlarged to fit (DeOldify's idea; units: gan_color.color.lab).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, overload
@@ -21,28 +22,23 @@ from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
 from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit_coefficients
 from gan_color.inference.hints import (
-    HintPoint,
     check_inside,
     fit_to_hints,
     parse_hint,
     render_hints,
 )
-from gan_color.inference.palette import (
-    VIVIDNESS,
-    Palette,
-    check_saturation,
-    gain_of,
-    read_reference,
-    with_vividness,
-)
+from gan_color.inference.options import DEFAULT_RENDER, DEFAULTS, ColorizeOptions
+from gan_color.inference.palette import Palette, read_reference, with_vividness
 from gan_color.inference.recombine import recombine
+from gan_color.inference.saturation import VIVIDNESS
 from gan_color.inference.variants import NONE as NO_PALETTES
-from gan_color.inference.variants import check_variant, variant_palettes
+from gan_color.inference.variants import variant_palettes
 from gan_color.models.base import NO_HINTS
 from gan_color.models.hints import Hints, PaletteBank
 
-DEFAULT_RENDER = 256
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+__all__ = ["DEFAULTS", "DEFAULT_RENDER", "ColorizationPipeline", "ColorizeOptions"]
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class ChromaModel(Protocol):
@@ -68,50 +64,6 @@ class ChromaModel(Protocol):
 
     def scenes(self, L: Tensor) -> list[dict[str, float]]:
         """What each photo shows: {name: probability}, likeliest first; empty: it cannot tell."""
-
-
-@dataclass(frozen=True)
-class ColorizeOptions:
-    """How to color. Raises GanColorError for a value out of range."""
-
-    render: int = DEFAULT_RENDER  # pixels of the shorter side that the model works at
-    tta_sizes: tuple[int, ...] = ()  # further render sizes; the mean of all chromas is taken
-    # A factor of the model's chroma; or muted, natural, vivid, which the model is told.
-    saturation: float | str = 1.0
-    strength: float = 1.0  # 1: the model's colors; 0: the photo's own
-    precision: str = "fp32"  # of the model alone; Lab and the merge are always fp32
-    hints: tuple[HintPoint, ...] = ()  # colors of points of the photo, for models that take hints
-    reference: Palette | None = None  # what the colors are to be overall, for those models too
-    variant: int = 0  # 0: the model's own answer; others: gan_color.inference.variants
-
-    def __post_init__(self) -> None:
-        for name, size in (("render", self.render), *(("tta_sizes", s) for s in self.tta_sizes)):
-            if not 32 <= size <= 4096:
-                raise GanColorError(
-                    f"{name}: found {size}, expected 32 to 4096 (pixels, shorter side)"
-                )
-        check_saturation(self.saturation)
-        check_variant(self.variant)
-        if not 0 <= self.strength <= 1:
-            raise GanColorError(f"strength: found {self.strength}, expected 0 to 1")
-        if self.precision not in PRECISIONS:
-            raise GanColorError(
-                f"precision: found {self.precision!r}, expected one of {', '.join(PRECISIONS)}"
-            )
-
-    @property
-    def gain(self) -> float:
-        """The factor of the model's chroma."""
-        return gain_of(self.saturation)
-
-    @property
-    def hinted(self) -> bool:
-        """Whether a model is to be told anything but lightness."""
-        words = isinstance(self.saturation, str)
-        return bool(self.hints or self.reference or words or self.variant)
-
-
-DEFAULTS = ColorizeOptions()
 
 
 @dataclass(frozen=True)
@@ -200,7 +152,14 @@ class Chroma:
 def apply_chroma(
     photo: Photo, chroma: Chroma, options: ColorizeOptions, device: torch.device
 ) -> Photo:
-    """Lay chroma on the photo; `device` computes."""
+    """Lay chroma on the photo; `device` computes. Raises OutOfMemoryError."""
+    with _memory_as_error(f"a photo of {photo.size[0]} x {photo.size[1]} pixels does not fit into"):
+        return _apply_chroma(photo, chroma, options, device)
+
+
+def _apply_chroma(
+    photo: Photo, chroma: Chroma, options: ColorizeOptions, device: torch.device
+) -> Photo:
     height, width = chroma.L.shape[-2:]
     middle = _lightness_at(
         photo, (min(MIDDLE * width, photo.size[0]), min(MIDDLE * height, photo.size[1]))
@@ -290,20 +249,46 @@ def classify_scene(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
     return model.scenes(chroma.L[None].to(model.device))[0]
 
 
+class OutOfMemoryError(GanColorError):
+    """What was asked for does not fit into the memory of the device."""
+
+
+@contextmanager
+def _memory_as_error(what: str) -> Iterator[None]:
+    """PyTorch, numpy and ONNX Runtime say each in their way that memory does not suffice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        said = str(error).lower()
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not (
+            "memory" in said and "alloc" in said
+        ):
+            raise
+        raise OutOfMemoryError(f"{what} the memory of this device") from None
+
+
 def run_model(model: ChromaModel, L: Tensor, precision: str, hints: Hints | None = None) -> Tensor:
     """ab [B, 2, H, W] float32 on the CPU for L [B, 1, H, W] on the model's device.
 
-    Raises GanColorError where the device's memory does not suffice.
+    Raises GanColorError where the device's memory does not suffice (OutOfMemoryError), and where
+    the model gives what are no numbers.
     """
     kind = L.device.type
-    try:
-        with torch.autocast(kind, dtype=PRECISIONS[precision], enabled=precision != "fp32"):
-            return model.predict_ab(L, hints).float().cpu()
-    except torch.OutOfMemoryError:
+    size = f"{L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos"
+    with (
+        _memory_as_error(
+            f"render: expected a smaller render size or batch: {size} do not fit into"
+        ),
+        torch.autocast(kind, dtype=DTYPES[precision], enabled=precision != "fp32"),
+    ):
+        ab = model.predict_ab(L, hints).float().cpu()
+    if not ab.isfinite().all():
+        narrow = "" if precision == "fp32" else f", or {precision} is too narrow for it: try fp32"
         raise GanColorError(
-            f"render: {L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos do not fit into the "
-            "memory of this device, expected a smaller render size or batch"
-        ) from None
+            "model: found colors that are no finite numbers, expected -1 to 1: its weights are "
+            f"damaged{narrow}"
+        )
+    return ab
 
 
 def _lightness_at(photo: Photo, size: tuple[int, int]) -> Tensor:

@@ -10,22 +10,14 @@ from torch import Tensor
 
 from gan_color.color.ab_bins import ab_bins, bin_shares
 from gan_color.color.lab import AB_SCALE
-from gan_color.errors import GanColorError
 from gan_color.models.hints import PaletteBank, palette
 
-MOST = 1000  # the largest number of a variant
 SHARE = 0.8  # of the other photos' palette; the rest is the model's own
 QUARTER = 4  # pixels a side whose mean is one color, as in training
 NONE = (
     "variant: this model has one answer, expected one with palettes: `gan-color palettes MODEL` "
     "gives them to a model that takes hints"
 )
-
-
-def check_variant(number: int) -> None:
-    """GanColorError for a number that is none."""
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MOST:
-        raise GanColorError(f"variant: found {number!r}, expected 0 (the model's own) to {MOST}")
 
 
 def variant_palettes(bank: PaletteBank, content: Tensor, ab: Tensor, number: int) -> Tensor:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from gan_color.errors import GanColorError
-from gan_color.inference.palette import VIVIDNESS, check_saturation, parse_saturation
-from gan_color.inference.variants import MOST as VARIANTS
+from gan_color.inference.options import MOST_VARIANTS
+from gan_color.inference.saturation import VIVIDNESS, check_saturation, parse_saturation
 
 
 class Error(BaseModel):
@@ -136,7 +136,7 @@ class ColorizeForm(BaseModel):
             description="0: the model's own answer; others: another plausible one, of models with "
             "variants. A number always gives the same.",
             ge=0,
-            le=VARIANTS,
+            le=MOST_VARIANTS,
         ),
     ] = 0
     format: Annotated[

@@ -13,8 +13,9 @@ from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.color.lab import AB_SCALE, from_rgb8, rgb_to_lab, to_float
 from gan_color.data.simulated_hints import whole_palette
 from gan_color.errors import GanColorError
-from gan_color.inference.palette import VIVIDNESS, parse_saturation, read_reference
+from gan_color.inference.palette import read_reference
 from gan_color.inference.pipeline import ColorizationPipeline
+from gan_color.inference.saturation import VIVIDNESS, parse_saturation
 from gan_color.models.base import Colorizer, ModelOptions
 from gan_color.models.hints import CHROMA_SCALE, Hints
 from tests.helpers.tint import Tint
