@@ -124,6 +124,8 @@ def model_options(name: str, options: Mapped) -> Mapped:
     names = MODEL | ({"width": "width_mult"} if name in AUTOENCODERS else {})
     if name == "colornet" and options.get("flow") == "grey":
         options = {**options, "flow": "gray"}
+    if options.get("temperature", 0) is None:  # of zhang16: its default
+        options = {key: value for key, value in options.items() if key != "temperature"}
     kept = {key: value for key, value in options.items() if key not in MODEL_DROPPED}
     found: Mapped = _renamed(kept, names)
     return found

@@ -103,20 +103,13 @@ class Zhang16Options(RegressionOptions):
         0.5, ge=0, le=1, description="lambda of equation 4; 1: no rebalancing"
     )
     gray_limit: float = Field(5.0, ge=0, description="an image below it in a*, b* is not learned")
-    temperature: float | None = Field(
-        None, gt=0, description="of the annealed mean; null: 0.38, or 1 with published weights"
-    )
+    temperature: float = Field(TEMPERATURE, gt=0, description="of the annealed mean")
     weights: WeightsPath = Field(
         "none", description="none | path of the authors' published weights"
     )
 
     def for_inference(self) -> "Zhang16Options":
-        return self.model_copy(update={"weights": "none", "temperature": self.annealed})
-
-    @property
-    def annealed(self) -> float:
-        """The temperature in use. Published logits are scaled for it already."""
-        return self.temperature or (1.0 if self.weights != "none" else TEMPERATURE)
+        return self.model_copy(update={"weights": "none"})
 
 
 class Zhang16(Colorizer[Zhang16Options]):
@@ -149,6 +142,11 @@ class Zhang16(Colorizer[Zhang16Options]):
                 f"expected (2, {BIN_COUNT}, 1, 1); is it {PUBLISHED}?"
             )
         self.centers.copy_(AB_SCALE * found[:, :, 0, 0].T)
+        # The authors publish a head that is divided by the temperature already. Equation 2 is of
+        # logits without one: trained as it is, the loss would undo the annealing.
+        with torch.no_grad():
+            for parameter in self.head.parameters():
+                parameter.mul_(self.options.temperature)
 
     def forward(self, L: Tensor) -> Tensor:
         """L [B, 1, H, W] -> logits [B, 313, H / 4, W / 4]; H and W multiples of 8."""
@@ -159,7 +157,7 @@ class Zhang16(Colorizer[Zhang16Options]):
     def decode(self, output: Tensor) -> Tensor:
         """Annealed mean (equation 5) -> ab [B, 2, H, W], bilinearly enlarged."""
         with torch.autocast(output.device.type, enabled=False):
-            share = (output.float() / self.options.annealed).softmax(dim=1)
+            share = (output.float() / self.options.temperature).softmax(dim=1)
             ab = F.conv2d(share, self.centers.T[:, :, None, None] / AB_SCALE)
             return _enlarge(ab)
 

@@ -154,12 +154,33 @@ def test_published_weights_load_by_path(suffix: str, tmp_path: Path):
     L = torch.rand(1, 1, 32, 32)
     # The authors' forward: no temperature, the softmax through their decode weights.
     logits = trained.eval()(L)
-    assert torch.allclose(loaded.eval()(L), logits)
     mean = nn.functional.conv2d(logits.softmax(1), stored["model_out.weight"])
     wanted = nn.functional.interpolate(mean, scale_factor=4, mode="bilinear")
-    assert torch.allclose(loaded.decode(logits), wanted, atol=1e-5)
-    # What a file of it needs later stands in its options.
-    assert loaded.options.for_inference().annealed == 1.0
+    assert torch.allclose(loaded.eval().decode(loaded(L)), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.38, 0.5])
+def test_published_weights_are_trained_on_the_logits_that_equation_2_is_of(
+    temperature: float, tmp_path: Path
+):
+    """The published head carries 1 / T: what is learned from is the net's own form, without it."""
+    torch.manual_seed(0)
+    own, path = zhang16(temperature=temperature), tmp_path / "published.safetensors"
+    with torch.no_grad():
+        own.head.weight.normal_()
+    stored = published(own)
+    annealed = {key: t / temperature if "model8.6" in key else t for key, t in stored.items()}
+    save_file(annealed, path)
+    loaded = zhang16(weights=str(path), temperature=temperature)
+    prior = torch.rand(313, dtype=torch.float64) + 0.1
+    data = Batch(torch.rand(2, 1, 32, 32), torch.rand(2, 2, 32, 32) - 0.5, torch.tensor([-1, -1]))
+    found = []
+    for model in (own, loaded):
+        model.set_prior(prior / prior.sum())
+        output = model.eval()(data.L)
+        found.append((model.losses(output, data)["classification"], model.decode(output)))
+    assert torch.isclose(found[0][0], found[1][0], rtol=1e-5)
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-5)
 
 
 @pytest.mark.parametrize(
