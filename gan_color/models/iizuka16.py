@@ -6,7 +6,7 @@ the parameter count of two of three decides (42,353,839, and 13,504 of BatchNorm
 published inference only (https://github.com/satoshiiizuka/siggraph2016_colorization).
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +37,9 @@ class Iizuka16Options(ModelOptions):
     """Options of the four networks."""
 
     base_channels: int = Field(64, ge=4, description="channels of the first convolution")
-    classes: int = Field(PLACES_CLASSES, ge=1, description="scenes told apart; the paper: 205")
+    classes: int | None = Field(
+        None, ge=1, description="scenes told apart; null: the data's class folders, the paper: 205"
+    )
     class_names: tuple[str, ...] = Field((), description="filled in by a training")
     global_size: int = Field(224, description="side at which the whole scene is read")
     alpha: float = Field(1 / 300, ge=0, description="weight of the cross-entropy (equation 5)")
@@ -82,7 +84,7 @@ class Iizuka16(Colorizer[Iizuka16Options]):
             _linear(16 * w, 8 * w),
         )
         self.summary = _linear(8 * w, 4 * w)
-        self.classifier = nn.Sequential(_linear(8 * w, 4 * w), nn.Linear(4 * w, options.classes))
+        self.classifier = nn.Sequential(_linear(8 * w, 4 * w), nn.Linear(4 * w, options.classes or PLACES_CLASSES))
         self.fusion = _convolution(8 * w, 4 * w, kernel=1)
         up = nn.Upsample(scale_factor=2, mode="nearest")
         self.color = nn.Sequential(
@@ -133,38 +135,56 @@ class Iizuka16(Colorizer[Iizuka16Options]):
         """
         colors, logits = output
         target = (batch.ab * (AB_SCALE / AB_RANGE) + 1) / 2
-        entropy = F.cross_entropy(logits.float(), batch.label, ignore_index=-1, reduction="sum")
+        entropy = F.cross_entropy(
+            self._taught(logits).float(), batch.label, ignore_index=-1, reduction="sum"
+        )
         return {
             "pixel": F.mse_loss(colors.float(), target),
             "scene": self.options.alpha * entropy / len(batch),
         }
 
     def set_classes(self, names: list[str]) -> None:
-        if len(names) > self.options.classes:
+        options = self.options
+        if options.classes is None and names:
+            options = options.model_copy(update={"classes": len(names)})
+            self._resize_classifier(len(names))
+        if len(names) > (options.classes or PLACES_CLASSES):
             raise GanColorError(
-                f"model.classes: found {self.options.classes}, but the data has {len(names)} "
+                f"model.classes: found {options.classes}, but the data has {len(names)} "
                 f"class folders; set model.classes={len(names)}"
             )
-        self.options = self.options.model_copy(update={"class_names": tuple(names)})
-        self.options = self.options
+        self.options = options.model_copy(update={"class_names": tuple(names)})
+
+    def _resize_classifier(self, classes: int) -> None:
+        """One output for each class, drawn alike wherever it is called (a generator and its EMA
+        start as one), and from nobody's random numbers.
+        """
+        last = self.classifier[-1]
+        assert isinstance(last, nn.Linear)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            drawn = nn.Linear(last.in_features, classes)
+        drawn.requires_grad_(last.weight.requires_grad)
+        self.classifier[-1] = drawn.to(last.weight.device, last.weight.dtype)
+
+    def _taught(self, logits: Tensor) -> Tensor:
+        """The logits [B, classes] of classes that have a name: no other output is ever right."""
+        return logits[:, : len(self.options.class_names) or None]
 
     @torch.no_grad()
     def scenes(self, L: Tensor, best: int = 5) -> list[dict[str, float]]:
-        """The likeliest scenes, from what the colors are fused with.
-
-        A class without a name is called by its number.
-        """
-        if not self.options.class_names:
+        """The likeliest of the classes that have a name, from what the colors are fused with."""
+        names = self.options.class_names
+        if not names:
             return super().scenes(L)
         was_training = self.training
         self.eval()
         try:
-            share = self.classifier(self.scene(self.low(self._whole(gray_value(L))))).softmax(1)
+            logits = self.classifier(self.scene(self.low(self._whole(gray_value(L)))))
         finally:
             self.train(was_training)
-        names: dict[int, Any] = dict(enumerate(self.options.class_names))
-        likely = share.topk(min(best, share.shape[1]))
+        likely = self._taught(logits).softmax(1).topk(min(best, len(names)))
         return [
-            {str(names.get(i, i)): p for i, p in zip(index, value, strict=True)}
+            {names[i]: p for i, p in zip(index, value, strict=True)}
             for index, value in zip(likely.indices.tolist(), likely.values.tolist(), strict=True)
         ]

@@ -1,5 +1,6 @@
 """Ours against what public references state: parameter counts, constants, layouts of files."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from gan_color.color import ab_bins
 from gan_color.errors import GanColorError
+from gan_color.hub.model_file import load_model, save_model
 from gan_color.models import registry
 from gan_color.models.base import Batch
 from gan_color.models.discriminators import Critic, MultiscaleDiscriminator
@@ -238,15 +240,37 @@ def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
     with torch.no_grad():
         model.classifier[-1].weight /= 300
     found = model.eval().scenes(L[:1])
-    share = model(L[:1])[1].softmax(1)[0].tolist()
-    assert found[0] == pytest.approx(
-        dict(zip(["beach", "forest", "2"], share, strict=True)), abs=1e-6
-    )
-    assert set(found[0]) == {"beach", "forest", "2"}
+    # The third output was taught nothing: it neither competes nor is named.
+    share = model(L[:1])[1][:, :2].softmax(1)[0].tolist()
+    assert found[0] == pytest.approx(dict(zip(["beach", "forest"], share, strict=True)), abs=1e-6)
     assert sum(found[0].values()) == pytest.approx(1, abs=1e-5)
     assert model.options.class_names == ("beach", "forest")  # so that a model file carries them
     with pytest.raises(GanColorError, match=r"model\.classes: found 3.*has 4"):
         model.set_classes(["a", "b", "c", "d"])
+
+
+def test_iizukas_classes_are_those_of_the_data(tmp_path: Path):
+    """As many outputs as class folders, alike in a generator and its copy; none competes untaught."""
+    model = registry.create("iizuka16", base_channels=8, global_size=32)
+    copied = copy.deepcopy(model)
+    state = torch.random.get_rng_state()
+    for one in (model, copied):
+        one.set_classes(["beach", "forest", "street"])
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert model.options.classes == 3
+    assert torch.equal(model.classifier[-1].weight, copied.classifier[-1].weight)
+    L = torch.rand(2, 1, 32, 32)
+    assert model(L)[1].shape == (2, 3)
+    path = tmp_path / "model.safetensors"
+    save_model(path, "iizuka16", model, {})
+    assert load_model(path).scenes(L) == model.scenes(L)
+
+    wide = registry.create("iizuka16", base_channels=8, global_size=32, classes=7)
+    wide.set_classes(["beach", "forest"])
+    output = wide(L)
+    loss = wide.losses(output, Batch(L, torch.zeros(2, 2, 32, 32), torch.tensor([0, 1])))["scene"]
+    entropy = nn.functional.cross_entropy(output[1][:, :2], torch.tensor([0, 1]))
+    assert torch.isclose(loss, entropy / 300)
 
 
 def test_iizukas_scene_loss_does_not_reach_the_color_network():
