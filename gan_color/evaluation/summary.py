@@ -32,26 +32,32 @@ DISTANCES = ("fid", "fid_clean", "kid", "frechet", "kernel")
 Column = NDArray[np.float64]
 
 
-def bootstrap(columns: dict[str, Column], figure: Any = None) -> dict[str, Interval]:
+def bootstrap(columns: dict[str, Column]) -> dict[str, Interval]:
     """Percentile intervals (95 %, 1,000 resamples of the images) of the columns' means.
 
-    All columns are resampled alike; `figure` maps {name: mean} to further {name: value}.
+    All columns are resampled alike.
     """
-    names = list(columns)
-    table = np.stack([columns[name] for name in names], axis=1)
+    table = np.stack(list(columns.values()), axis=1)
     generator = np.random.default_rng(SEED)
-    found: dict[str, list[float]] = {}
-    for _ in range(RESAMPLES):
-        rows = generator.integers(len(table), size=len(table))
-        means = dict(zip(names, table[rows].mean(axis=0).tolist(), strict=True))
-        if figure is not None:
-            means |= figure(means)
-        for name, value in means.items():
-            found.setdefault(name, []).append(value)
-    return {
-        name: (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
-        for name, values in found.items()
-    }
+    means = np.stack(
+        [
+            table[generator.integers(len(table), size=len(table))].mean(axis=0)
+            for _ in range(RESAMPLES)
+        ]
+    )
+    low, high = np.percentile(means, (2.5, 97.5), axis=0)
+    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(columns)}
+
+
+def of_absolute(interval: Interval) -> Interval:
+    """The interval of a figure's absolute value, from that of the signed figure.
+
+    Absolute values of resamples would be far from 0 where the figure varies around it, and their
+    interval would exclude the figure itself.
+    """
+    low, high = interval
+    nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return nearest, max(abs(low), abs(high))
 
 
 class Summary:
@@ -112,14 +118,11 @@ class Summary:
             columns[f"{name}_truth"] = column_of(self.per_image(TRUTH), name)
         difference = columns["colorfulness"] - columns["colorfulness_truth"]
         columns["delta_colorfulness_per_image"] = np.abs(difference)
-
-        def of_means(means: dict[str, float]) -> dict[str, float]:
-            gap = abs(means["colorfulness"] - means["colorfulness_truth"])
-            return {"delta_colorfulness": gap}
-
+        columns["delta_colorfulness"] = difference
         means = {name: float(column.mean()) for name, column in columns.items()}
-        means |= of_means(means)
-        intervals = bootstrap(columns, of_means)
+        intervals = bootstrap(columns)
+        name = "delta_colorfulness"
+        means[name], intervals[name] = abs(means[name]), of_absolute(intervals[name])
         for name, value in means.items():
             found[name] = value
             found[f"{name}_ci"] = list(intervals[name]) if len(self.files) > 1 else None

@@ -18,7 +18,7 @@ from gan_color.evaluation.per_image import Measurer, MetricNetworks
 from gan_color.evaluation.predictors import Predictor, baseline, model_predictor
 from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.report import cell, write_page
-from gan_color.evaluation.summary import bootstrap
+from gan_color.evaluation.summary import bootstrap, of_absolute
 from gan_color.images.open import BadImageError
 from tests.helpers.evaluating import CPU, SMALL, figures
 from tests.helpers.image_files import spoil
@@ -225,6 +225,26 @@ def test_intervals_are_as_wide_as_theory_says():
     column = np.random.default_rng(0).normal(size=400)
     low, high = bootstrap({"x": column})["x"]
     assert high - low == pytest.approx(2 * 1.96 * column.std() / 20, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("signed", "expected"),
+    [((-3.0, 5.0), (0.0, 5.0)), ((1.0, 4.0), (1.0, 4.0)), ((-4.0, -1.0), (1.0, 4.0))],
+)
+def test_an_absolute_value_has_the_interval_of_the_signed_one_folded(signed, expected):
+    assert of_absolute(signed) == expected
+
+
+def test_every_interval_holds_its_own_value(photographs, networks, tmp_path):
+    """Also that of an absolute difference which vanishes on average: each image for the next."""
+    moved = Predictor("moved", lambda truth: truth.roll(1, 0), "moved")
+    found = figures([moved], photographs, tmp_path, networks)["moved"]
+    assert found["delta_colorfulness"] == pytest.approx(0, abs=1e-6)
+    assert found["delta_colorfulness_per_image"] > 0.1
+    held = {key.removesuffix("_ci"): ci for key, ci in found.items() if key.endswith("_ci") and ci}
+    assert "delta_colorfulness" in held
+    for name, (low, high) in held.items():
+        assert low - 1e-9 <= found[name] <= high + 1e-9, name
 
 
 def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path):
