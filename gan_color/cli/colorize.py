@@ -1,5 +1,6 @@
 """gan-color colorize and video."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,13 @@ def colorize(
         Path | None,
         typer.Option(help="A photo with the colors that these are to have (models with hints)."),
     ] = None,
+    variants: Annotated[
+        int,
+        typer.Option(help="So many answers for each photo, NAME-0, NAME-1, ...", min=1, max=1000),
+    ] = 1,
+    variant: Annotated[
+        int, typer.Option(help="Which answer: 0 is the model's own (models with palettes).")
+    ] = 0,
     with_provenance: ProvenanceOption = True,
 ) -> None:
     """Colorize photos. The originals are never changed; the output follows their format.
@@ -92,6 +100,7 @@ def colorize(
     gan-color colorize album/ -o colorized/ --model runs/demo/model.safetensors --render 384
     gan-color colorize old.jpg --hint 120,80,#e0c040 --model runs/hints/model.safetensors
     gan-color colorize old.jpg --reference similar.jpg --model runs/hints/model.safetensors
+    gan-color colorize old.jpg --variants 4 --model with-palettes.safetensors
     """
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
@@ -108,17 +117,26 @@ def colorize(
         precision,
         tuple(points),
         _read_reference(reference),
+        variant,
     )
     jobs = plan_jobs(photos, output, kind, compare)
     if points and len(jobs) != 1:
         raise GanColorError(
             f"--hint: found {len(jobs)} photos, expected one: points are of a photo"
         )
+    if variants > 1 and variant:
+        raise GanColorError("--variant: found both it and --variants, expected one of them")
     require_model(model)
     note = provenance(model) if with_provenance else ""
     work = BatchOptions(options, batch, smooth, quality, note, compare, overwrite)
+    versions = [(work, jobs)]
+    if variants > 1:
+        versions = [
+            (replace(work, options=replace(options, variant=n)), [job.version(n) for job in jobs])
+            for n in range(variants)
+        ]
     # What is done or no photo is told before seconds of loading.
-    settled, rest = settle(jobs, work)
+    settled = [(version, *settle(planned, version)) for version, planned in versions]
     count = dict.fromkeys(JobState, 0)
 
     def tell(result: "JobResult") -> None:
@@ -134,25 +152,28 @@ def colorize(
             named = ", ".join(f"{name} {share:.0%}" for name, share in likeliest)
             console.print(f"{job.target}: {named}", markup=False)
 
-    for result in settled:
-        tell(result)
-    if rest:
+    for _, results, _ in settled:
+        for result in results:
+            tell(result)
+    total = sum(len(rest) for _, _, rest in settled)
+    if total:
         from gan_color.inference.batch import colorize_jobs
         from gan_color.inference.pipeline import check_hints
 
         colorizer = load_backend(model, device)
-        check_hints(colorizer, options)
+        for version, _, _ in settled:
+            check_hints(colorizer, version.options)
         with progress_bar() as progress:
-            task = progress.add_task("colorizing", total=len(rest))
-            for result in colorize_jobs(colorizer, rest, work):
-                tell(result)
-                progress.advance(task)
+            task = progress.add_task("colorizing", total=total)
+            for version, _, rest in settled:
+                for result in colorize_jobs(colorizer, rest, version):
+                    tell(result)
+                    progress.advance(task)
     skipped = count[JobState.SKIPPED]
     there = f", {skipped} skipped (already exist)" if skipped else ""
     failed = f", {count[JobState.FAILED]} failed" if count[JobState.FAILED] else ""
-    console.print(
-        f"colorized {count[JobState.COLORIZED]} of {len(jobs)} photos into {output}{there}{failed}"
-    )
+    done, planned = count[JobState.COLORIZED], len(jobs) * len(versions)
+    console.print(f"colorized {done} of {planned} photos into {output}{there}{failed}")
     if failed:
         raise typer.Exit(2)
 

@@ -36,6 +36,11 @@ class Job:
     target: Path
     note: str = ""
 
+    def version(self, number: int) -> "Job":
+        """The same photo's variant of a number: NAME-0.jpg, NAME-1.jpg, ..."""
+        target = self.target.with_name(f"{self.target.stem}-{number}{self.target.suffix}")
+        return Job(self.source, target, self.note)
+
     @property
     def comparison(self) -> Path:
         """Where before and after go, side by side."""

@@ -84,7 +84,9 @@ class Iizuka16(Colorizer[Iizuka16Options]):
             _linear(16 * w, 8 * w),
         )
         self.summary = _linear(8 * w, 4 * w)
-        self.classifier = nn.Sequential(_linear(8 * w, 4 * w), nn.Linear(4 * w, options.classes or PLACES_CLASSES))
+        self.classifier = nn.Sequential(
+            _linear(8 * w, 4 * w), nn.Linear(4 * w, options.classes or PLACES_CLASSES)
+        )
         self.fusion = _convolution(8 * w, 4 * w, kernel=1)
         up = nn.Upsample(scale_factor=2, mode="nearest")
         self.color = nn.Sequential(

@@ -8,7 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_color.hub.model_file import save_model
+from gan_color.color.ab_bins import BIN_COUNT
+from gan_color.hub.model_file import load_model, save_model, save_palettes
+from gan_color.models.hints import PaletteBank
 from tests.helpers.command_line import one_line, run
 from tests.helpers.tiny_steps import generator
 
@@ -105,3 +107,33 @@ def test_a_reference_and_a_word_for_saturation(
         assert run("colorize", photo, "-o", tmp_path / "no.png", *common, *options) == 2
         assert message in one_line(capsys)
         assert not (tmp_path / "no.png").exists()
+
+
+def test_variants_are_files_side_by_side(
+    hinted: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    channels = load_model(hinted).content(torch.zeros(1, 1, 64, 64)).shape[1]
+    bank = PaletteBank(torch.ones(1, channels), torch.eye(BIN_COUNT)[None, [20, 100, 180, 260]])
+    path = tmp_path / "with.safetensors"
+    save_palettes(hinted, path, bank, {})
+    common = ("--model", path, "--render", 64)
+    assert run("colorize", photo, "-o", tmp_path / "out", *common, "--variants", 3) == 0
+    found = [(tmp_path / "out" / f"photo-{number}.png").read_bytes() for number in range(3)]
+    assert len(set(found)) == 3
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert run("colorize", photo, "-o", tmp_path / "one.png", *common, "--variant", 2) == 0
+    pixels = [
+        np.asarray(Image.open(p)) for p in (tmp_path / "one.png", tmp_path / "out/photo-2.png")
+    ]
+    assert np.array_equal(*pixels)
+    capsys.readouterr()
+    assert run("colorize", photo, "-o", tmp_path / "out", *common, "--variants", 3) == 0
+    assert "3 skipped" in capsys.readouterr().err
+    for options, message in (
+        (("-m", path, "--variants", 2, "--variant", 1), "found both it and --variants"),
+        (("-m", path, "--variant", 1001), "variant: found 1001, expected 0"),
+        (("-m", hinted, "--variants", 2), "variant: this model has one answer"),
+    ):
+        assert run("colorize", photo, "-o", tmp_path / "no", *options) == 2
+        assert message in one_line(capsys)
+        assert not (tmp_path / "no").exists()

@@ -250,7 +250,7 @@ def test_iizuka_names_scenes_and_learns_them_where_labels_are_known():
 
 
 def test_iizukas_classes_are_those_of_the_data(tmp_path: Path):
-    """As many outputs as class folders, alike in a generator and its copy; none competes untaught."""
+    """As many outputs as class folders, alike in a generator and its copy; none is untaught."""
     model = registry.create("iizuka16", base_channels=8, global_size=32)
     copied = copy.deepcopy(model)
     state = torch.random.get_rng_state()
