@@ -26,7 +26,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # what the umask allows; some writers let nobody else read
         yield temporary
+        temporary.chmod(mode)
         sync(temporary)
         temporary.replace(path)
     finally:

@@ -37,6 +37,8 @@ WeightsPath = Annotated[str, AfterValidator(expand_user)]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+SHOWN = 100  # characters of what was found that a message repeats
+
 Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
 
@@ -72,11 +74,17 @@ def _explain_one(error: dict[str, Any], model: type[BaseModel], origin: str, dat
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]
         hint = _closest(str(found), [word.strip("',") for word in expected.split()])
-        return f"{origin}: {key}: found {found!r}, expected {expected}{hint}"
+        return f"{origin}: {key}: found {_shown(found)}, expected {expected}{hint}"
     if error["type"] == "string_type" and isinstance(found, bool | int | float):
         return f"{origin}: {key}: found {found!r}, expected text: write it in quotes"
-    shown = repr(found) if not isinstance(found, dict | list) else f"a {type(found).__name__}"
+    shown = _shown(found) if not isinstance(found, dict | list) else f"a {type(found).__name__}"
     return f"{origin}: {key}: found {shown}, {message[:1].lower()}{message[1:]}"
+
+
+def _shown(value: Any) -> str:
+    """As it was written, the first hundred characters of it."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"
 
 
 def _names(written: list[Any], data: Any) -> list[str]:

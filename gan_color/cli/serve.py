@@ -24,6 +24,13 @@ def serve(
     queue: Annotated[int, typer.Option(help="Requests at a time; more get 503.", min=1)] = 16,
     workers: Annotated[int, typer.Option(help="Photos colorized at a time.", min=1)] = 1,
     max_models: Annotated[int, typer.Option(help="Models kept in memory.", min=1)] = 2,
+    per_address: Annotated[int, typer.Option(help="Requests of one client at a time.", min=1)] = 8,
+    body_timeout: Annotated[float, typer.Option(help="Seconds for an upload.", min=1)] = 30,
+    access_log: Annotated[bool, typer.Option("--access-log", help="A line per request.")] = False,
+    trusted_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name the Host header may have, such as *.example.com; repeatable."),
+    ] = None,
     page: Annotated[bool, typer.Option(help="Serve the web page, not only REST.")] = True,
 ) -> None:
     """Colorize photos over REST and on a web page, on this machine only unless --host is given.
@@ -47,7 +54,20 @@ def serve(
         pixels=round(megapixels * 1e6),
         timeout=timeout,
         requests=queue,
+        requests_per_address=per_address,
+        body_timeout=body_timeout,
         workers=workers,
         max_models=max_models,
     )
-    run(models, host, port, root_path, device, limits, page, say=console.print)
+    run(
+        models,
+        host,
+        port,
+        root_path,
+        device,
+        limits,
+        page,
+        say=console.print,
+        access_log=access_log,
+        trusted_hosts=tuple(trusted_host or ()),
+    )

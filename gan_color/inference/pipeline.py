@@ -20,6 +20,7 @@ from gan_color.color.lab import lightness, to_float
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
+from gan_color.inference import interrupt
 from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit_coefficients
 from gan_color.inference.hints import (
     check_inside,
@@ -273,6 +274,7 @@ def run_model(model: ChromaModel, L: Tensor, precision: str, hints: Hints | None
     Raises GanColorError where the device's memory does not suffice (OutOfMemoryError), and where
     the model gives what are no numbers.
     """
+    interrupt.check()
     kind = L.device.type
     size = f"{L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos"
     with (

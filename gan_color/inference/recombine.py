@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gan_color.color.lab import denormalize, lab_to_rgb, lightness, normalize, rgb_to_lab
 from gan_color.images.photo import Pixels
+from gan_color.inference import interrupt
 from gan_color.inference.guided_upsample import GuidedUpsampler
 
 STRIP_ROWS = 32  # few enough for a strip's copies to stay in the processor's cache
@@ -26,6 +27,7 @@ def recombine(pixels: Pixels, coefficients: Tensor, saturation: float, strength:
     enlargement = GuidedUpsampler(coefficients, (height, width))
     out = np.empty_like(pixels)
     for top in range(0, height, STRIP_ROWS):
+        interrupt.check()
         rows = slice(top, top + STRIP_ROWS)
         strip = torch.from_numpy(pixels[rows].transpose(2, 0, 1).astype(np.float32))
         rgb = strip[None].to(coefficients.device) / levels

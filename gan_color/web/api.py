@@ -37,6 +37,7 @@ from gan_color.web.upload import drain, read_form
 
 # Neither a browser nor a proxy may store a photo.
 PRIVATE = {"Cache-Control": "no-store"}
+LONGEST_MESSAGE = 1000  # characters
 SCENES = "Scenes"  # header of a colorized image: what it shows, as JSON in ASCII
 TEMPLATES = Environment(
     loader=PackageLoader("gan_color.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -53,10 +54,10 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    queue = RequestQueue(limits)
+    queue = api.state.queue = RequestQueue(limits)
     answer_errors_with_json(api)
 
-    @api.get("/health")
+    @api.api_route("/health", methods=["GET", "HEAD"])
     def health() -> Health:
         """Is the server alive, and how busy?"""
         return Health(
@@ -97,13 +98,14 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
     async def colorize(request: Request) -> Response:
         """Colorize a photo."""
         try:
-            async with queue.slot():
-                fields = await read_form(request, limits.upload_bytes)
+            async with queue.slot(request.client.host if request.client else ""):
+                fields = await read_form(request, limits)
                 form = _parse(fields, limits)
                 work = partial(_colorize, form)
                 name, result = await queue.run(work, partial(_disconnected, request))
         except RequestError:
-            await drain(request, limits.upload_bytes)
+            if not queue.stopping:
+                await drain(request, limits.upload_bytes)
             raise
         media_type = colorizing.MEDIA_TYPES[form.format]
         if form.response == "image":
@@ -177,7 +179,10 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         413: "The upload is too large.",
         415: "The request is not multipart/form-data.",
         422: "The file is not a photo, is damaged or too large, or an option is out of range.",
-        503: "The server is busy or the request timed out; Retry-After says when to try again.",
+        408: "The form did not arrive in time.",
+        429: "One client has too many requests under way; Retry-After says when to try again.",
+        503: "The server is busy or stopping, or the request timed out; Retry-After says when to "
+        "try again.",
     }
     responses: dict[int | str, dict[str, Any]] = {
         code: {"description": text, "model": Error} for code, text in errors.items()
@@ -202,6 +207,8 @@ def answer_errors_with_json(app: FastAPI) -> None:
     """Have the application answer errors, unknown paths included, with `Error`."""
 
     def answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+        if len(message) > LONGEST_MESSAGE:  # it repeats what was sent
+            message = f"{message[:LONGEST_MESSAGE]}…"
         return JSONResponse({"error": message}, status, headers={**PRIVATE, **(headers or {})})
 
     @app.exception_handler(GanColorError)

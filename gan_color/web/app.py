@@ -1,11 +1,12 @@
 """The whole server: the REST interface at /api, the page at /, example photos at /examples."""
 
+import re
 from pathlib import Path
 
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan_color.distributed import choose_device
@@ -14,6 +15,7 @@ from gan_color.hub.pretrained import MODELS, verified
 from gan_color.web import examples
 from gan_color.web.api import answer_errors_with_json, create_api
 from gan_color.web.limits import Limits
+from gan_color.web.metrics import Metrics
 from gan_color.web.model_cache import ModelCache
 
 RUNS = Path("runs")
@@ -34,6 +36,7 @@ def create_app(
     limits: Limits | None = None,
     page: bool = True,
     shipped: bool = False,
+    trusted_hosts: tuple[str, ...] = (),
 ) -> FastAPI:
     """An ASGI application that colorizes with the model files of `folder`.
 
@@ -43,6 +46,7 @@ def create_app(
         limits: of every request.
         page: serve the web page too, not only REST.
         shipped: list the models that ship with gan_color too.
+        trusted_hosts: what the Host header may name, such as *.example.com; empty: anything.
 
     Raises GanColorError if `folder` is given and holds no usable model.
     """
@@ -59,7 +63,14 @@ def create_app(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     answer_errors_with_json(app)
     app.add_middleware(SecurityHeaders)
-    app.mount("/api", create_api(cache, limits))
+    if trusted_hosts:
+        app.add_middleware(TrustedHosts, trusted_hosts)
+    api = create_api(cache, limits)
+    app.state.cache, app.state.queue = cache, api.state.queue
+    app.mount("/api", api)
+    metrics = Metrics(api.state.queue)
+    app.add_middleware(metrics.watch)
+    app.add_api_route("/metrics", metrics.response, methods=["GET"])
     # Without the page too: /api/docs takes its style from here.
     app.mount("/static", StaticFiles(directory=STATIC))
     if page:
@@ -94,6 +105,28 @@ def _add_page(app: FastAPI, cache: ModelCache) -> None:
 def _no_example(name: str) -> Response:
     message = f"example: found {name[:100]!r}, expected one of {', '.join(examples.names())}"
     return JSONResponse({"error": message}, 404)
+
+
+class TrustedHosts:
+    """Refuses requests to a host that none of the patterns names: DNS rebinding."""
+
+    def __init__(self, app: ASGIApp, patterns: tuple[str, ...]) -> None:
+        self.app, self.patterns = app, [pattern.lower() for pattern in patterns]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            host = Headers(scope=scope).get("host", "").lower()
+            host = host if host.endswith("]") else re.sub(r":\d+$", "", host)
+            if not any(self._fits(host, pattern) for pattern in self.patterns):
+                expected = ", ".join(self.patterns)
+                message = f"request: found the host {host[:100]!r}, expected {expected}"
+                await JSONResponse({"error": message}, 400)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    @staticmethod
+    def _fits(host: str, pattern: str) -> bool:
+        return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 class SecurityHeaders:

@@ -14,6 +14,8 @@ class Limits:
     render: int = 1024  # a model's work grows with its square
     timeout: float = 60.0  # seconds, from a request's first byte to its response, queueing included
     requests: int = 16  # uploading, queued and running together
+    requests_per_address: int = 8  # of those, that one client may have
+    body_timeout: float = 30.0  # seconds in which a request's body has to arrive
     hints: int = 200  # points of a photo whose colors are given
     workers: int = 1  # photos colorized at a time; each already uses every core
     max_models: int = 2  # kept in memory

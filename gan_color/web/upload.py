@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from gan_color.web.limits import RequestError
+from gan_color.web.limits import Limits, RequestError
 from gan_color.web.request_queue import ClientDisconnected
 
 FORM_BYTES = 64 * 1024  # for the form around the photo
@@ -17,12 +17,25 @@ MAX_FIELDS = 16
 DRAIN_SECONDS, DRAIN_TIMES = 10, 4
 
 
-async def read_form(request: Request, upload_bytes: int) -> dict[str, str | bytes]:
+async def read_form(request: Request, limits: Limits) -> dict[str, str | bytes]:
     """The fields of a multipart form: text as str, files as bytes, both together bounded.
 
-    Raises RequestError 400 (damaged form), 413 (too large) or 415 (not a form), and
+    Raises RequestError 400 (damaged form), 408 (too slow), 413 (too large) or 415 (not a form), and
     ClientDisconnected.
     """
+    try:
+        async with asyncio.timeout(limits.body_timeout):
+            return await _read_form(request, limits.upload_bytes)
+    except TimeoutError:
+        raise RequestError(
+            408,
+            f"request: found a part of it after {limits.body_timeout:g} s, expected all of it by "
+            "then; send a smaller photo",
+            {"Connection": "close"},
+        ) from None
+
+
+async def _read_form(request: Request, upload_bytes: int) -> dict[str, str | bytes]:
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
         found = repr(kind[:100]) if kind else "none"
