@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption, progress_bar
+from gan_color.cli.app import DeviceOption, progress_bar, wait_passively
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import DEFAULT, find_model, require_model
 
@@ -102,6 +102,7 @@ def colorize(
     gan-color colorize old.jpg --reference similar.jpg --model runs/hints/model.safetensors
     gan-color colorize old.jpg --variants 4 --model with-palettes.safetensors
     """
+    wait_passively()
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
     from gan_color.inference.jobs import BatchOptions, JobState, plan_jobs, settle
@@ -215,6 +216,7 @@ def video(
     gan-color video old.mp4 colorized.mp4
     gan-color video old.mp4 colorized.mp4 --model runs/demo/model.safetensors
     """
+    wait_passively()
     from rich.progress import Progress
 
     from gan_color.console import console

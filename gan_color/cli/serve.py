@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gan_color.cli.app import DeviceOption
+from gan_color.cli.app import DeviceOption, wait_passively
 from gan_color.errors import GanColorError
 
 
@@ -40,6 +40,7 @@ def serve(
     gan-color serve
     gan-color serve --models runs --port 8000 --root-path /color
     """
+    wait_passively()
     try:
         from gan_color.web.server import serve as run
     except ModuleNotFoundError as error:

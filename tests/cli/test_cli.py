@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -209,3 +212,33 @@ def test_a_place_that_cannot_be_written_to_is_one_line(command, trained, tmp_pat
     }[command]
     assert run(command, *arguments) == 2
     assert "file" in one_line(capsys)
+
+
+@pytest.mark.parametrize("command", ["colorize x.png", "video x.mp4 y.mp4", "serve --port 0"])
+def test_threads_wait_passively_beside_other_programs_unless_told(command, tmp_path):
+    """Set before torch, which reads it once, can have been imported."""
+    code = (
+        "import builtins, os, sys\n"
+        "from gan_color.cli import main\n"
+        "load = builtins.__import__\n"
+        "def watched(name, *rest):\n"
+        "    if name == 'torch' and 'torch' not in sys.modules:\n"
+        "        print(os.environ.get('OMP_WAIT_POLICY'))\n"
+        "        raise SystemExit\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = watched\n"
+        f"main({command.split()!r})\n"
+    )
+    Image.new("L", (40, 40)).save(tmp_path / "x.png")
+    shutil.copy(REPOSITORY / "README.md", tmp_path / "x.mp4")  # looked at after torch is there
+    for policy, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+        environment |= {} if policy is None else {"OMP_WAIT_POLICY": policy}
+        child = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert child.stdout.split() == [expected], child.stderr
