@@ -28,7 +28,13 @@ class Item:
     terms: str = ""
     hosts: tuple[str, ...] = ()  # the only ones that its download may visit; empty: any
     path: Path | None = None  # set: a local file, nothing to fetch
+    data: bytes | None = None  # set: the picture itself came with its row
     rejection_reason: str = ""  # set: the source itself rules this one out
+
+    @property
+    def is_here(self) -> bool:
+        """Whether there is nothing to fetch."""
+        return self.path is not None or self.data is not None
 
     @property
     def attribution(self) -> str:

@@ -115,11 +115,20 @@ class WebConfig(SourceConfig):
         return self
 
 
+Column = Literal[
+    "url", "image", "id", "title", "caption", "tags", "page", "author", "author_url", "license",
+    "license_url", "attribution", "width", "height", "label", "taken_at",
+]  # fmt: skip
+
+
 class UrlsConfig(SourceConfig):
     """A URL list: txt (one per line), csv, tsv, jsonl or parquet with a `url` column."""
 
     kind: Literal["urls"]
-    files: tuple[Path, ...] = Field(min_length=1)
+    files: tuple[Path, ...] = Field(min_length=1, description="also patterns, such as x/*.parquet")
+    columns: dict[Column, str] = Field({}, description="our name: the table's, such as page: link")
+    keywords: Queries = Field((), description="whole words, one of which title or tags must hold")
+    author: str = Field("", description="default, if a row names none")
     license: str = Field("", description="default, if a row states none")
 
 

@@ -96,7 +96,12 @@ class Collector:
                 self.summary.skipped[name] += 1
                 return True
             reason = rejection_reason(item, self.recipe) or store.rejected.get(item.id, "")
-            if item.url and not reason and store.urls.setdefault(item.url, item.id) != item.id:
+            if (
+                item.url
+                and not item.is_here
+                and not reason
+                and store.urls.setdefault(item.url, item.id) != item.id
+            ):
                 reason = "duplicate URL"
             if reason:
                 self.summary.rejected[name][reason] += 1
@@ -125,8 +130,11 @@ class Collector:
         """(stored, to be retried, bytes received)."""
         item, store, limits = task.item, self.store, self.client.access.rate_limits
         part = store.parts / item.id
-        if item.path is not None:
-            shutil.copyfile(item.path, part)
+        if item.is_here:
+            if item.data is not None:
+                part.write_bytes(item.data)
+            elif item.path is not None:
+                shutil.copyfile(item.path, part)
             return self._store(task, part, part.stat().st_size), False, 0
         if reason := limits.held(item.url):
             self._fail(task, reason)

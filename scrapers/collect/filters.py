@@ -18,7 +18,7 @@ def rejection_reason(item: Item, recipe: Recipe) -> str:
     """Why an item is not downloaded, in a few words to count by; "" if it is."""
     if item.rejection_reason:
         return item.rejection_reason
-    if item.path is None and not _is_address(item.url):
+    if not item.is_here and not _is_address(item.url):
         return "bad address"
     if item.license is None:
         return "unknown license"

@@ -22,7 +22,7 @@ class Task:
     @property
     def host(self) -> str:
         """Its origin; "" for a local file."""
-        return origin(self.item.url) if self.item.path is None else ""
+        return "" if self.item.is_here else origin(self.item.url)
 
 
 class HostQueue:

@@ -200,8 +200,8 @@ class Access:
             try:
                 url = canonical(url)
                 origin(url)
-            except ValueError as error:
-                yield FetchError("bad-address", str(error)[:200]), url
+            except ValueError as wrong:
+                yield FetchError("bad-address", str(wrong)[:200]), url
                 return
             if hosts and not among(url, hosts):
                 yield FetchError("other-host", f"{urlsplit(url).hostname} is not in `hosts`"), url
@@ -288,8 +288,8 @@ class Access:
         """Why a site bars a URL without asking for it: robots.txt and its reservations."""
         try:
             url = canonical(url)
-        except ValueError as error:
-            return FetchError("bad-address", str(error)[:200])
+        except ValueError as wrong:
+            return FetchError("bad-address", str(wrong)[:200])
         if error := self.robots_error(url):
             return error
         if self.site_rules(url)[1].reserved(url):

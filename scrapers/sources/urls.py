@@ -1,7 +1,12 @@
-"""URL lists: txt, csv, tsv, jsonl, parquet; columns named as in the manifest are kept."""
+"""URL lists and published tables: txt, csv, tsv, jsonl, parquet; columns as in the manifest.
+
+`columns` names those of a table that calls them otherwise; a table may hold the pictures too.
+"""
 
 import csv
+import re
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +20,20 @@ from scrapers.item import Item, plain
 from scrapers.manifest import translate
 from scrapers.sources.base import Source, number, safe_id
 
+csv.field_size_limit(1 << 24)
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Stream the rows of a list, each with `url`; raises SourceError."""
+
+def read_rows(
+    path: Path, columns: tuple[str, ...] = (), batch: int = 4096
+) -> Iterator[dict[str, Any]]:
+    """Stream the rows of a list, of parquet only these columns; raises SourceError."""
     try:
         if path.suffix == ".parquet":
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=4096):
-                    yield from batch.to_pylist()
+                there = set(file.schema_arrow.names)
+                wanted = [name for name in columns if name in there] or None
+                for part in file.iter_batches(batch_size=batch, columns=wanted):
+                    yield from part.to_pylist()
         elif path.suffix in (".csv", ".tsv"):
             with path.open(encoding="utf-8-sig", newline="") as text:
                 yield from csv.DictReader(text, delimiter="\t" if path.suffix == ".tsv" else ",")
@@ -42,28 +53,51 @@ class Urls(Source):
     terms = "URL list: robots.txt and opt-outs obeyed; license as stated in the list or the recipe"
 
     def queries(self) -> list[str]:
-        return [str(path) for path in self.config.files]
+        found: list[str] = []
+        for path in self.config.files:
+            found += sorted(glob(str(path))) or [str(path)]
+        return found
 
     def search(self, query: str) -> Iterator[Item]:
-        for row in map(translate, read_rows(Path(query))):
-            url = str(row.get("url") or "").strip()
-            if not url:
-                if "url" not in row:
-                    raise SourceError(f"{query}: no column 'url', found {', '.join(map(str, row))}")
+        theirs = self.config.columns
+        keywords = [re.escape(word) for word in self.config.keywords]
+        wanted = re.compile(rf"\b(?:{'|'.join(keywords)})s?\b", re.IGNORECASE) if keywords else None
+        with_images = "image" in theirs
+        names = tuple(dict.fromkeys(theirs.values()))
+        rows = read_rows(Path(query), names, batch=64 if with_images else 4096)
+        for index, row in enumerate(map(translate, rows)):
+            if index == 0 and (missing := [name for name in names if name not in row]):
+                raise SourceError(f"{query}: no column {missing[0]!r}, found {', '.join(row)}")
+            row = {**row, **{ours: row.get(name) for ours, name in theirs.items()}}
+            if "url" not in row and not with_images:
+                raise SourceError(f"{query}: no column 'url', found {', '.join(map(str, row))}")
+            title = plain(row.get("title") or row.get("caption"))
+            if wanted and not wanted.search(f"{title} {row.get('caption')} {row.get('tags')}"):
                 continue
-            stated = str(row.get("license_url") or row.get("license") or self.config.license)
-            yield Item(
-                id=safe_id("url", url),
-                source=self.name,
-                url=url,
-                license=licenses.named(stated) if stated else None,
-                page=str(row.get("page") or ""),
-                title=plain(row.get("title") or row.get("caption")),
-                author=plain(row.get("author")),
-                author_url=str(row.get("author_url") or ""),
-                credit=plain(row.get("attribution")),
-                width=number(row.get("width")),
-                height=number(row.get("height")),
-                taken_at=str(row.get("taken_at") or ""),
-                terms=str(row.get("terms") or "") or self.terms,
-            )
+            item = self._item(row, title, f"{Path(query).name}#{index}")
+            if item:
+                yield item
+
+    def _item(self, row: dict[str, Any], title: str, place: str) -> Item | None:
+        url, image = str(row.get("url") or "").strip(), row.get("image")
+        data = image.get("bytes") if isinstance(image, dict) else image
+        if not url and not data:
+            return None
+        stated = str(row.get("license_url") or row.get("license") or self.config.license)
+        return Item(
+            id=safe_id("url", url) if url and not data else safe_id("row", row.get("id") or place),
+            source=self.name,
+            url=url,
+            license=licenses.named(stated) if stated else None,
+            page=str(row.get("page") or ""),
+            title=title,
+            author=plain(row.get("author")) or self.config.author,
+            author_url=str(row.get("author_url") or ""),
+            credit=plain(row.get("attribution")),
+            width=number(row.get("width")),
+            height=number(row.get("height")),
+            label=str(row.get("label") or ""),
+            taken_at=str(row.get("taken_at") or ""),
+            terms=str(row.get("terms") or "") or self.terms,
+            data=bytes(data) if data else None,
+        )

@@ -2,14 +2,17 @@
 
 import bz2
 import gzip
+import shutil
 from urllib.parse import quote_plus
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scrapers.recipe import read_recipe
 from tests.fakes.image_server import ADDRESS, Photo, Server
-from tests.helpers.recipes import found, many
+from tests.helpers.recipes import found, many, run
+from tests.helpers.runs import REPOSITORY
 
 
 def yfcc_line(photo: Photo, server: Server, columns: int, marker: str = "0") -> str:
@@ -85,6 +88,83 @@ def test_web_pages_yield_images_with_captions_and_license(tmp_path):
         server.files["/page"] = (closed.encode(), "text/html")
         _, _, error = found(tmp_path / "2", server, source)
         assert "opt-out" in error
+
+
+def test_published_tables_are_read_under_their_own_column_names(tmp_path):
+    with Server(many(4)) as server:
+        urls = [server.url(path) for path in server.photos]
+        table = {
+            "OriginalURL": urls,
+            "License": ["https://creativecommons.org/licenses/by/2.0/"] * 3
+            + ["all rights reserved"],
+            "Author": ["Ann", "Bob", None, "Dan"],
+            "Title": ["Street at night", "A manor", "Streets", "Street"],
+        }
+        for i in (0, 2):
+            part = {name: values[i : i + 2] for name, values in table.items()}
+            pq.write_table(pa.table(part), tmp_path / f"part{i}.parquet")
+        columns = {"url": "OriginalURL", "license": "License", "author": "Author", "title": "Title"}
+        source = {"kind": "urls", "files": [tmp_path / "*.parquet"], "columns": columns}
+        source |= {"keywords": ["street", "man"], "author": "Flickr"}
+        rows, rejected, _ = found(tmp_path / "set", server, source)
+        assert {(r.author, r.license_version) for r in rows.values()} == {
+            ("Ann", "2.0"),
+            ("Flickr", "2.0"),
+        }
+        assert rejected == {"unknown license": 1}
+        source["columns"] = {"url": "Link"}
+        assert "no column 'Link', found Orig" in found(tmp_path / "b", server, source)[2]
+
+
+def test_pictures_inside_a_table_need_no_request(tmp_path):
+    bodies = [photo.body for photo in many(3)]
+    images = [{"bytes": body, "path": None} for body in bodies]
+    pq.write_table(pa.table({"image": images, "tags": list("abc")}), tmp_path / "t.parquet")
+    source = {"kind": "urls", "files": [tmp_path / "t.parquet"], "license": "cc0"}
+    source |= {"columns": {"image": "image", "title": "tags"}}
+    with Server(many(3)) as server:
+        rows, _, error = found(tmp_path / "set", server, source)
+        assert not server.log
+    assert (sorted(row.title for row in rows.values()), error) == (["a", "b", "c"], "")
+
+
+@pytest.mark.parametrize(
+    ("name", "license", "more"),
+    [
+        (
+            "pd12m",
+            "https://creativecommons.org/publicdomain/mark/1.0/",
+            {"hash": "x", "source": "s"},
+        ),
+        ("commoncatalog", "http://creativecommons.org/licenses/by/2.0/", {"status": "success"}),
+        ("stockimages_cc0", "", {}),
+        ("open_images", "https://creativecommons.org/licenses/by/2.0/", {"Rotation": "0"}),
+    ],
+)
+def test_recipes_of_the_large_sets_read_their_published_tables(tmp_path, name, license, more):
+    shutil.copy(REPOSITORY / "datasets" / f"{name}.yml", tmp_path)
+    (config,) = read_recipe(tmp_path / f"{name}.yml").sources
+    with Server(many(2)) as server:
+        values = {
+            "image": {"bytes": many(1)[0].body, "path": None},
+            "url": server.url("/img/1.jpg"),
+        }
+        values |= {
+            "title": "People in a street at night",
+            "license": license,
+            "license_url": license,
+        }
+        row = {theirs: values.get(ours, "1") for ours, theirs in config.columns.items()} | more
+        path = tmp_path / str(config.files[0].relative_to(tmp_path)).replace("*", "0")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".parquet":
+            pq.write_table(pa.Table.from_pylist([row]), path)
+        else:
+            path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+        made = read_recipe(tmp_path / f"{name}.yml")
+        made = made.model_copy(update={"contact": "me@gan-color.invalid", "min_side": 1})
+        summary = run(made, tmp_path / "set")
+    assert (summary.stored.total(), summary.errors) == (1, {}), summary
 
 
 def test_url_lists_keep_their_columns(tmp_path):
