@@ -16,6 +16,7 @@ from gan_color.cli.metric_options import (
     KeepGrayOption,
     LpipsWeightsOption,
     ProtocolOption,
+    SecondFrechetOption,
     create_metric_networks,
 )
 
@@ -39,6 +40,7 @@ def compare(
     frechet_weights: FrechetWeightsOption = "pretrained",
     frechet_kwargs: FrechetKwargsOption = "{}",
     frechet_remove_modules: FrechetRemoveOption = None,
+    second_frechet: SecondFrechetOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Put models side by side: metrics, images, seconds per image, a blind test.
@@ -54,7 +56,13 @@ def compare(
     from gan_color.evaluation.report import describe_images
 
     networks = create_metric_networks(
-        fid_weights, lpips_weights, frechet, frechet_weights, frechet_kwargs, frechet_remove_modules
+        fid_weights,
+        lpips_weights,
+        frechet,
+        frechet_weights,
+        frechet_kwargs,
+        frechet_remove_modules,
+        second_frechet,
     )
     place, chosen = choose_device(device), EvalProtocol(protocol, keep_gray=keep_gray)
     found = measure(model_files(model), data, chosen, networks, place, num_images, turing)

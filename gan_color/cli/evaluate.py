@@ -17,6 +17,7 @@ from gan_color.cli.metric_options import (
     KeepGrayOption,
     LpipsWeightsOption,
     ProtocolOption,
+    SecondFrechetOption,
     create_metric_networks,
 )
 from gan_color.errors import GanColorError
@@ -64,6 +65,7 @@ def evaluate(
     frechet_weights: FrechetWeightsOption = "pretrained",
     frechet_kwargs: FrechetKwargsOption = "{}",
     frechet_remove_modules: FrechetRemoveOption = None,
+    second_frechet: SecondFrechetOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Measure models on a folder of color photographs, beside the all-gray baseline.
@@ -97,7 +99,13 @@ def evaluate(
     if not predictors:
         raise GanColorError("evaluate: expected --model FILE or --baseline NAME")
     networks = create_metric_networks(
-        fid_weights, lpips_weights, frechet, frechet_weights, frechet_kwargs, frechet_remove_modules
+        fid_weights,
+        lpips_weights,
+        frechet,
+        frechet_weights,
+        frechet_kwargs,
+        frechet_remove_modules,
+        second_frechet,
     )
     distributed.init(place)
     try:

@@ -8,6 +8,7 @@ import typer
 from gan_color.errors import GanColorError
 
 if TYPE_CHECKING:
+    from gan_color.evaluation.feature_extractors import BackboneExtractor
     from gan_color.evaluation.per_image import MetricNetworks
 
 OFF = "off"
@@ -37,6 +38,14 @@ FrechetKwargsOption = Annotated[
 FrechetRemoveOption = Annotated[
     list[str] | None, typer.Option(help="A submodule that the weights file lacks.")
 ]
+SecondFrechetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Distances in a second backbone's features, as YAML: '{backbone: resnet18}', with "
+        "weights, kwargs, remove_modules and stride as in a recipe's feature_extractor.",
+        metavar="YAML",
+    ),
+]
 
 
 def create_metric_networks(
@@ -46,6 +55,7 @@ def create_metric_networks(
     frechet_weights: str,
     frechet_kwargs: str,
     frechet_remove_modules: list[str] | None,
+    second: str | None = None,
 ) -> "MetricNetworks":
     """The metric networks that can be had; one that was asked for must be."""
     from gan_color.config.yaml_core import parse_yaml
@@ -94,4 +104,30 @@ def create_metric_networks(
                 drop=tuple(frechet_remove_modules or ()),
             )
         )
+    if second is None:
+        networks.missing |= dict.fromkeys(("frechet_2", "kernel_2"), "--second-frechet names none")
+    else:
+        networks.extractors.append(_second_extractor(second))
     return networks
+
+
+def _second_extractor(text: str) -> "BackboneExtractor":
+    from pydantic import ValidationError
+
+    from gan_color.config.stages import FeatureExtractorConfig
+    from gan_color.config.yaml_core import parse_yaml
+    from gan_color.evaluation.feature_extractors import BackboneExtractor
+    from gan_color.options import explain
+
+    try:
+        chosen = FeatureExtractorConfig.model_validate(parse_yaml(text, "--second-frechet"))
+    except ValidationError as error:
+        raise GanColorError(explain(error, FeatureExtractorConfig, "--second-frechet")) from None
+    return BackboneExtractor(
+        chosen.backbone,
+        chosen.weights,
+        chosen.stride,
+        dict(chosen.kwargs),
+        chosen.remove_modules,
+        second=True,
+    )

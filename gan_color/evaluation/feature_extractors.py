@@ -120,10 +120,10 @@ def clean_resize(image: Tensor, size: int) -> Tensor:
 
 
 class BackboneExtractor(FeatureExtractor):
-    """Mean-pooled features of a frozen timm backbone at one stride: not FID, never called so."""
+    """Mean-pooled features of a frozen timm backbone at one stride: not FID, never called so.
 
-    frechet_key, kernel_key = "frechet", "kernel"
-    key = "backbone"
+    A `second` one has figures of its own.
+    """
 
     def __init__(
         self,
@@ -132,10 +132,15 @@ class BackboneExtractor(FeatureExtractor):
         stride: int = 16,
         arguments: dict[str, bool | int | float | str] | None = None,
         drop: tuple[str, ...] = (),
+        *,
+        second: bool = False,
     ) -> None:
         from gan_color.models.backbones import Backbone, tensors_sha256
 
         super().__init__()
+        ending = "_2" if second else ""
+        self.key = f"backbone{ending}"
+        self.frechet_key, self.kernel_key = f"frechet{ending}", f"kernel{ending}"
         if weights == "none" or (weights != "pretrained" and not Path(weights).is_file()):
             raise GanColorError(
                 f"frechet: found no weights {weights!r}, expected 'pretrained' or the path of a "

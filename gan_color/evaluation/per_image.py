@@ -26,7 +26,10 @@ DENSITY_STEP = 2.0  # a*, b* units a cell of the ab density
 DENSITY_SIDE = int(2 * AB_SCALE / DENSITY_STEP)
 
 # Of every image: those that compare it with the truth, and those of the image alone.
-FULL_REFERENCE = ("psnr", "ssim", "lpips", "delta_e2000", "delta_e2000_median", "delta_e2000_p95")
+FULL_REFERENCE = (
+    *("psnr", "ssim", "lpips", "delta_e2000", "delta_e2000_median", "delta_e2000_p95"),
+    "false_red",
+)
 NO_REFERENCE = ("colorfulness", "colorfulness_signed", "near_gray")
 COLUMNS = (*FULL_REFERENCE, *NO_REFERENCE)
 
@@ -60,6 +63,7 @@ def _figures(image: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tensor
     if truth is not None:
         columns["psnr"] = metrics.psnr(image, truth)
         columns["ssim"] = metrics.ssim(image, truth)
+        columns["false_red"] = metrics.false_red(image, truth)
         error = metrics.delta_e2000(image, truth)
         columns |= {
             "delta_e2000": error.mean,

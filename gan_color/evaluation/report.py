@@ -29,7 +29,9 @@ ROWS = (
     ("delta_e2000", "ΔE2000, mean", 3),
     ("delta_e2000_median", "ΔE2000, median", 3),
     ("delta_e2000_p95", "ΔE2000, 95th percentile", 3),
+    ("false_red", "false red (share of pixels)", 5),
     ("colorfulness", "colorfulness (absolute)", 3),
+    ("colorfulness_share", "colorfulness over the truth's", 3),
     ("colorfulness_signed", "colorfulness (signed)", 3),
     ("delta_colorfulness", "ΔCF of the means", 3),
     ("delta_colorfulness_per_image", "ΔCF, mean over images", 3),
@@ -40,6 +42,8 @@ ROWS = (
     ("kid", "KID", 5),
     ("frechet", "Fréchet distance", 4),
     ("kernel", "kernel distance", 5),
+    ("frechet_2", "Fréchet distance, second", 4),
+    ("kernel_2", "kernel distance, second", 5),
 )
 
 

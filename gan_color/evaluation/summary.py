@@ -1,6 +1,7 @@
 """From what was kept of every image to figures of the set, each with its 95 % interval."""
 
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,25 +29,31 @@ PSNR_LIMIT = 100.0  # dB that an equal image counts as, in a mean with others
 NO_NETWORK = "needs a network that was not given"
 INFINITE = "infinite"
 MIN_IMAGES = 4  # images a distance between sets is computed for
-DISTANCES = ("fid", "fid_clean", "kid", "frechet", "kernel")
+DISTANCES = ("fid", "fid_clean", "kid", "frechet", "kernel", "frechet_2", "kernel_2")
 Column = NDArray[np.float64]
 
 
-def bootstrap(columns: dict[str, Column]) -> dict[str, Interval]:
+def bootstrap(
+    columns: dict[str, Column],
+    further: Callable[[dict[str, float]], dict[str, float]] | None = None,
+) -> dict[str, Interval]:
     """Percentile intervals (95 %, 1,000 resamples of the images) of the columns' means.
 
-    All columns are resampled alike.
+    All columns are resampled alike; `further` maps {name: mean} to {name: value} of more figures.
     """
-    table = np.stack(list(columns.values()), axis=1)
+    names = list(columns)
+    table = np.stack([columns[name] for name in names], axis=1)
     generator = np.random.default_rng(SEED)
-    means = np.stack(
-        [
-            table[generator.integers(len(table), size=len(table))].mean(axis=0)
-            for _ in range(RESAMPLES)
-        ]
-    )
-    low, high = np.percentile(means, (2.5, 97.5), axis=0)
-    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(columns)}
+    found: dict[str, list[float]] = {}
+    for _ in range(RESAMPLES):
+        rows = generator.integers(len(table), size=len(table))
+        means = dict(zip(names, table[rows].mean(axis=0).tolist(), strict=True))
+        for name, value in (means | (further(means) if further else {})).items():
+            found.setdefault(name, []).append(value)
+    return {
+        name: (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
+        for name, values in found.items()
+    }
 
 
 def of_absolute(interval: Interval) -> Interval:
@@ -120,7 +127,8 @@ class Summary:
         columns["delta_colorfulness_per_image"] = np.abs(difference)
         columns["delta_colorfulness"] = difference
         means = {name: float(column.mean()) for name, column in columns.items()}
-        intervals = bootstrap(columns)
+        intervals = bootstrap(columns, _shares)
+        means |= _shares(means)
         name = "delta_colorfulness"
         means[name], intervals[name] = abs(means[name]), of_absolute(intervals[name])
         for name, value in means.items():
@@ -157,6 +165,12 @@ class Summary:
                     continue
                 found[name], interval = measure(mine, truth, SEED)
                 found[f"{name}_ci"] = list(interval)
+
+
+def _shares(means: dict[str, float]) -> dict[str, float]:
+    """Colorfulness of a set over the truth's, where that has any."""
+    truth = means["colorfulness_truth"]
+    return {"colorfulness_share": means["colorfulness"] / truth} if truth else {}
 
 
 def _absent(found: dict[str, Any], name: str, reason: str) -> None:

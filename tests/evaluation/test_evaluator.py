@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
@@ -20,6 +23,7 @@ from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.report import cell, write_page
 from gan_color.evaluation.summary import bootstrap, of_absolute
 from gan_color.images.open import BadImageError
+from tests.helpers.command_line import one_line, run
 from tests.helpers.evaluating import CPU, SMALL, figures
 from tests.helpers.image_files import spoil
 from tests.helpers.processes import in_two_ranks
@@ -64,6 +68,10 @@ def test_figures_agree_with_scikit_image(photographs: Path, tmp_path: Path):
     assert found["delta_colorfulness_per_image"] == pytest.approx(gap.mean(), abs=1e-3)
     means_apart = abs(np.mean(color) - np.mean(truth_color))
     assert found["delta_colorfulness"] == pytest.approx(means_apart, abs=1e-3)
+    share = np.mean(color) / np.mean(truth_color)
+    assert found["colorfulness_share"] == pytest.approx(share, abs=1e-4)
+    low, high = found["colorfulness_share_ci"]
+    assert low <= share <= high
 
 
 def test_the_truth_against_itself_is_perfect(photographs, networks, tmp_path):
@@ -305,3 +313,29 @@ def test_the_shared_set_agrees_with_numpy_alone(shared: Path, tmp_path: Path):
         color.append(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
     assert results[0].figures["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
     assert results[0].figures["colorfulness_truth"] == pytest.approx(np.mean(color), abs=1e-3)
+
+
+def test_a_second_space_has_figures_of_its_own(
+    photographs, tmp_path, capsys: pytest.CaptureFixture[str]
+):
+    spaces = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        path = tmp_path / f"{seed}.safetensors"
+        save_file(timm.create_model("test_resnet").state_dict(), path)
+        spaces.append(path)
+    off = ("--fid-weights", "off", "--lpips-weights", "off")
+    common = ("evaluate", "--baseline", "gray", "--data", photographs, *off)
+    first = ("--frechet", "test_resnet", "--frechet-weights", spaces[0])
+    second = f"{{backbone: test_resnet, weights: {spaces[1]}}}"
+    written = tmp_path / "f.json"
+    assert run(*common, *first, "--second-frechet", second, "--json", written) == 0
+    found = json.loads(written.read_text())
+    found = found[0] if isinstance(found, list) else found
+    assert found["frechet"] > 0
+    assert found["frechet_2"] > 0
+    assert found["frechet"] != found["frechet_2"]
+    assert set(found["spaces"]) == {"frechet", "frechet_2"}
+    assert "Fréchet distance, second" in capsys.readouterr().out
+    assert run(*common, "--second-frechet", "{backbon: x}") == 2
+    assert "--second-frechet: backbon: unknown key" in one_line(capsys)

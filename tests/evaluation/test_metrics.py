@@ -80,3 +80,12 @@ def test_near_gray_counts_pixels_of_little_chroma():
     assert float(metrics.near_gray(image)) == 1.0
     image[0, 0, 0, 0] = 200
     assert float(metrics.near_gray(image)) == 0.75
+
+
+def test_false_red_counts_what_is_red_and_should_not_be():
+    truth, image = (torch.zeros(1, 3, 2, 4, dtype=torch.uint8) for _ in range(2))
+    image[0, 0] = torch.tensor([[61, 60, 200, 200], [200, 200, 0, 255]])
+    truth[0, 0] = torch.tensor([[29, 0, 30, 29], [0, 0, 200, 255]])
+    image[0, 2, 1, 0] = 150  # magenta is not red
+    # Seen as red: 61 over 29; 200 over 29; 200 over 0 where blue is 0.
+    assert float(metrics.false_red(image, truth)) == pytest.approx(3 / 8)
