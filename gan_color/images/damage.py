@@ -1,7 +1,9 @@
 """What is no readable photo, as one error that says why."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
@@ -41,3 +43,14 @@ def damage_as_bad_image() -> Iterator[None]:
             raise BadImageError(said) from None
         said = f"{type(error).__name__}: {said}".removesuffix(": ")
         raise BadImageError(f"damaged, or of a kind that cannot be decoded ({said})") from None
+
+
+@contextmanager
+def warnings_name(file: Path | str) -> Iterator[None]:
+    """What the block warns of begins with the file's name."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for each in caught:
+        named = each.category(f"{file}: {each.message}")
+        warnings.warn_explicit(named, each.category, each.filename, each.lineno)

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from gan_color.images import metadata
-from gan_color.images.damage import PIXEL_LIMIT, BadImageError, damage_as_bad_image
+from gan_color.images.damage import (
+    PIXEL_LIMIT,
+    BadImageError,
+    damage_as_bad_image,
+    warnings_name,
+)
 from gan_color.images.deep import Deep, deep_srgb, is_deep, of_image
 from gan_color.images.open import convert_profile, is_tiff, open_image, readable, split_alpha
 from gan_color.images.photo import Photo, Pixels
@@ -43,9 +48,12 @@ def read(
         return _from_array(source)
     with damage_as_bad_image():
         if isinstance(source, Image.Image):
-            return _from_image(source, of_image(source, None) if is_deep(source) else None)
-        stream = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
-        return _from_file(stream, pixel_limit)
+            deep = of_image(source, None) if is_deep(source) else None
+            return _from_image(source, deep, _exif(source))
+        if isinstance(source, bytes):
+            return _from_file(io.BytesIO(source), pixel_limit)
+        with warnings_name(source):
+            return _from_file(Path(source), pixel_limit)
 
 
 def _from_file(stream: Path | io.BytesIO, pixel_limit: int | None) -> Photo:
@@ -60,7 +68,9 @@ def _from_file(stream: Path | io.BytesIO, pixel_limit: int | None) -> Photo:
     _refuse_animation(image)
     deep = is_deep(image)
     image.load()  # where a file is cut short, Pillow says so
-    return _from_image(image, of_image(image, _bytes(stream)) if deep else None)
+    data = _bytes(stream) if deep or image.format == "TIFF" else b""
+    exif = data if image.format == "TIFF" else _exif(image)
+    return _from_image(image, of_image(image, data) if deep else None, exif)
 
 
 def _bytes(stream: Path | io.BytesIO) -> bytes:
@@ -68,8 +78,6 @@ def _bytes(stream: Path | io.BytesIO) -> bytes:
 
 
 def _from_tiff(found: "TiffPhoto", stream: Path | io.BytesIO) -> Photo:
-    exif = Image.Exif()
-    exif.load(_bytes(stream))
     info = {"icc_profile": found.profile, "xmp": found.xmp, "dpi": found.dpi}
     decoded: Deep | tuple[Pixels, Pixels | None]
     if found.color.dtype == np.uint16:
@@ -77,7 +85,7 @@ def _from_tiff(found: "TiffPhoto", stream: Path | io.BytesIO) -> Photo:
     else:
         color = Image.fromarray(found.color[..., 0] if found.color.shape[2] == 1 else found.color)
         decoded = np.asarray(convert_profile(color, found.profile)), found.alpha
-    return _finished(decoded, exif, "TIFF", info, {}, found.orientation)
+    return _finished(decoded, _bytes(stream), "TIFF", info, {}, found.orientation)
 
 
 def _refuse_animation(image: Image.Image) -> None:
@@ -101,9 +109,19 @@ def _refuse_animation(image: Image.Image) -> None:
     )
 
 
-def _from_image(image: Image.Image, deep: Deep | None) -> Photo:
-    exif, texts = image.getexif(), getattr(image, "text", {}) if image.format == "PNG" else {}
-    orientation = exif.get(ExifTags.Base.Orientation, 1)
+def _exif(image: Image.Image) -> bytes:
+    """The EXIF block of an image, as its file has it where it is from one."""
+    found = image.info.get("exif")
+    if found is None and "Raw profile type exif" in image.info:  # a PNG of before 2017
+        found = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+    if found is None and (own := image.getexif()):
+        found = own.tobytes()
+    return bytes(found or b"")
+
+
+def _from_image(image: Image.Image, deep: Deep | None, exif: bytes) -> Photo:
+    texts = getattr(image, "text", {}) if image.format == "PNG" else {}
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     return _finished(deep or _flat(image), exif, image.format or "", image.info, texts, orientation)
 
 
@@ -118,7 +136,7 @@ def _flat(image: Image.Image) -> tuple[Pixels, Pixels | None]:
 
 def _finished(
     decoded: Deep | tuple[Pixels, Pixels | None],
-    exif: Image.Exif,
+    exif: bytes,
     kind: str,
     info: dict[Any, Any],
     texts: dict[str, Any],

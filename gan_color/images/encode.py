@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 
 from gan_color import atomic
 from gan_color.errors import GanColorError
-from gan_color.images.metadata import Metadata
+from gan_color.images.damage import warnings_name
+from gan_color.images.metadata import JPEG_SEGMENT, Metadata
 from gan_color.images.photo import Photo
 from gan_color.images.tiff import write_tiff
 
@@ -41,6 +42,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {"quality": 90, "chroma": 444},
 }
+XMP_MARK = len("http://ns.adobe.com/xap/1.0/\0")
 METER = 39.3701  # inches
 PNG_SIGNATURE_AND_HEADER = 8 + 25
 
@@ -58,16 +60,17 @@ def encode(photo: Photo, kind: str = "JPEG", quality: int | None = None, note: s
     """A file's bytes. `quality` is 1 to 100 (None: the format's default, which keeps color edges
     clean); `note` is added to EXIF's Software. Alpha is laid on white for JPEG.
 
-    Raises GanColorError for a format, a quality or a size that cannot be written.
+    Raises GanColorError for a format, a quality or a size that cannot be written; warns of
+    metadata that the format cannot hold.
     """
     if kind not in OPTIONS:
         raise GanColorError(f"format: found {kind!r}, expected one of {', '.join(KINDS)}")
     if quality is not None and not 1 <= quality <= 100:
         raise GanColorError(f"quality: found {quality}, expected 1 to 100")
-    exif = photo.metadata.noted(note)
+    exif = photo.metadata.noted(note, JPEG_SEGMENT if kind == "JPEG" else None)
     try:
         if kind == "TIFF":
-            return write_tiff(photo, exif, srgb_profile())
+            return write_tiff(photo, photo.metadata.block(note), srgb_profile())
         if kind == "PNG" and photo.pixels.dtype == np.uint16:
             return _png_16(photo, exif)
         return _encode_8(photo, kind, quality, exif)
@@ -80,7 +83,8 @@ def encode(photo: Photo, kind: str = "JPEG", quality: int | None = None, note: s
 
 def save(photo: Photo, path: Path, quality: int | None = None, note: str = "") -> None:
     """Write a photo whole or not at all; its format follows the suffix. Raises GanColorError."""
-    data = encode(photo, kind_of(path), quality, note)
+    with warnings_name(path):
+        data = encode(photo, kind_of(path), quality, note)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(path, data)
 
@@ -117,12 +121,15 @@ def _encode_8(photo: Photo, kind: str, quality: int | None, exif: bytes) -> byte
         raise GanColorError("output: AVIF is not in this build of Pillow, expected another format")
     if exif:
         options["exif"] = exif
-    if metadata.xmp and kind != "PNG":
-        options["xmp"] = metadata.xmp
+    xmp = metadata.xmp
+    if kind == "JPEG":
+        xmp = metadata.xmp_within(JPEG_SEGMENT - XMP_MARK)
+    if xmp and kind != "PNG":
+        options["xmp"] = xmp
     if metadata.dpi:
         options["dpi"] = metadata.dpi
-    if kind == "JPEG" and metadata.comment:
-        options["comment"] = metadata.comment
+    if kind == "JPEG" and (comment := metadata.comment_within(JPEG_SEGMENT)):
+        options["comment"] = comment
     if kind == "PNG":
         options["pnginfo"] = _png_texts(metadata)
     image = photo.image()

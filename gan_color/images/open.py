@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from gan_color.images.damage import PIXEL_LIMIT, BadImageError, damage_as_bad_image
 from gan_color.images.photo import to_8_bit
 from gan_color.images.tar import read_bytes, require_file, tar_of
 
+# A PNG with a long text is refused by Pillow for what is no part of the picture.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 __all__ = ["PIXEL_LIMIT", "BadImageError", "open_image", "read_rgb", "to_srgb"]
 
 

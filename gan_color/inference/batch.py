@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from gan_color.errors import GanColorError
 from gan_color.images.decode import read
@@ -41,7 +42,7 @@ def colorize_jobs(
         for job in rest:
             notes: list[str] = []
             try:
-                with _as_notes(notes):
+                with _as_notes(notes, job.source):
                     photo = read(job.source)
                 _require_room(job)
                 opened.append((job, photo, notes))
@@ -52,7 +53,7 @@ def colorize_jobs(
             try:
                 if isinstance(chroma, GanColorError):
                     raise chroma
-                with _as_notes(notes):
+                with _as_notes(notes, job.source):
                     _write(model, job, photo, smoother(chroma, video=job.source.parent), work)
                 scenes = classify_scene(model, chroma)
                 yield JobResult(job, scenes=scenes, notes=tuple(notes))
@@ -83,7 +84,7 @@ def _write(model: ChromaModel, job: Job, photo: Photo, chroma: Chroma, work: Bat
 
 
 @contextmanager
-def _as_notes(notes: list[str]) -> Iterator[None]:
+def _as_notes(notes: list[str], source: Path) -> Iterator[None]:
     """What the block warns of is told with its file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -91,6 +92,7 @@ def _as_notes(notes: list[str]) -> Iterator[None]:
             yield
         finally:
             told = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+            told = [note.removeprefix(f"{source}: ") for note in told]
             notes += [note for note in dict.fromkeys(told) if note not in notes]
 
 
