@@ -209,6 +209,9 @@ def video(
     batch: BatchOption = 1,
     precision: PrecisionOption = "fp32",
     device: DeviceOption = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the target if it is there.")
+    ] = False,
     with_provenance: ProvenanceOption = True,
 ) -> None:
     """Colorize a film: sound, frame rate and duration stay.
@@ -217,22 +220,28 @@ def video(
     gan-color video old.mp4 colorized.mp4 --model runs/demo/model.safetensors
     """
     wait_passively()
-    from rich.progress import Progress
-
     from gan_color.console import console
     from gan_color.inference.backends import load_backend, provenance
     from gan_color.inference.options import ColorizeOptions
     from gan_color.inference.saturation import parse_saturation
-    from gan_color.inference.video import VideoOptions, colorize_video
+    from gan_color.inference.video_file import check_target, count_frames
 
     factor = parse_saturation(saturation)
     options = ColorizeOptions(render, tuple(tta_size or ()), factor, strength, precision)
+    require_model(model)
+    # What is wrong with the file is told before seconds of loading.
+    check_target(source, target, overwrite)
+    total = count_frames(source)
+    from gan_color.inference.video import VideoOptions, colorize_video
+
     colorizer = load_backend(model, device)
-    film = VideoOptions(options, smooth, batch, provenance(model) if with_provenance else "")
-    frames = colorize_video(colorizer, source, target, film)
+    note = provenance(model) if with_provenance else ""
+    film = VideoOptions(options, smooth, batch, note, overwrite)
     done = 0
-    with Progress(console=console) as progress:
-        task = progress.add_task("colorizing", total=next(frames) or None)
+    with progress_bar() as progress:
+        task = progress.add_task("colorizing", total=total)
+        frames = colorize_video(colorizer, source, target, film)
+        next(frames)
         for done in frames:
             progress.update(task, completed=done)
     console.print(f"colorized {done} frames into {target}")

@@ -39,6 +39,7 @@ from gan_color.models.hints import Hints, PaletteBank
 
 __all__ = ["DEFAULTS", "DEFAULT_RENDER", "ColorizationPipeline", "ColorizeOptions"]
 
+RIM = 2  # pixels of the render size
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -195,7 +196,7 @@ def predict_chroma(
             members = [i for i, L in enumerate(seen) if L.shape == shape]
             batch = torch.cat([seen[i] for i in members]).to(device)
             predicted = _predict(model, batch, options, [photos[i].size for i in members])
-            for i, ab in zip(members, predicted, strict=True):
+            for i, ab in zip(members, without_rim(predicted), strict=True):
                 largest = found[i]
                 if largest is None:
                     found[i] = Chroma(ab, seen[i][0])
@@ -231,6 +232,16 @@ def _palettes(model: ChromaModel) -> PaletteBank:
     if model.palettes is None:
         raise GanColorError(NO_PALETTES)
     return model.palettes
+
+
+def without_rim(ab: Tensor) -> Tensor:
+    """ab [B, 2, h, w] whose outermost RIM pixels are those beside them: where convolutions pad with
+    zeros, the first loses up to a fifth of its chroma, and the second gains.
+    """
+    if min(ab.shape[-2:]) <= 2 * RIM + 1:
+        return ab
+    inner = ab[..., RIM:-RIM, RIM:-RIM]
+    return torch.nn.functional.pad(inner, (RIM,) * 4, mode="replicate")
 
 
 def check_hints(model: ChromaModel, options: ColorizeOptions) -> None:

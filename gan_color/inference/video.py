@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from gan_color.inference.pipeline import (
     predict_chroma,
 )
 from gan_color.inference.temporal import ChromaSmoother
+from gan_color.inference.video_file import check_target, count_frames, import_av
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -26,15 +26,7 @@ if TYPE_CHECKING:
 
 # What plays everywhere; 4:2:0 and even sizes are the price.
 PIXEL_FORMAT = "yuv420p"
-CODECS = {
-    ".mp4": "libx264",
-    ".mkv": "libx264",
-    ".mov": "libx264",
-    ".m4v": "libx264",
-    ".webm": "libvpx-vp9",
-}
 QUALITY = {"libx264": {"crf": "17", "preset": "medium"}, "libvpx-vp9": {"crf": "20", "b": "0"}}
-HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ and HLG
 BT709 = 1  # ITU-T H.273
 
 
@@ -46,6 +38,7 @@ class VideoOptions:
     smooth: float = 0.5  # see gan_color.inference.temporal
     batch: int = 1
     provenance: str = ""
+    overwrite: bool = False  # a target that is there
 
 
 def colorize_video(
@@ -57,33 +50,19 @@ def colorize_video(
     The first video stream is colorized; audio and subtitles are copied. Frame times, rotation (put
     into the pixels) and pixel aspect stay. Raises GanColorError.
     """
-    av = _av()
-    codec = CODECS.get(target.suffix.lower())
-    if codec is None:
-        raise GanColorError(
-            f"output: found the suffix {target.suffix!r}, expected one of {', '.join(CODECS)}"
-        )
-    if not source.is_file():
-        raise GanColorError(f"video: found no file {str(source)!r}")
-    if target.exists() and target.samefile(source):
-        raise GanColorError(f"output: {target} is the input itself, expected another place")
+    av = import_av()
+    codec = check_target(source, target, options.overwrite)
+    frames = count_frames(source)
     try:
         with (
             atomic_write(target) as part,
             av.open(str(source)) as opened,
             av.open(str(part), "w") as written,
         ):
+            yield frames
             yield from _Conversion(model, opened, written, codec, options).run()
     except (av.FFmpegError, ValueError, OSError) as error:
         raise GanColorError(f"video: {source} into {target.name}: {error}") from None
-
-
-def _av() -> ModuleType:
-    try:
-        import av
-    except ImportError:
-        raise GanColorError("video: needs PyAV: pip install 'gan-color[video]'") from None
-    return av
 
 
 class _Conversion:
@@ -111,12 +90,13 @@ class _Conversion:
         self.done = 0
 
     def run(self) -> Iterator[int]:
-        yield self.video.frames
         others = [*self.source.streams.audio, *self.source.streams.subtitles]
         copies: dict[int, Any] = {}
         self.encoder = self.target.add_stream(self.codec, rate=self.video.average_rate)
         for stream in others:
             copies[stream.index] = self.target.add_stream_from_template(stream)
+            copies[stream.index].metadata.update(stream.metadata)  # language, title
+        self.encoder.metadata.update(self.video.metadata)
         waiting: list[VideoFrame] = []
         for packet in self.source.demux([self.video, *others]):
             if packet.stream.index in copies:
@@ -171,7 +151,7 @@ class _Conversion:
         encoder.codec_context.color_trc = BT709
 
     def _frame(self, photo: Photo, like: "VideoFrame") -> "VideoFrame":
-        av = _av()
+        av = import_av()
         odd = [(0, side % 2) for side in photo.pixels.shape[:2]]
         pixels = np.pad(photo.pixels, (*odd, (0, 0)), mode="edge")  # 4:2:0 wants even sides
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -181,8 +161,6 @@ class _Conversion:
 
 
 def _photo(frame: "VideoFrame") -> Photo:
-    if frame.color_trc in HDR_TRANSFERS:
-        raise GanColorError("video: found HDR frames (PQ or HLG), expected standard range")
     pixels = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4  # counter-clockwise
     return Photo(np.ascontiguousarray(np.rot90(pixels, turns)))

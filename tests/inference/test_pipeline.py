@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
@@ -122,3 +123,17 @@ def test_python_users_get_photos_from_paths_and_images(tmp_path: Path, coffee: I
     assert np.array_equal(np.asarray(from_path), np.asarray(pipeline.colorize(coffee)))
     with pytest.raises(GanColorError):
         pipeline.colorize(tmp_path / "missing.png")
+
+
+class Faded(Tint):
+    """The same chroma everywhere, through a convolution that pads with zeros."""
+
+    def forward(self, L: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(super().forward(L), 3, 1, 1)
+
+
+def test_the_outermost_pixels_are_no_grayer_than_the_rest():
+    out = np.asarray(colorize_image(Faded(), Image.new("L", (96, 64), 140)))
+    chroma = np.linalg.norm(rgb2lab(out / 255.0)[..., 1:], axis=-1)
+    assert chroma.min() > 10
+    assert np.ptp(chroma) < 1.5  # rounding to 8 bits

@@ -11,6 +11,7 @@ from PIL import Image
 from gan_color.errors import GanColorError
 from gan_color.inference.pipeline import ColorizeOptions
 from gan_color.inference.video import VideoOptions, colorize_video
+from gan_color.inference.video_file import count_frames
 from tests.helpers.tint import Tint
 from tests.helpers.videos import FRAMES, RATE, make_video
 
@@ -117,3 +118,88 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path):
     with pytest.raises(GanColorError, match="tired"):
         list(colorize_video(Tired(), tmp_path / "in.mp4", tmp_path / "out.mp4"))
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_film_that_is_there_is_not_replaced_without_a_word(tmp_path: Path):
+    make_video(tmp_path / "in.mp4", sound=False)
+    (tmp_path / "out.mp4").write_bytes(b"mine")
+    options = VideoOptions(ColorizeOptions(32))
+    with pytest.raises(GanColorError, match=r"out\.mp4 is there already: .*--overwrite"):
+        list(colorize_video(Tint(), tmp_path / "in.mp4", tmp_path / "out.mp4", options))
+    assert (tmp_path / "out.mp4").read_bytes() == b"mine"
+    chosen = VideoOptions(ColorizeOptions(32), overwrite=True)
+    list(colorize_video(Tint(), tmp_path / "in.mp4", tmp_path / "out.mp4", chosen))
+    assert content(tmp_path / "out.mp4")["size"] == (64, 48)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_film_that_is_cut_short_is_refused_before_it_is_colorized(
+    suffix: str, sound: bool, tmp_path: Path
+):
+    path, model = tmp_path / f"cut.{suffix}", Tint()
+    options = {"movflags": "faststart"} if suffix == "mp4" else {}
+    with av.open(str(path), "w", options=options) as out:
+        video = out.add_stream("mpeg4", rate=24)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        audio = out.add_stream("aac", rate=8000) if sound else None
+        noise = np.random.default_rng(0)
+        for _ in range(96):
+            frame = noise.integers(0, 256, (48, 64, 3)).astype(np.uint8)
+            out.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        out.mux(video.encode(None))
+        if audio is not None:
+            tone = noise.random((1, 4 * 8000)).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+            frame.rate = 8000
+            out.mux(audio.encode(frame))
+            out.mux(audio.encode(None))
+    assert count_frames(path) == 96
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 55 // 100])
+    with pytest.raises(GanColorError, match=r"ends after [\d.]+ of 4\.\d seconds: it is cut short"):
+        list(colorize_video(model, path, tmp_path / "out.mp4", VideoOptions(ColorizeOptions(32))))
+    assert model.seen == []
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm", "mpg", "avi", "mp4"])
+def test_every_container_has_a_percentage(suffix: str, tmp_path: Path):
+    codec = {"webm": "libvpx-vp9", "mpg": "mpeg2video"}.get(suffix, "mpeg4")
+    path = tmp_path / f"x.{suffix}"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream(codec, rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for i in range(12):
+            frame = np.full((48, 64, 3), 20 * i, np.uint8)
+            out.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        out.mux(video.encode(None))
+    counted = list(
+        colorize_video(Tint(), path, tmp_path / "out.mp4", VideoOptions(ColorizeOptions(32)))
+    )
+    assert counted == [12, *range(1, 13)]
+
+
+def test_the_languages_of_sound_are_kept(tmp_path: Path):
+    with av.open(str(tmp_path / "in.mkv"), "w") as out:
+        video = out.add_stream("mpeg4", rate=24)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        tracks = []
+        for language in ("deu", "fra"):
+            tracks.append(out.add_stream("aac", rate=8000))
+            tracks[-1].metadata["language"] = language
+        for i in range(12):
+            gray = np.full((48, 64, 3), 20 * i, np.uint8)
+            out.mux(video.encode(av.VideoFrame.from_ndarray(gray, format="rgb24")))
+        out.mux(video.encode(None))
+        for track in tracks:
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 4000), np.float32), format="fltp", layout="mono"
+            )
+            silence.rate = 8000
+            out.mux(track.encode(silence))
+            out.mux(track.encode(None))
+    options = VideoOptions(ColorizeOptions(32))
+    list(colorize_video(Tint(), tmp_path / "in.mkv", tmp_path / "out.mkv", options))
+    with av.open(str(tmp_path / "out.mkv")) as found:
+        assert [s.metadata.get("language") for s in found.streams.audio] == ["deu", "fra"]
