@@ -1,14 +1,14 @@
 """Pixels of 16 bits a channel: Pillow would decode 8, and its color management knows no others."""
 
-import io
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image
 
 from gan_color.images.damage import BadImageError
 from gan_color.images.photo import Pixels
+from gan_color.images.profiles import usable
 
 WHITE_IS_ZERO = 0  # TIFF 6.0, tag PhotometricInterpretation
 
@@ -58,23 +58,17 @@ def _keyed(color: Pixels, transparent: object) -> Pixels | None:
 def deep_srgb(values: Pixels, profile: bytes | None) -> Pixels:
     """[H, W, 3] sRGB of 16-bit gray or RGB [H, W, 1 or 3] in a color profile."""
     kind = {1: "GRAY", 3: "RGB"}[values.shape[2]]
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        except (ImageCms.PyCMSError, OSError) as error:
-            raise BadImageError(f"unreadable color profile ({error})") from None
-        described = ImageCms.getProfileDescription(source)
-        if source.profile.xcolor_space.strip() == kind and "sRGB" not in described:
-            import imagecodecs
+    if profile and usable(profile, {"GRAY": "L", "RGB": "RGB"}[kind]):
+        import imagecodecs
 
-            values = imagecodecs.cms_transform(
-                values if kind == "RGB" else values[..., 0],
-                profile,
-                imagecodecs.cms_profile("srgb"),
-                colorspace=kind.lower(),
-                outcolorspace="rgb",
-                flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # else dark tones are off by hundreds
-            )
+        values = imagecodecs.cms_transform(
+            values if kind == "RGB" else values[..., 0],
+            profile,
+            imagecodecs.cms_profile("srgb"),
+            colorspace=kind.lower(),
+            outcolorspace="rgb",
+            flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # else dark tones are off by hundreds
+        )
     if values.shape[2:] != (3,):
         values = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2)
     return values

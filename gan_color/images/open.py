@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, Unidentifie
 
 from gan_color.images.damage import PIXEL_LIMIT, BadImageError, damage_as_bad_image
 from gan_color.images.photo import to_8_bit
+from gan_color.images.profiles import through, usable
 from gan_color.images.tar import read_bytes, require_file, tar_of
 
 # A PNG with a long text is refused by Pillow for what is no part of the picture.
@@ -54,32 +55,17 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def convert_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """sRGB of an 8-bit photo without alpha; BadImageError for what cannot be converted."""
+    """sRGB of an 8-bit photo without alpha; BadImageError for what cannot be converted. A profile
+    that is damaged is left out with a warning.
+    """
     try:
         if image.mode == "LAB":
-            return _through(image, ImageCms.createProfile("LAB"))
-        if profile and image.mode in ("RGB", "CMYK", "L"):
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            space = source.profile.xcolor_space.strip()
-            # A profile of another kind of photo says nothing about this one.
-            fits = {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}.get(space) == image.mode
-            if fits and "sRGB" not in ImageCms.getProfileDescription(source):
-                return _through(image, source)
+            return through(image, ImageCms.createProfile("LAB"))
+        if profile and usable(profile, image.mode):
+            return through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
         return image if image.mode == "RGB" else image.convert("RGB")
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise BadImageError(f"unreadable color profile ({error})") from None
-    except ValueError as error:
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
         raise BadImageError(f"pixels of kind {image.mode} ({error})") from None
-
-
-def _through(
-    image: Image.Image, profile: ImageCms.core.CmsProfile | ImageCms.ImageCmsProfile
-) -> Image.Image:
-    converted = ImageCms.profileToProfile(
-        image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
-    )
-    assert converted is not None
-    return converted
 
 
 def open_image(
