@@ -8,7 +8,7 @@ import typer
 
 from gan_color.cli.app import DeviceOption, progress_bar, wait_passively
 from gan_color.errors import GanColorError
-from gan_color.hub.pretrained import DEFAULT, find_model, require_model
+from gan_color.hub.pretrained import DEFAULT, find_model, require_model, terms_of
 
 if TYPE_CHECKING:
     from gan_color.inference.hints import HintPoint
@@ -128,6 +128,8 @@ def colorize(
     if variants > 1 and variant:
         raise GanColorError("--variant: found both it and --variants, expected one of them")
     require_model(model)
+    if terms := terms_of(model):
+        console.print(terms, markup=False)
     note = provenance(model) if with_provenance else ""
     work = BatchOptions(options, batch, smooth, quality, note, compare, overwrite)
     versions = [(work, jobs)]
@@ -229,6 +231,8 @@ def video(
     factor = parse_saturation(saturation)
     options = ColorizeOptions(render, tuple(tta_size or ()), factor, strength, precision)
     require_model(model)
+    if terms := terms_of(model):
+        console.print(terms, markup=False)
     # What is wrong with the file is told before seconds of loading.
     check_target(source, target, overwrite)
     total = count_frames(source)
