@@ -12,12 +12,13 @@ Importing this package imports nothing heavy, and it keeps no state.
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 if TYPE_CHECKING:
     __version__: str
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from torch import Tensor
 
     from gan_color.inference.pipeline import ColorizationPipeline
 
@@ -50,7 +51,13 @@ def colorize(photo: "NDArray[Any]", render: int = ..., **options: Any) -> "NDArr
 
 
 @overload
-def colorize(photo: "str | Path | bytes | Image", render: int = ..., **options: Any) -> "Image": ...
+def colorize(photo: "Tensor", render: int = ..., **options: Any) -> "Tensor": ...
+
+
+@overload
+def colorize(
+    photo: "str | Path | bytes | BinaryIO | Image", render: int = ..., **options: Any
+) -> "Image": ...
 
 
 def colorize(photo: Any, render: int = 256, **options: Any) -> Any:

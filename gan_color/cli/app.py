@@ -1,8 +1,10 @@
 """The options that commands share, and how a command line runs."""
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,13 +59,29 @@ def run_commands(
     app = typer.Typer(
         name=name,
         help=help_text,
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     for command in commands:
-        app.command()(command)
+        app.command(help=_help(command))(command)
+
+    @app.callback(invoke_without_command=True)
+    def whole(
+        context: typer.Context,
+        show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    ) -> None:
+        if show_version:
+            typer.echo(f"{name} {version('gan-color')}")
+        elif context.invoked_subcommand is None:
+            names = ", ".join(each.__name__.replace("_", "-") for each in commands)
+            typer.echo(f"{help_text}\n\nCommands: {names}\n")
+            typer.echo(f"{name} COMMAND -h shows a command's options and examples.")
+        else:
+            return
+        raise typer.Exit
+
     try:
         code = app(args=arguments, prog_name=name, standalone_mode=False)
     except GanColorError as error:
@@ -77,6 +95,13 @@ def run_commands(
         sys.stderr.write(f"{name}: interrupted\n")
         sys.exit(130)
     sys.exit(code or 0)
+
+
+def _help(command: Callable[..., None]) -> str:
+    """The docstring, whose examples stay lines: paragraphs of commands are not wrapped."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    programs = ("gan-color ", "python ", "make ")
+    return "\n\n".join(f"\b\n{text}" if text.startswith(programs) else text for text in paragraphs)
 
 
 def progress_bar() -> "Progress":

@@ -1,5 +1,6 @@
 """gan-color colorize and video."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +13,13 @@ from gan_color.hub.pretrained import DEFAULT, find_model, require_model, terms_o
 
 if TYPE_CHECKING:
     from gan_color.inference.hints import HintPoint
-    from gan_color.inference.jobs import JobResult
+    from gan_color.inference.jobs import BatchOptions, JobResult
     from gan_color.inference.palette import Palette
 
 ModelOption = Annotated[
     Path,
     typer.Option(
-        "--model", "-m", parser=find_model, help="A model.safetensors or .onnx file, or a name."
+        "--model", "-m", parser=find_model, help="A model file, a run's folder, or a name."
     ),
 ]
 RenderOption = Annotated[int, typer.Option(help="Shorter side the model works at, in pixels.")]
@@ -44,8 +45,10 @@ SCENES = 3  # named on the screen, likeliest first
 
 
 def colorize(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A file, or a folder.")] = Path(
+    photos: Annotated[
+        list[Path], typer.Argument(help="Photos, or folders of photos; - for standard input.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file, a folder, or -.")] = Path(
         "colorized"
     ),
     model: ModelOption = Path(DEFAULT),
@@ -120,6 +123,11 @@ def colorize(
         _read_reference(reference),
         variant,
     )
+    require_model(model)
+    if Path("-") in (*photos, output):
+        work = BatchOptions(options, batch, smooth, quality, "", compare, overwrite)
+        _pipe(photos, output, kind, model, device, work, with_provenance)
+        return
     jobs = plan_jobs(photos, output, kind, compare)
     if points and len(jobs) != 1:
         raise GanColorError(
@@ -127,9 +135,6 @@ def colorize(
         )
     if variants > 1 and variant:
         raise GanColorError("--variant: found both it and --variants, expected one of them")
-    require_model(model)
-    if terms := terms_of(model):
-        console.print(terms, markup=False)
     note = provenance(model) if with_provenance else ""
     work = BatchOptions(options, batch, smooth, quality, note, compare, overwrite)
     versions = [(work, jobs)]
@@ -177,8 +182,51 @@ def colorize(
     failed = f", {count[JobState.FAILED]} failed" if count[JobState.FAILED] else ""
     done, planned = count[JobState.COLORIZED], len(jobs) * len(versions)
     console.print(f"colorized {done} of {planned} photos into {output}{there}{failed}")
+    if done and (terms := terms_of(model)):
+        console.print(terms, markup=False)
     if failed:
         raise typer.Exit(2)
+
+
+def _pipe(
+    photos: list[Path],
+    output: Path,
+    kind: str | None,
+    model: Path,
+    device: str,
+    work: "BatchOptions",
+    with_provenance: bool,
+) -> None:
+    """One photo from standard input, to standard output, or both."""
+    from gan_color.atomic import write_bytes
+    from gan_color.images.decode import read
+    from gan_color.images.encode import KINDS, encode, kind_named, kind_of
+    from gan_color.inference.backends import load_backend, provenance
+
+    if len(photos) != 1 or work.compare:
+        raise GanColorError("-: found several photos or --compare, expected one photo with - alone")
+    to_file = output != Path("-")
+    if to_file and (output.is_dir() or not output.suffix):
+        raise GanColorError(f"-o: found the folder {output}, expected a file, or - with -")
+    if to_file and output.exists() and not work.overwrite:
+        raise GanColorError(f"output: {output} is there already: replace it with --overwrite")
+    chosen = kind_named(kind) if kind else kind_of(output) if to_file else None
+    data = sys.stdin.buffer.read() if photos[0] == Path("-") else None
+    photo = read(photos[0] if data is None else data)
+    from gan_color.inference.pipeline import check_hints, colorize_photo
+
+    colorizer = load_backend(model, device)
+    check_hints(colorizer, work.options)
+    colorized = colorize_photo(colorizer, photo, work.options)
+    own = photo.format.replace("MPO", "JPEG")
+    chosen = chosen or (own if own in KINDS else "PNG")
+    note = provenance(model) if with_provenance else ""
+    written = encode(colorized, chosen, work.quality, note)
+    if to_file:
+        write_bytes(output, written)
+    else:
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
 
 
 def _read_hints(file: Path | None, texts: list[str]) -> "list[HintPoint]":
@@ -231,8 +279,6 @@ def video(
     factor = parse_saturation(saturation)
     options = ColorizeOptions(render, tuple(tta_size or ()), factor, strength, precision)
     require_model(model)
-    if terms := terms_of(model):
-        console.print(terms, markup=False)
     # What is wrong with the file is told before seconds of loading.
     check_target(source, target, overwrite)
     total = count_frames(source)
@@ -249,3 +295,5 @@ def video(
         for done in frames:
             progress.update(task, completed=done)
     console.print(f"colorized {done} frames into {target}")
+    if terms := terms_of(model):
+        console.print(terms, markup=False)

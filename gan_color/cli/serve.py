@@ -41,14 +41,18 @@ def serve(
     gan-color serve --models runs --port 8000 --root-path /color
     """
     wait_passively()
+    from gan_color.console import console
+
+    console.print("starting: loading PyTorch, which takes some seconds")
     try:
         from gan_color.web.server import serve as run
     except ModuleNotFoundError as error:
         raise GanColorError(
             f"serve: found no package {error.name!r}; install the extra: pip install gan-color[web]"
         ) from None
-    from gan_color.console import console
     from gan_color.web.limits import Limits
+
+    console.print("starting: looking for models")
 
     limits = Limits(
         upload_bytes=round(upload_mb * 1e6),

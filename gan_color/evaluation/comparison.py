@@ -97,8 +97,7 @@ class Comparison:
 
 def model_files(names: list[str]) -> list[Path]:
     """The model files that names stand for: files, shipped models, or folders of runs."""
-    paths = [Path(name) for name in names]
-    return [path / "model.safetensors" if path.is_dir() else find_model(path) for path in paths]
+    return [find_model(name) for name in names]
 
 
 def compare(

@@ -1,5 +1,6 @@
 """Weights that ship with the package, by name: a file that differs by one bit is refused."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,14 +41,26 @@ def terms_of(path: Path) -> str:
 
 
 def find_model(name: str | Path) -> Path:
-    """The model file of that name, or the path as it is; GanColorError for a damaged shipped file.
+    """The model file of that name, of a run's folder, or the path as it is.
 
-    A file of the user's own wins over a shipped model of the same name.
+    A file of the user's own wins over a shipped model of the same name. Raises GanColorError for
+    a damaged shipped file, and for a name that is none, with those that are like it.
     """
     path = Path(name)
-    if str(name) not in MODELS or path.exists():
+    if path.is_dir():
+        return path / "model.safetensors"
+    if str(name) in MODELS and not path.exists():
+        return verified(str(name))
+    if path.exists() or path.suffix or path.name != str(name):
         return path
-    return verified(str(name))
+    runs = [str(found.parent) for found in Path("runs").glob("*/model.safetensors")]
+    names = {Path(each).name: each for each in (*MODELS, *runs)}
+    near = [names[each] for each in get_close_matches(str(name), names, n=3, cutoff=0.5)]
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise GanColorError(
+        f"model: found {str(name)!r}, expected a file, a run's folder, or {', '.join(MODELS)}"
+        f"{meant}"
+    )
 
 
 def require_model(path: Path) -> None:

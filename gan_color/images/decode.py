@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,13 @@ REDUCED_PAGE = 1  # TIFF 6.0, bit of NewSubfileType: a smaller copy of another p
 
 
 def read(
-    source: "Path | str | bytes | Image.Image | NDArray[np.generic]",
+    source: "Path | str | bytes | BinaryIO | Image.Image | NDArray[np.generic]",
     pixel_limit: int | None = None,
 ) -> Photo:
     """Read one photo; BadImageError says in a sentence why it cannot be.
 
-    A path, a file's bytes, a PIL image, or pixels [H, W], [H, W, 3] or [H, W, 4] as uint8 or
-    uint16 sRGB. `pixel_limit`: see gan_color.images.open.open_image.
+    A path, a file's bytes, an open file, a PIL image, or pixels [H, W], [H, W, 3] or [H, W, 4] as
+    uint8 or uint16 sRGB. `pixel_limit`: see gan_color.images.open.open_image.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
@@ -50,6 +50,10 @@ def read(
         if isinstance(source, Image.Image):
             deep = of_image(source, None) if is_deep(source) else None
             return _from_image(source, deep, _exif(source))
+        if hasattr(source, "read"):  # an open file, or BytesIO
+            source = source.read()
+            if not isinstance(source, bytes):
+                raise BadImageError('a file that was opened as text, expected open(path, "rb")')
         if isinstance(source, bytes):
             return _from_file(io.BytesIO(source), pixel_limit)
         with warnings_name(source):

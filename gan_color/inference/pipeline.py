@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, BinaryIO, Protocol, overload
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gan_color.color.lab import lightness, to_float
 from gan_color.errors import GanColorError
+from gan_color.images.damage import BadImageError
 from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
 from gan_color.inference import interrupt
@@ -80,23 +81,27 @@ class ColorizationPipeline:
     ) -> "NDArray[Any]": ...
 
     @overload
+    def colorize(self, photo: Tensor, render: int = ..., **options: Any) -> Tensor: ...
+
+    @overload
     def colorize(
-        self, photo: str | Path | bytes | Image.Image, render: int = ..., **options: Any
+        self, photo: str | Path | bytes | BinaryIO | Image.Image, render: int = ..., **options: Any
     ) -> Image.Image: ...
 
     def colorize(
         self,
-        photo: "str | Path | bytes | Image.Image | NDArray[Any]",
+        photo: "str | Path | bytes | BinaryIO | Image.Image | NDArray[Any] | Tensor",
         render: int = DEFAULT_RENDER,
         *,
         hints: Iterable[Any] = (),
         reference: "str | Path | bytes | Image.Image | NDArray[Any] | None" = None,
         **options: Any,
-    ) -> "Image.Image | NDArray[Any]":
+    ) -> "Image.Image | NDArray[Any] | Tensor":
         """Colorize a photo.
 
         Args:
-            photo: a path, a file's bytes, a PIL image, or a uint8 or uint16 array.
+            photo: a path, a file's bytes, an open file, a PIL image, a uint8 or uint16 array, or a
+                tensor [1, 3 or 4, H, W], uint8 or floating point in 0..1.
             render: pixels of the shorter side that the model works at.
             hints: (x, y, "#e0c040"), ...: the colors of pixels of the photo as it is shown, column
                 and row from 0, for models that take hints.
@@ -105,17 +110,45 @@ class ColorizationPipeline:
                 that take hints), strength, tta_sizes, precision, variant (from 1: other
                 plausible answers, of models with palettes; a number always gives the same).
 
-        An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, anything
-        else as a PIL image of the same size. Raises GanColorError for a photo that cannot be read,
-        for a reference without colors, and for hints that are none, lie outside of it, or are given
-        to a model that takes none.
+        An array comes back as an array [H, W, 3] (or 4, with alpha) of its own depth, a tensor as
+        a tensor [3, H, W] (or 4) of its own type, anything else as a PIL image of the same size.
+
+        Raises GanColorError for a photo that cannot be read, for a reference without colors, and
+        for hints that are none, lie outside of it, or are given to a model that takes none.
         """
         points = tuple(parse_hint(hint) for hint in hints)
         like = None if reference is None else read_reference(reference)
-        opened = read(photo)
+        opened = read(array_of(photo) if isinstance(photo, Tensor) else photo)
         chosen = ColorizeOptions(render, hints=points, reference=like, **options)
         colorized = colorize_photo(self.model, opened, chosen)
+        if isinstance(photo, Tensor):
+            return tensor_like(photo, colorized.array())
         return colorized.array() if isinstance(photo, np.ndarray) else colorized.image()
+
+
+def array_of(photo: Tensor) -> "NDArray[Any]":
+    """[H, W, C] of [C, H, W]: uint8 as it is, 0..1 as uint16. Raises BadImageError."""
+    if photo.ndim != 3 or photo.shape[0] not in (1, 3, 4):
+        raise BadImageError(
+            f"a tensor {tuple(photo.shape)}, expected [C, H, W] with 1, 3 or 4 channels"
+        )
+    if photo.is_floating_point():
+        if not bool(((photo >= 0) & (photo <= 1)).all()):
+            raise BadImageError("a tensor with values outside of 0..1, expected those or uint8")
+        array: NDArray[Any] = (photo.float() * 65535).round().cpu().numpy().astype(np.uint16)
+    elif photo.dtype == torch.uint8:
+        array = photo.cpu().numpy()
+    else:
+        raise BadImageError(f"a tensor of {photo.dtype}, expected uint8 or floating point in 0..1")
+    return array.transpose(1, 2, 0)
+
+
+def tensor_like(photo: Tensor, array: "NDArray[Any]") -> Tensor:
+    """[C, H, W] of [H, W, C], of the type and on the device of `photo`."""
+    found = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)).astype(np.int32))
+    if photo.is_floating_point():
+        return (found.double() / 65535).to(photo)
+    return found.to(photo)
 
 
 def colorize_image(

@@ -85,6 +85,7 @@ def serve(
             timeout_graceful_shutdown=STOP_SECONDS,
             server_header=False,
         )
+        listening.listen()  # what connects from here on is answered, if later
         shown = f"[{host}]" if ":" in host else host
         say(f"listening on http://{shown}:{listening.getsockname()[1]}/ (REST: /api/docs)")
         server = StoppingServer(config, app.state.queue)

@@ -137,3 +137,31 @@ def test_the_outermost_pixels_are_no_grayer_than_the_rest():
     chroma = np.linalg.norm(rgb2lab(out / 255.0)[..., 1:], axis=-1)
     assert chroma.min() > 10
     assert np.ptp(chroma) < 1.5  # rounding to 8 bits
+
+
+def test_python_users_give_what_they_have(tmp_path: Path, coffee: Image.Image):
+    pipeline, path = ColorizationPipeline(Tint()), tmp_path / "x.png"
+    coffee.resize((60, 40)).save(path)
+    expected = np.asarray(pipeline.colorize(path))
+    with path.open("rb") as file:
+        assert np.array_equal(np.asarray(pipeline.colorize(file)), expected)
+    buffer = io.BytesIO(path.read_bytes())
+    assert np.array_equal(np.asarray(pipeline.colorize(buffer)), expected)
+    eight = torch.from_numpy(np.asarray(Image.open(path)).copy()).permute(2, 0, 1)
+    found = pipeline.colorize(eight)
+    assert found.dtype == torch.uint8
+    assert np.array_equal(found.permute(1, 2, 0).numpy(), expected)
+    share = pipeline.colorize(eight.float() / 255)
+    assert share.dtype == torch.float32
+    assert (share * 255 - found).abs().max() < 0.51
+    gray = pipeline.colorize(torch.full((1, 4, 6), 0.5, dtype=torch.float64))
+    assert (gray.shape, gray.dtype) == ((3, 4, 6), torch.float64)
+    for wrong, message in (
+        (torch.zeros(2, 4, 4), "expected \\[C, H, W\\] with 1, 3 or 4"),
+        (torch.full((3, 4, 4), 2.0), "outside of 0..1"),
+        (torch.full((3, 4, 4), float("nan")), "outside of 0..1"),
+        (torch.zeros(3, 4, 4, dtype=torch.int64), "expected uint8 or floating"),
+        (io.StringIO("text"), "opened as text"),
+    ):
+        with pytest.raises(GanColorError, match=message):
+            pipeline.colorize(wrong)
