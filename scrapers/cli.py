@@ -163,6 +163,9 @@ def clean(
     keep: Annotated[
         list[str] | None, typer.Option(help="override: restore this file for good")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="reject copies of this folder's images too: val/, say")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
     report: Annotated[bool, typer.Option(help="write report.html for review")] = True,
 ) -> None:
@@ -182,7 +185,13 @@ def clean(
     with progress() as bars:
         task = bars.add_task("check", total=len(run.files(folder)))
         counts = run.clean(
-            folder, limits, dry_run, workers, lambda n: bars.update(task, advance=n), report
+            folder,
+            limits,
+            dry_run,
+            workers,
+            lambda n: bars.update(task, advance=n),
+            report,
+            against,
         )
     table = Table("verdict", "images", title=str(folder))
     for verdict, count in counts.most_common():

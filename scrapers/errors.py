@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 KEEP = "keep"
 # As written in the manifest; a duplicate's verdict is duplicate-of:FILE.
-NAMES = ("corrupt", "unsupported", "too-small", "clipart", "grayscale", "sepia", "duplicate-of")
+NAMES = (
+    "corrupt", "unsupported", "too-small", "clipart", "grayscale", "sepia", "half-gray", "collage",
+    "blurry", "noisy", "low-quality", "duplicate-of",
+)  # fmt: skip
 
 
 class ScraperError(Exception):

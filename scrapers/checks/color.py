@@ -85,13 +85,19 @@ def chroma_verdict(stats: Chroma, rules: Rules) -> Verdict | None:
 
 def is_toned(stats: Chroma, rules: Rules) -> bool:
     """Whether ab is a function of lightness."""
+    left = stats.residual / max(stats.high, 1e-6)
+    # Strong tones (deep browns, blues) lie closer to their curve than any colored scene.
+    if stats.high <= rules.toned_limit and stats.fit >= 0.85 and left <= rules.toned_strict:
+        return True
     if stats.high > rules.toned_chroma:
         return False
     # A bent tone curve spreads ab more widely, but lightness still explains it.
-    if stats.fit >= 0.85 and stats.residual <= rules.toned_curve * stats.high:
+    if stats.fit >= 0.85 and left <= rules.toned_curve:
+        return True
+    if stats.fit >= 0.55 and left <= rules.toned_near:
         return True
     return (
         stats.fit >= rules.toned_fit
-        and stats.residual <= rules.toned_left * stats.high
+        and left <= rules.toned_left
         and stats.minor <= rules.toned_width * stats.high
     )

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scrapers.checks.rules import Rules
 from scrapers.errors import Verdict
 
+COMMON = 0.55  # share of the eight most common of 4,096 colors in a lossy drawing
+
 
 def drawing_verdict(rgb: NDArray[np.uint8], rules: Rules) -> Verdict | None:
     """Whether an image [H, W, 3] is a drawing; at full or reduced JPEG resolution."""
@@ -33,7 +35,44 @@ def drawing_verdict(rgb: NDArray[np.uint8], rules: Rules) -> Verdict | None:
     flat_rest = float(same[rest].sum() / pixels)
     if flat_rest < 0.05 and int((counts > 0).sum()) > 0.05 * pixels:
         return None
+    if _is_textured(rgb):
+        return None
     return Verdict("clipart", f"{flat:.0%} flat, top 8 colors cover {common:.0%}", flat)
+
+
+def lossy_verdict(small: NDArray[np.uint8], rules: Rules) -> Verdict | None:
+    """Whether a shrunk image [H, W, 3] is a drawing or screenshot that lossy coding has blurred.
+
+    Flat areas, few colors, and hard edges where others have texture.
+    """
+    if min(small.shape[:2]) < 2:
+        return None
+    flat, edges, _ = _steps(small)
+    if flat < rules.drawn_share or edges < rules.drawn_edges:
+        return None
+    counts = np.sort(np.bincount(_pack(small >> 4, 4).ravel()))
+    common = float(counts[-8:].sum() / counts.sum())
+    if common < COMMON:
+        return None
+    return Verdict("clipart", f"{flat:.0%} flat with {edges:.0%} hard edges", flat)
+
+
+def _steps(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
+    """(share of flat steps, share of hard edges among edges and texture, share of texture)."""
+    values = rgb.astype(np.int16)
+    here = values[:-1, :-1]
+    step = np.maximum(
+        np.abs(values[:-1, 1:] - here).max(axis=2), np.abs(values[1:, :-1] - here).max(axis=2)
+    )
+    texture = float(((step > 3) & (step <= 25)).mean())
+    hard = float((step > 60).mean())
+    return float((step <= 3).mean()), hard / max(1e-6, hard + texture), texture
+
+
+def _is_textured(rgb: NDArray[np.uint8]) -> bool:
+    """Whether what is not flat looks like a photograph: a bird before the sky."""
+    _, edges, texture = _steps(rgb)
+    return edges < 0.1 and texture > 0.09
 
 
 def _same(here: NDArray[np.int32], below: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scrapers.checks.phash import phashes
+from scrapers.checks.phash import phashes, turned_hashes
 
 Hashes = NDArray[np.uint64]
 WORDS, BITS = 4, 16
@@ -19,12 +19,16 @@ BLOCK = 4_000_000  # pairs compared at a time
 # Crops that are looked up besides the full image: of the center, and of each corner.
 CROPS = (0.95, 0.9, 0.85)
 CORNER = 0.93
-VARIANTS = 2 * (1 + len(CROPS) + 4)
+TURNS = 6
+VARIANTS = 2 * (1 + len(CROPS) + 4) + TURNS
 THUMB = 64
 
 
 def variants(luma: NDArray[np.uint8]) -> list[int]:
-    """Hashes of a gray image [H, W], its crops, and their mirror images; its own comes first."""
+    """Hashes of a gray image [H, W], its crops, their mirror images, and of the image turned.
+
+    Its own comes first.
+    """
     smooth = cv2.blur(luma, (3, 3)) if min(luma.shape) > 128 else luma
     small = np.asarray(cv2.resize(smooth, (128, 128), interpolation=cv2.INTER_LINEAR), np.uint8)
     cut = [round(64 * (1 - crop)) for crop in CROPS]
@@ -32,17 +36,20 @@ def variants(luma: NDArray[np.uint8]) -> list[int]:
     side = round(128 * CORNER)
     views += [small[y : y + side, x : x + side] for y in (0, 128 - side) for x in (0, 128 - side)]
     hashes: list[int] = phashes(views).ravel().tolist()
-    return hashes
+    return hashes + turned_hashes(small)
 
 
 def _word(hashes: Hashes, number: int) -> NDArray[np.int64]:
     return ((hashes >> np.uint64(BITS * number)) & np.uint64(0xFFFF)).astype(np.int64)
 
 
-def near(hashes: Hashes, radius: int = 7, queries: Hashes | None = None) -> NDArray[np.int64]:
+def near(
+    hashes: Hashes, radius: int = 7, queries: Hashes | None = None, at_most: int | None = None
+) -> NDArray[np.int64]:
     """All pairs [K, 2] at most `radius` (0 to 7) bits apart, each once, in bounded memory.
 
-    Without queries: i < j within `hashes`; with them: (query, hash).
+    Without queries: i < j within `hashes`; with them: (query, hash). `at_most`: look at this many
+    of a bucket only, the first ones, so that thousands of like hashes do not meet one another.
     """
     own = queries is None
     asked = hashes if queries is None else queries
@@ -58,7 +65,10 @@ def near(hashes: Hashes, radius: int = 7, queries: Hashes | None = None) -> NDAr
             # Of two buckets that differ in this bit, only one queries the other.
             who = turn[(sought[turn] & mask) == 0] if own else turn
             bucket = sought[who] ^ mask
-            for pairs in _compare(asked, who, ordered, starts[bucket], starts[bucket + 1], radius):
+            start, end = starts[bucket], starts[bucket + 1]
+            if at_most is not None:
+                end = np.minimum(end, start + at_most)
+            for pairs in _compare(asked, who, ordered, start, end, radius):
                 both = np.stack([pairs[0], order[pairs[1]]], axis=1)
                 found.append(np.sort(both[both[:, 0] != both[:, 1]], axis=1) if own else both)
     return np.unique(np.concatenate(found), axis=0)
@@ -94,17 +104,39 @@ def thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(luma, (96, 96), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def match(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Similarity of two thumbnails, -1 to 1: the best over mirroring and cropping of either.
+def match(one: NDArray[np.uint8], other: NDArray[np.uint8], enough: float = 1.0) -> float:
+    """Similarity of two thumbnails, -1 to 1: the best over mirroring, turning and cropping.
 
-    Normalized correlation of fine structure, so that smooth brightness alone never matches.
+    Normalized correlation of fine structure, so that smooth brightness alone never matches. The
+    first similarity of `enough` is returned at once.
     """
     best = -1.0
-    for mirrored in (other, np.ascontiguousarray(other[:, ::-1])):
-        for inner, outer in ((one, mirrored), (mirrored, one)):
-            for crop in (1.0, *CROPS):
-                best = max(best, _correlate(inner, outer, crop))
+    for inner, outer, crop in _views(one, other):
+        best = max(best, _correlate(inner, outer, crop))
+        if best >= enough:
+            break
     return best
+
+
+def _views(
+    one: NDArray[np.uint8], other: NDArray[np.uint8]
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], float]]:
+    """(inner, outer, crop) of every way to compare, the likely ones first."""
+    mirrored = np.ascontiguousarray(other[:, ::-1])
+    for crop in (1.0, *CROPS):
+        for view in (other, mirrored):
+            yield one, view, crop
+            yield view, one, crop
+    for turned in _turns(other):
+        yield one, turned, 1.0
+
+
+def _turns(thumb: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """A thumbnail turned by 90, 180, 270 degrees, and mirrored."""
+    for quarters in (1, 2, 3):
+        turned = np.rot90(thumb, quarters)
+        yield np.ascontiguousarray(turned)
+        yield np.ascontiguousarray(turned[:, ::-1])
 
 
 def _correlate(inner: NDArray[np.uint8], outer: NDArray[np.uint8], crop: float) -> float:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from scrapers.checks import borders, color, drawing
+from scrapers.checks import borders, color, drawing, layout, quality
 from scrapers.checks.duplicates import variants
 from scrapers.checks.rules import Rules
 from scrapers.errors import KEEP, BadImageError, Verdict
@@ -63,12 +63,14 @@ def inspect_image(folder: Path, name: str, rules: Rules) -> Inspection:
         found.changes = _changes(image)
         if "rotate" in found.changes and image.getexif().get(ORIENTATION, 1) >= 5:
             found.width, found.height = found.height, found.width
+        poor = quality.compression_verdict(image, rules)
         rgb = to_rgb(upright(decode(image, color.SIDE)))
     except BadImageError as error:
         return found.with_verdict(error.verdict)
     except (OSError, MemoryError) as error:
         return found.with_verdict(Verdict("corrupt", f"unreadable: {error}", 1.0))
-    return _check_pixels(rgb, found, rules)
+    found = _check_pixels(rgb, found, rules)
+    return found.with_verdict(poor) if poor and found.verdict == KEEP else found
 
 
 def _shape(size: tuple[int, int], rules: Rules) -> Verdict | None:
@@ -110,13 +112,20 @@ def _check_pixels(rgb: np.ndarray, found: Inspection, rules: Rules) -> Inspectio
         small = small[top:bottom, left:right]
     stats = color.chroma(small)
     found.chroma = stats.mean
-    found.hashes = variants(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8))
+    luma = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    found.hashes = variants(luma)
     if stats.high < rules.gray_chroma:
         verdict = color.chroma_verdict(stats, rules)
     else:
         # Drawings first: in a blue chart, ab follows lightness too.
-        verdict = drawing.drawing_verdict(rgb, rules) or _plain(small, stats, rules)
-        verdict = verdict or color.chroma_verdict(stats, rules)
+        verdict = (
+            drawing.drawing_verdict(rgb, rules)
+            or _plain(small, stats, rules)
+            or color.chroma_verdict(stats, rules)
+            or drawing.lossy_verdict(small, rules)
+            or layout.layout_verdict(small, rules)
+            or quality.quality_verdict(luma, rgb, rules)
+        )
     return found.with_verdict(verdict) if verdict else found
 
 

@@ -30,6 +30,22 @@ def phashes(views: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(bits).view(">u8")[..., 0].astype(np.uint64)
 
 
+def turned_hashes(luma: NDArray[np.uint8]) -> list[int]:
+    """The hashes of a gray image [H, W] turned by 90, 180 and 270 degrees, and of their mirror
+    images. A transposed image has the transposed frequencies.
+    """
+    small = cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[:LOW, :LOW]
+    turned = [low * _MIRRORED[:, None], low * np.outer(_MIRRORED, _MIRRORED)]
+    turned += [low.T, low.T * _MIRRORED, low.T * _MIRRORED[:, None]]
+    turned.append(low.T * np.outer(_MIRRORED, _MIRRORED))
+    flat = np.stack(turned).reshape(len(turned), LOW * LOW)
+    middle = np.partition(flat, (31, 32), axis=1)[:, 31:33].mean(axis=1, keepdims=True)
+    bits = np.packbits(flat > middle, axis=1)
+    found: list[int] = np.ascontiguousarray(bits).view(">u8")[..., 0].astype(np.uint64).tolist()
+    return found
+
+
 def phash(luma: NDArray[np.uint8]) -> int:
     """The hash of a gray image [H, W]."""
     return int(phashes([luma])[0, 0])

@@ -48,6 +48,7 @@ def clean(
     workers: int | None = None,
     on_progress: Callable[[int], None] | None = None,
     write_report: bool = True,
+    against: Path | None = None,
 ) -> Counter[str]:
     """Check every image of a folder, write manifest and report; returns counts by verdict.
 
@@ -58,6 +59,7 @@ def clean(
         workers: worker processes; default: one per core.
         on_progress: called with the number of newly checked files.
         write_report: write report.html.
+        against: another folder, whose images are better than any copy of them here.
 
     Raises ScraperError for a folder without images.
     """
@@ -74,7 +76,8 @@ def clean(
         for found in examined:
             if found.file in by_hand:
                 found.verdict, found.reason = KEEP, BY_HAND
-        find_duplicates(folder, _comparable(examined), rules)
+        others = _others(folder, against, rules, workers) if against else []
+        find_duplicates(folder, _comparable(examined), rules, others)
         rows = _rows(folder, examined, earlier)
         if write_report:
             report.write(folder, rows, examined)
@@ -82,6 +85,19 @@ def clean(
         if not dry_run:
             quarantine.move(folder, rows, {found.file: found for found in examined})
         return Counter(row.verdict.partition(":")[0] for row in rows)
+
+
+def _others(folder: Path, against: Path, rules: Rules, workers: int | None) -> list[Inspection]:
+    """The readable images of another folder, by absolute path; nothing is written there."""
+    if against.resolve() == folder.resolve():
+        raise ScraperError(f"--against: found {str(against)!r} itself, expected another folder")
+    names = files(against)
+    found = scan(against, names, rules, workers, state=folder / STATE / "against.jsonl")
+    readable = [inspection for inspection in found if inspection.hashes]
+    for inspection in readable:
+        inspection.file = (against.resolve() / inspection.file).as_posix()
+        inspection.verdict = KEEP
+    return readable
 
 
 def _comparable(examined: list[Inspection]) -> list[Inspection]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 
+from scrapers.checks.duplicates import VARIANTS
 from scrapers.checks.inspect_image import Inspection, inspect_image
 from scrapers.checks.rules import Rules
 from scrapers.clean.quarantine import STATE
@@ -37,15 +38,21 @@ def scan(
     rules: Rules,
     workers: int | None = None,
     on_progress: Callable[[int], None] | None = None,
+    state: Path | None = None,
 ) -> list[Inspection]:
-    """Check files on all cores, reusing cached results of the same rules."""
-    (folder / STATE).mkdir(exist_ok=True)
+    """Check files on all cores, reusing cached results of the same rules.
+
+    `state`: the cache, if it is to lie elsewhere.
+    """
+    path = state or folder / STATE / "examined.jsonl"
+    path.parent.mkdir(exist_ok=True)
     thresholds = rules.model_dump(mode="json")
     known: dict[str, Inspection] = {}
-    path = folder / STATE / "examined.jsonl"
     with Journal(path) as journal:
         for row in read_rows(path):
-            if row["rules"] == thresholds:
+            hashes = row["found"].get("hashes")
+            # Another number of hashes: cached by an earlier version.
+            if row["rules"] == thresholds and (not hashes or len(hashes) == VARIANTS):
                 known[row["key"]] = Inspection(**row["found"])
         keys = {name: _key(folder, name) for name in names}
         new = [name for name in names if keys[name] not in known]

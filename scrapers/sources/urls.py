@@ -6,7 +6,6 @@
 import csv
 import re
 from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,9 @@ class Urls(Source):
     def queries(self) -> list[str]:
         found: list[str] = []
         for path in self.config.files:
-            found += sorted(glob(str(path))) or [str(path)]
+            root = Path(path.anchor)
+            there = sorted(map(str, root.glob(str(path.relative_to(root)))))
+            found += there or [str(path)]
         return found
 
     def search(self, query: str) -> Iterator[Item]:

@@ -47,10 +47,10 @@ class Photo:
 
 
 def synthetic(seed: int, width: int = 320, height: int = 280, quality: int = 90) -> bytes:
-    """A JPEG of colored clouds and grain that passes every check; unique per seed."""
+    """A JPEG of colored clouds, detail and grain that passes every check; unique per seed."""
     random = np.random.default_rng(seed)
     image = np.zeros((height, width, 3), np.float32)
-    for cells, strength in ((3, 90.0), (7, 60.0), (17, 35.0)):
+    for cells, strength in ((3, 90.0), (7, 60.0), (17, 35.0), (43, 24.0), (101, 16.0)):
         noise = random.normal(0, strength, (cells, cells, 3)).astype(np.float32)
         image += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
     image += 128 + random.normal(0, 6, image.shape).astype(np.float32)

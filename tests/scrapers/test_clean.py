@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,9 +14,9 @@ from benchmarks.scraping import verdicts
 from scrapers import manifest
 from scrapers.checks.color import color_verdict
 from scrapers.checks.duplicates import near
-from scrapers.checks.inspect_image import inspect_image
+from scrapers.checks.inspect_image import Inspection, inspect_image
 from scrapers.checks.rules import Rules
-from scrapers.clean import quarantine, scan
+from scrapers.clean import deduplicate, quarantine, scan
 from scrapers.clean.quarantine import undo
 from scrapers.clean.run import clean
 from scrapers.errors import ScraperError
@@ -118,7 +119,7 @@ def test_dead_links_and_pipes_are_quarantined_and_hang_nothing(tmp_path):
 
 
 def copies(folder) -> list[str]:
-    """An image and seven near duplicates of it."""
+    """An image and nine near duplicates of it."""
     rgb = photo(5, 400, 320)
     saved(folder, "a.jpg", rgb, quality=95)
     saved(folder, "b_low.jpg", rgb, quality=30)
@@ -128,6 +129,8 @@ def copies(folder) -> list[str]:
     saved(folder, "b_offset.jpg", rgb[:-20, :-24])
     saved(folder, "b_bright.jpg", (rgb * 0.8).astype(np.uint8))
     saved(folder, "b_same.png", rgb)
+    saved(folder, "b_turned.jpg", np.rot90(rgb), quality=60)
+    saved(folder, "b_turned_back.jpg", np.rot90(rgb, 3)[:, ::-1], quality=80)
     return sorted(path.name for path in folder.glob("b_*"))
 
 
@@ -139,6 +142,43 @@ def test_copies_are_found_and_the_best_is_kept(tmp_path):
     found = {row.file: row.verdict for row in manifest.read(tmp_path)}
     assert {name for name in names if found[name] != "duplicate-of:a.jpg"} == set()
     assert {found[name] for name in ["a.jpg", *others]} == {"keep"}
+
+
+def test_copies_of_another_folder_are_rejected_there_nothing_changes(tmp_path):
+    train, val = tmp_path / "train", tmp_path / "val"
+    for folder, seeds in ((train, range(4)), (val, range(2, 6))):
+        folder.mkdir()
+        for seed in seeds:
+            saved(folder, f"{seed}.jpg", photo(seed), quality=90 if folder is val else 70)
+    before = _contents(tmp_path / "val")
+    assert clean(train, against=val) == {"keep": 2, "duplicate-of": 2}
+    assert {path.name for path in train.glob("*.jpg")} == {"0.jpg", "1.jpg"}
+    assert [path.name for path in val.iterdir()] == [Path(name).name for name in before]
+    assert clean(train, against=val)["keep"] == 2
+    undo(train)
+    assert len(list(train.glob("*.jpg"))) == 4
+    with pytest.raises(ScraperError, match="--against"):
+        clean(train, against=train)
+
+
+def test_near_equal_frames_are_compared_with_one_of_them_each(tmp_path, monkeypatch):
+    """Work counted, not timed: pairs of n frames are n * (n - 1) / 2."""
+    compared = []
+    monkeypatch.setattr(
+        deduplicate.duplicates, "match", lambda one, other, _: compared.append(1) or 1.0
+    )
+    monkeypatch.setattr(deduplicate, "_thumbnail", lambda *_: None)
+    random = np.random.default_rng(0)
+    base = cv2.resize(random.integers(0, 255, (9, 9), np.uint8), (128, 128))
+    frames = []
+    for i in range(300):
+        luma = (base + random.normal(0, 20, base.shape)).clip(0, 255).astype(np.uint8)
+        hashes = deduplicate.duplicates.variants(luma)
+        frames.append(Inspection(f"{i}", sha256=f"{i}", width=9, height=9, hashes=hashes))
+    assert len({frame.hashes[0] for frame in frames}) > 1
+    deduplicate.find_duplicates(tmp_path, frames, Rules())
+    assert sum(frame.verdict == "keep" for frame in frames) <= 3
+    assert len(compared) <= 2 * len(frames)
 
 
 def test_near_hashes_are_all_found(tmp_path):
@@ -178,11 +218,11 @@ def test_rejects_are_quarantined_and_undo_restores_everything(tmp_path):
     exif[0x0112] = 6
     image.save(tmp_path / "turned.jpg", exif=exif)
     frame = np.zeros((400, 400, 3), np.uint8)
-    frame[60:340] = cv2.resize(photo(9), (400, 280))
+    frame[60:340] = photo(9, 400, 280)
     saved(tmp_path, "letterbox.png", frame)
     before = _contents(tmp_path)
     counts = clean(tmp_path)
-    assert counts == {"keep": 3, "duplicate-of": 7, "grayscale": 1, "corrupt": 1}
+    assert counts == {"keep": 3, "duplicate-of": 9, "grayscale": 1, "corrupt": 1}
     assert set(_contents(tmp_path).values()) > set(before.values())
     assert (tmp_path / "quarantine" / "grayscale" / "sub" / "gray.jpg").exists()
     assert Image.open(tmp_path / "turned.jpg").size == (240, 320)
@@ -216,9 +256,9 @@ def test_a_killed_clean_is_finished_by_the_next_run_or_undone(tmp_path, monkeypa
         patch.setattr(quarantine.Path, "rename", stop)
         with pytest.raises(KeyboardInterrupt):
             clean(tmp_path)
-    assert clean(tmp_path).total() == 8
+    assert clean(tmp_path).total() == 10
     assert sorted(_contents(tmp_path).values()) == sorted(before.values())
-    assert len(manifest.read(tmp_path)) == 8
+    assert len(manifest.read(tmp_path)) == 10
     assert all((tmp_path / row.file).exists() for row in manifest.read(tmp_path))
     undo(tmp_path)
     assert _contents(tmp_path) == before

@@ -37,7 +37,9 @@ def test_a_collection_resumes_from_old_journals(folder, tmp_path):
 def test_cached_results_are_of_the_rules_that_they_name(folder):
     cached = list(manifest.read_rows(folder / ".clean" / "examined.jsonl"))
     assert cached
-    assert all(row["rules"] == Rules().model_dump(mode="json") for row in cached)
+    today = Rules().model_dump(mode="json")
+    assert all(row["rules"].items() <= today.items() for row in cached)
+    assert all(row["rules"] != today for row in cached)  # fewer checks: none of them is reused
 
 
 @pytest.mark.parametrize("name", ["manifest.jsonl", "manifest.parquet"])

@@ -14,6 +14,8 @@ from tests.fakes.image_server import ADDRESS, Photo, Server
 from tests.helpers.recipes import found, many, run
 from tests.helpers.runs import REPOSITORY
 
+SITE = "https://creativecommons.org"
+
 
 def yfcc_line(photo: Photo, server: Server, columns: int, marker: str = "0") -> str:
     row = [""] * 23
