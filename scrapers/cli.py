@@ -1,5 +1,7 @@
 """The command line: parses options, prints tables, calls the other modules."""
 
+import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from scrapers.errors import ScraperError, SourceError
+from scrapers.files import write_text
 from scrapers.recipe import Recipe, read_recipe
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -31,6 +34,8 @@ Private = Annotated[
     typer.Option("--allow-address", help="also connect to this private address: a mirror of yours"),
 ]
 
+
+LINE_EVERY = 30.0  # seconds
 
 # typer carries a private copy of click; this is its base of all usage errors.
 _UsageError: Any = typer.BadParameter.__mro__[2]
@@ -62,9 +67,29 @@ def _recipe(path: Path, contact: str, limit: int | None = None) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
+class _Lines(Progress):
+    """A line every 30 seconds, where no terminal shows a bar."""
+
+    def __init__(self, *columns: Any, **options: Any) -> None:
+        super().__init__(*columns, **options, disable=True)
+        self._next = time.monotonic() + LINE_EVERY
+
+    def update(self, task_id: Any, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LINE_EVERY
+            parts = (
+                f"{task.description} {task.completed:,.0f}"
+                + (f" of {task.total:,.0f}" if task.total else "")
+                for task in self.tasks
+            )
+            self.console.print(f"{', '.join(parts)}", markup=False)
+
+
 def progress() -> Progress:
-    """A progress bar with counts, on stderr."""
-    return Progress(
+    """A progress bar with counts, on stderr; lines without a terminal."""
+    kind = Progress if console.is_terminal else _Lines
+    return kind(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -125,6 +150,12 @@ def collect(
         counts = (summary.found[name], summary.skipped[name], summary.stored[name])
         table.add_row(name, *map(str, counts), "; ".join(reasons))
     console.print(table)
+    console.print(
+        f"{summary.stored.total():,} images, {summary.received / 1e6:,.1f} MB in "
+        f"{summary.seconds:,.0f} s; {summary.undone:,} left undone",
+        markup=False,
+    )
+    write_text(folder / "report.json", json.dumps(summary.as_json(), indent=1) + "\n")
     for note in summary.notes:
         console.print(note, style="yellow", markup=False)
     if "disk" in summary.errors:
@@ -163,6 +194,10 @@ def clean(
     keep: Annotated[
         list[str] | None, typer.Option(help="override: restore this file for good")
     ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(help="takedown: delete the picture of this id, URL, page, file or SHA-256"),
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(help="reject copies of this folder's images too: val/, say")
     ] = None,
@@ -176,6 +211,12 @@ def clean(
 
     if undo:
         console.print(f"{folder}: {quarantine.undo(folder):,} files restored", markup=False)
+        return
+    if remove:
+        from scrapers.clean import takedown
+
+        count = takedown.remove(folder, remove)
+        console.print(f"{folder}: {count:,} removed for good; pack it again", markup=False)
         return
     if keep:
         for name in keep:

@@ -132,6 +132,14 @@ class UrlsConfig(SourceConfig):
     license: str = Field("", description="default, if a row states none")
 
 
+class ShardsConfig(SourceConfig):
+    """WebDataset tars, such as img2dataset writes."""
+
+    kind: Literal["shards"]
+    files: tuple[Path, ...] = Field(min_length=1, description="tars, also patterns: x/*.tar")
+    license: str = Field("", description="default, if a picture's JSON states none")
+
+
 class FolderConfig(SourceConfig):
     """A local folder; its images are copied."""
 
@@ -151,6 +159,7 @@ AnySource = Annotated[
     | UnsplashDatasetConfig
     | WebConfig
     | UrlsConfig
+    | ShardsConfig
     | FolderConfig,
     Field(discriminator="kind"),
 ]

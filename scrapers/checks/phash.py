@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ def turned_hashes(luma: NDArray[np.uint8]) -> list[int]:
     """
     small = cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:LOW, :LOW]
-    turned = [low * _MIRRORED[:, None], low * np.outer(_MIRRORED, _MIRRORED)]
+    turned: list[NDArray[Any]] = [low * _MIRRORED[:, None], low * np.outer(_MIRRORED, _MIRRORED)]
     turned += [low.T, low.T * _MIRRORED, low.T * _MIRRORED[:, None]]
     turned.append(low.T * np.outer(_MIRRORED, _MIRRORED))
     flat = np.stack(turned).reshape(len(turned), LOW * LOW)

@@ -30,14 +30,15 @@ def sharpness(luma: NDArray[np.uint8]) -> float:
 
     A photograph is sharp somewhere, however shallow its focus.
     """
-    values = luma.astype(np.float32)
-    fine = values - cv2.GaussianBlur(values, (0, 0), 1.2)
+    values = np.asarray(luma, np.float32)
+    fine = np.asarray(values - cv2.GaussianBlur(values, (0, 0), 1.2), np.float32)
     return float(np.percentile(_tiles(fine), 95) / (values.std() + 4))
 
 
 def noise(luma: NDArray[np.uint8]) -> float:
     """The deviation of noise in the calmest tiles of a picture [H, W], in steps of 8 bits."""
-    return float(np.percentile(_tiles(cv2.filter2D(luma.astype(np.float32), -1, _NOISE)), 15))
+    response = np.asarray(cv2.filter2D(luma.astype(np.float32), -1, _NOISE), np.float32)
+    return float(np.percentile(_tiles(response), 15))
 
 
 def quality_verdict(

@@ -34,6 +34,28 @@ class Summary:
     received: int = 0
     seconds: float = 0.0
 
+    def as_json(self) -> dict[str, Any]:
+        """What report.json says of this run."""
+        names = sorted({*self.found, *self.errors})
+        return {
+            "stored": self.stored.total(),
+            "undone": self.undone,
+            "bytes": self.received,
+            "seconds": round(self.seconds, 1),
+            "sources": {
+                name: {
+                    "found": self.found[name],
+                    "skipped": self.skipped[name],
+                    "stored": self.stored[name],
+                    "rejected": dict(self.rejected[name]),
+                    "failed": dict(self.failed[name]),
+                    "error": self.errors.get(name, ""),
+                }
+                for name in names
+            },
+            "notes": self.notes,
+        }
+
     @property
     def undone(self) -> int:
         """How many items and searches another run might still get."""
@@ -96,6 +118,8 @@ class Collector:
                 self.summary.skipped[name] += 1
                 return True
             reason = rejection_reason(item, self.recipe) or store.rejected.get(item.id, "")
+            if {item.id, item.url} & store.removed:
+                reason = "removed on request"
             if (
                 item.url
                 and not item.is_here

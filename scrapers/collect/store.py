@@ -17,6 +17,7 @@ import numpy as np
 
 from scrapers import manifest
 from scrapers.checks.phash import phash, to_text
+from scrapers.clean.takedown import removed
 from scrapers.errors import BadImageError, ScraperError
 from scrapers.fetch.access import FetchError
 from scrapers.fetch.client import PartialDownload
@@ -70,6 +71,7 @@ class Store:
                 self.partial[row["start"]] = PartialDownload(row["etag"], row["length"])
             elif "rejected" in row and not retry_refused and not self._looser(row):
                 self.rejected[row["rejected"]] = row["reason"]
+        self.removed = removed(self.folder)
         self.unlisted = self._recover({row.file for row in rows})
 
     def _recover(self, listed: set[str]) -> int:
@@ -129,6 +131,8 @@ class Store:
         luma = np.asarray(image if image.mode == "L" else image.convert("L"))
         data = part.read_bytes()
         digest = sha256(data)
+        if digest in self.removed:
+            return FetchError("removed on request", digest)
         name = Path("images", _safe(item.label), f"{item.id}{FORMATS[kind]}").as_posix()
         with self._lock:
             first = self._digests.setdefault(digest, name)

@@ -20,6 +20,7 @@ TABLE = {
     "unsplash_dataset": "unsplash_dataset:UnsplashDataset",
     "web": "web:Web",
     "urls": "urls:Urls",
+    "shards": "shards:Shards",
     "folder": "folder:Folder",
 }
 

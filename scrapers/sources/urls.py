@@ -5,7 +5,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +46,23 @@ def read_rows(
         raise SourceError(f"{path}: {error}") from None
 
 
+def expand(files: Iterable[Path]) -> list[str]:
+    """Paths, and what patterns among them find, in order."""
+    found: list[str] = []
+    for path in files:
+        root = Path(path.anchor)
+        there = sorted(map(str, root.glob(str(path.relative_to(root)))))
+        found += there or [str(path)]
+    return found
+
+
 class Urls(Source):
     """A row's `license` (URL or by-4.0) overrides the recipe's."""
 
     terms = "URL list: robots.txt and opt-outs obeyed; license as stated in the list or the recipe"
 
     def queries(self) -> list[str]:
-        found: list[str] = []
-        for path in self.config.files:
-            root = Path(path.anchor)
-            there = sorted(map(str, root.glob(str(path.relative_to(root)))))
-            found += there or [str(path)]
-        return found
+        return expand(self.config.files)
 
     def search(self, query: str) -> Iterator[Item]:
         theirs = self.config.columns

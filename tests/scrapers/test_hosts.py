@@ -193,6 +193,10 @@ def test_what_is_left_undone_is_exit_code_3(server, tmp_path):
     )
     arguments = ["collect", str(tmp_path / "r.yml"), "--allow-address", ADDRESS]
     assert main(arguments) == 3
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    assert (report["stored"], report["undone"]) == (1, 1)
+    assert report["bytes"] == len(IMAGES[1].body)
+    assert report["sources"]["urls"]["failed"] == {"http-500": 1}
     server.scripts[ONE].clear()
     assert main(arguments) == 0
 

@@ -12,6 +12,7 @@ from PIL import Image
 from scrapers import manifest, moves
 from scrapers.clean.quarantine import undo
 from scrapers.clean.run import clean
+from scrapers.clean.takedown import remove
 from scrapers.errors import ScraperError
 from scrapers.export.resize import resize
 from scrapers.export.split import assign, groups, split
@@ -317,3 +318,27 @@ def test_a_journal_survives_any_text(tmp_path):
     with Journal(tmp_path / "j.jsonl") as journal:
         journal.append({"name": "\udce9", "title": "é"})
     assert list(manifest.read_rows(tmp_path / "j.jsonl")) == [{"name": "\udce9", "title": "é"}]
+
+
+def test_a_takedown_is_for_good(tmp_path):
+    with Server(photos(4)) as server:
+        urls = [server.url(path) for path in server.photos]
+        made, folder = recipe(url_list(tmp_path, urls)), tmp_path / "set"
+        run(made, folder)
+        clean(folder)
+        rows = manifest.read(folder)
+        with pytest.raises(ScraperError, match="nothing was removed"):
+            remove(folder, [rows[0].id, "https://a.test/other"])
+        assert len(manifest.read(folder)) == 4
+        assert remove(folder, [rows[0].id, rows[1].url]) == 2
+        assert not (folder / rows[0].file).exists()
+        summary = run(made, folder)
+        assert summary.rejected["urls"] == {"removed on request": 2}
+        # Not under another address either.
+        body = next(p.body for path, p in server.photos.items() if rows[0].url.endswith(path))
+        server.files["/twin"] = (body, "image/jpeg")
+        again = run(recipe(url_list(tmp_path, [server.url("/twin")])), folder)
+        assert again.rejected["urls"] == {"removed on request": 1}
+    clean(folder)
+    assert {row.id for row in manifest.read(folder)} == {rows[2].id, rows[3].id}
+    assert rows[0].file not in (folder / "ATTRIBUTION.md").read_text()

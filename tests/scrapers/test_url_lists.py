@@ -2,16 +2,23 @@
 
 import bz2
 import gzip
+import io
+import json
 import shutil
+import tarfile
 from urllib.parse import quote_plus
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scrapers import manifest
+from scrapers.clean.run import clean
+from scrapers.export.split import split
+from scrapers.export.webdataset import pack
 from scrapers.recipe import read_recipe
-from tests.fakes.image_server import ADDRESS, Photo, Server
-from tests.helpers.recipes import found, many, run
+from tests.fakes.image_server import ADDRESS, Photo, Server, synthetic
+from tests.helpers.recipes import found, many, recipe, run
 from tests.helpers.runs import REPOSITORY
 
 SITE = "https://creativecommons.org"
@@ -183,3 +190,37 @@ def test_url_lists_keep_their_columns(tmp_path):
         ("by", "2.0", ""),
     }
     assert rejected == {"unknown license": 1}
+
+
+def test_shards_of_img2dataset_are_finished_with_their_licenses(tmp_path):
+    """As img2dataset writes them with --save_additional_columns: key.jpg, key.txt, key.json."""
+    licensed = {"license": "by", "license_url": f"{SITE}/licenses/by/2.0/", "author": "Ann"}
+    for shard in range(2):
+        with tarfile.open(tmp_path / f"{shard:05d}.tar", "w") as tar:
+            for i in range(3):
+                number = 3 * shard + i
+                row = {
+                    "caption": f"Alps {number}",
+                    "item_id": f"commons-{number}",
+                    "status": "success",
+                }
+                row |= licensed if number else {"license": None, "license_url": None}
+                body = synthetic(number, 200, 160)
+                parts = {"jpg": body, "txt": b"Alps", "json": json.dumps(row).encode()}
+                for suffix, content in parts.items():
+                    member = tarfile.TarInfo(f"{number:09d}.{suffix}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    (tmp_path / "cut.tar").write_bytes((tmp_path / "00000.tar").read_bytes()[:9000])
+    source = {"kind": "shards", "files": [tmp_path / "*.tar"]}
+    summary = run(recipe(source), tmp_path / "set")
+    assert summary.rejected["shards"] == {"unknown license": 1}
+    assert "cut.tar" in summary.errors["shards"]
+    assert clean(tmp_path / "set") == {"keep": 5}
+    split(tmp_path / "set", 0.3)
+    rows = manifest.read(tmp_path / "set")
+    assert {(row.license, row.license_version, row.author) for row in rows} == {
+        ("by", "2.0", "Ann")
+    }
+    assert "no credit recorded" not in (tmp_path / "set" / "ATTRIBUTION.md").read_text()
+    assert pack(tmp_path / "set", tmp_path / "tars") == 2

@@ -1,0 +1,76 @@
+"""WebDataset tars of img2dataset (on one machine, Spark or Ray), with their license columns.
+
+`python -m scrapers urls` wrote the list that img2dataset downloaded; this reads what came of it, so
+that `clean`, `split`, credits and `pack` finish it.
+"""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scrapers import licenses
+from scrapers.errors import SourceError
+from scrapers.images import SUFFIXES
+from scrapers.item import Item, plain
+from scrapers.manifest import translate
+from scrapers.sources.base import Source, number, safe_id
+from scrapers.sources.urls import expand
+
+
+class Shards(Source):
+    """One tar after the other, one picture in memory; a row without a license has the recipe's."""
+
+    terms = "Shards: license as stated beside each picture, or in the recipe"
+
+    def queries(self) -> list[str]:
+        return expand(self.config.files)
+
+    def search(self, query: str) -> Iterator[Item]:
+        name = Path(query).stem
+        try:
+            with tarfile.open(query, "r|*") as tar:
+                key, data = "", b""
+                row: dict[str, Any] = {}
+                for member in tar:
+                    if not member.isreg():
+                        continue
+                    stem, _, suffix = Path(member.name).name.partition(".")
+                    if stem != key:
+                        if data:
+                            yield self._item(f"{name}-{key}", data, row)
+                        key, data, row = stem, b"", {}
+                    if member.size > self.recipe.limits.max_bytes:
+                        continue
+                    file = tar.extractfile(member)
+                    content = file.read() if file else b""
+                    if f".{suffix.lower()}" in SUFFIXES:
+                        data = content
+                    elif suffix == "json":
+                        row = translate(json.loads(content))
+                if data:
+                    yield self._item(f"{name}-{key}", data, row)
+        except (OSError, tarfile.TarError, ValueError) as error:
+            raise SourceError(f"{query}: {error}") from None
+
+    def _item(self, place: str, data: bytes, row: dict[str, Any]) -> Item:
+        stated = str(row.get("license_url") or row.get("license") or self.config.license)
+        title = plain(row.get("title") or row.get("caption"))
+        return Item(
+            id=safe_id("shard", row.get("item_id") or row.get("id") or place),
+            source=self.name,
+            url=str(row.get("url") or ""),
+            license=licenses.named(stated) if stated else None,
+            page=str(row.get("page") or ""),
+            title=title,
+            author=plain(row.get("author")),
+            author_url=str(row.get("author_url") or ""),
+            credit=plain(row.get("attribution")),
+            width=number(row.get("width")),
+            height=number(row.get("height")),
+            label=str(row.get("label") or ""),
+            taken_at=str(row.get("taken_at") or ""),
+            terms=str(row.get("terms") or "") or self.terms,
+            data=data,
+        )
