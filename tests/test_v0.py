@@ -187,6 +187,38 @@ SINCE: dict[str, tuple[str, ...]] = {
     ),
     "deoldify_stable.yml": (*CRITIC, *PRETRAINED, "stages.gan.batch_size=8"),
     "deoldify_video.yml": (*CRITIC, "stages.noise.clip_grad_norm=1", "stages.gan.batch_size=8"),
+    "iizuka16.yml": ("model.classes=205",),
+    "wallner_gan.yml": (
+        "model.lightness=signed",
+        "model.ab_range=110",
+        "discriminator.padding=2",
+        "discriminator.pool=3",
+        "discriminator.matched_features=activated",
+    ),
+    "koalarization_xception.yml": (
+        "model.decoder=paper",
+        "model.embedding=logits",
+        "model.lightness=signed",
+        "model.classifier_input=gray",
+        "model.ab_range=127",
+        "stages.decoder.size=128",
+        "stages.decoder.batch_size=50",
+    ),
+    "colornet_report.yml": (
+        "model.channels=[64, 128, 256, 512]",
+        "model.head=bounded",
+        "model.lightness_max=100",
+        "model.init=default",
+        "data.augment.scale=[0.35, 1.0]",
+        "data.augment.ratio=[0.75, 1.3333]",
+        "data.augment.flip=0.5",
+        "stages.fit.batch_size=32",
+        "stages.fit.lr=1e-3",
+        "stages.fit.optimizer=adamw",
+        "stages.fit.betas=[0.9, 0.99]",
+        "stages.fit.schedule=one_cycle",
+        "stages.fit.clip_grad_norm=1",
+    ),
 }
 RECORDED = {"gan_color_small.yml": (), "unet_small.yml": ("stages.gan.colorfulness_weight=12",)}
 

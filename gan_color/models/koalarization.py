@@ -1,6 +1,7 @@
 """Deep Koalarization: Baldassarre, Gonzalez Morin and Rodes-Guirao 2017,
-https://arxiv.org/abs/1712.03400; and the tutorial's "full" version of it,
-https://github.com/emilwallner/Coloring-greyscale-images.
+https://arxiv.org/abs/1712.03400; the tutorial's "full" version of it,
+https://github.com/emilwallner/Coloring-greyscale-images; and that on Xception,
+https://github.com/bluejurand/Photos-colorization (model_creation.py at 60931f6).
 
 An encoder and a decoder with the output of a pretrained classifier fused in between. Layers and
 constants are those of https://github.com/baldassarreFe/deep-koalarization. Stages of a faithful
@@ -32,6 +33,21 @@ def _convolution(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) ->
     return nn.Sequential(conv, nn.ReLU(inplace=True))
 
 
+def _decoder(kind: Literal["paper", "full", "extended"], w: int) -> nn.Sequential:
+    """Fused features [B, 4 w, H / 8, W / 8] -> the tanh of ab [B, 2, H, W]."""
+    up = nn.Upsample(scale_factor=2, mode="nearest")
+    first = [_convolution(4 * w, 4 * w)] if kind == "extended" else []
+    if kind == "full":
+        last = w // 4
+        middle = [up, _convolution(2 * w, w), up, _convolution(w, w // 2)]
+        middle.append(_convolution(w // 2, last))
+    else:
+        last = w // 2
+        middle = [up, _convolution(2 * w, w), _convolution(w, w), up, _convolution(w, last)]
+    head = nn.Conv2d(last, 2, 3, padding=1)
+    return nn.Sequential(*first, _convolution(4 * w, 2 * w), *middle, head, nn.Tanh(), up)
+
+
 class KoalarizationOptions(ModelOptions):
     """Options; the defaults are the paper's."""
 
@@ -45,9 +61,15 @@ class KoalarizationOptions(ModelOptions):
     )
     classifier_size: int = Field(299, ge=32, description="side at which the classifier looks")
     embedding: Literal["logits", "softmax"] = "logits"
-    decoder: Literal["paper", "full"] = "paper"
+    decoder: Literal["paper", "full", "extended"] = Field(
+        "paper", description="full: the tutorial's; extended: Photos-colorization's, one more layer"
+    )
     ab_range: float = Field(127.0, gt=0, description="a*, b* of an output of 1; full: 128")
     lightness: Literal["signed", "raw"] = Field("signed", description="-1..1 | 0..100")
+    classifier_input: Literal["gray", "raw"] = Field(
+        "gray",
+        description="what the classifier expects | L* 0..100 as it is, Photos-colorization's fault",
+    )
     cache: int = Field(
         0,
         ge=0,
@@ -70,7 +92,15 @@ class Koalarization(Colorizer[KoalarizationOptions]):
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
         common = {"classifier_weights": "none"}
-        return {"irv2": common, "xception": {"classifier": "legacy_xception", **common}}
+        xception = {
+            "classifier": "legacy_xception",
+            "embedding": "softmax",
+            "decoder": "extended",
+            "ab_range": 128.0,
+            "lightness": "raw",
+            "classifier_input": "raw",
+        }
+        return {"irv2": common, "xception": {**xception, **common}}
 
     def __init__(self, options: KoalarizationOptions) -> None:
         super().__init__(options)
@@ -101,21 +131,7 @@ class Koalarization(Colorizer[KoalarizationOptions]):
             _convolution(8 * w, 4 * w),
         )
         self.fusion = _convolution(4 * w + embedded, 4 * w, kernel=1)
-        up = nn.Upsample(scale_factor=2, mode="nearest")
-        last = w // 2 if options.decoder == "paper" else w // 4
-        middle = (
-            [up, _convolution(2 * w, w), _convolution(w, w), up, _convolution(w, last)]
-            if options.decoder == "paper"
-            else [
-                up,
-                _convolution(2 * w, w),
-                up,
-                _convolution(w, w // 2),
-                _convolution(w // 2, last),
-            ]
-        )
-        head = nn.Conv2d(last, 2, 3, padding=1)
-        self.decoder = nn.Sequential(_convolution(4 * w, 2 * w), *middle, head, nn.Tanh(), up)
+        self.decoder = _decoder(options.decoder, w)
         self._cache: dict[bytes, Tensor] = {}
 
     def forward(self, L: Tensor) -> Tensor:
@@ -157,8 +173,11 @@ class Koalarization(Colorizer[KoalarizationOptions]):
         height, width = L.shape[-2:]
         longer = max(height, width)
         inner = (max(1, height * size // longer), max(1, width * size // longer))
-        rgb = F.interpolate(gray_value(L), inner, mode="bilinear").expand(-1, 3, -1, -1)
-        rgb = (rgb - self.mean) / self.std
+        raw = self.options.classifier_input == "raw"
+        seen = F.interpolate(50 * (L + 1) if raw else gray_value(L), inner, mode="bilinear")
+        rgb = seen.expand(-1, 3, -1, -1)
+        if not raw:
+            rgb = (rgb - self.mean) / self.std
         top, left = (size - inner[0]) // 2, (size - inner[1]) // 2
         padding = (left, size - inner[1] - left, top, size - inner[0] - top)
         logits: Tensor = self.classifier(F.pad(rgb, padding)).float()

@@ -2,17 +2,18 @@
 (GAN-version): pix2pix' U-Net made thinner, with spectral norm and self-attention.
 
 4 x 4 convolutions, stride 2 down, nearest-neighbor upsampling, 512 channels of self-attention at
-stride 4, a 7 x 7 head. Chroma is scaled by 110, as everywhere here.
+stride 4, a 7 x 7 head. configs/wallner_gan.yml has the source's scales, L* / 100 and ab / 128.
 """
 
 import itertools
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_color.color.lab import AB_SCALE
 from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.layers import SaganAttention
@@ -26,6 +27,8 @@ class WallnerGanOptions(ModelOptions):
 
     base_channels: int = Field(64, ge=2, description="unit of channels")
     mae: float = Field(1.0, ge=0, description="weight of the mean absolute error")
+    lightness: Literal["signed", "unit"] = Field("signed", description="-1..1 | the source's 0..1")
+    ab_range: float = Field(110.0, gt=0, description="a*, b* of an output of 1; the source: 128")
 
 
 def _down(inputs: int, outputs: int) -> nn.Sequential:
@@ -64,9 +67,11 @@ class WallnerGan(Colorizer[WallnerGanOptions]):
         self.head = nn.Sequential(upsample, spectral_norm(nn.Conv2d(inputs, 2, 7, padding=3)))
 
     def forward(self, L: Tensor) -> Tensor:
-        """L [B, 1, H, W] -> ab [B, 2, H, W] in -1..1."""
+        """L [B, 1, H, W] -> ab [B, 2, H, W] over `ab_range`, in -1..1."""
         height, width = L.shape[-2:]
         x = pad_to_multiple(L, self.stride)
+        if self.options.lightness == "unit":
+            x = (x + 1) / 2
         skips = []
         for down in self.downs:
             x = down(x)
@@ -77,6 +82,14 @@ class WallnerGan(Colorizer[WallnerGanOptions]):
                 x = self.attention(x)
         return torch.tanh(self.head(x)[..., :height, :width])
 
+    def decode(self, output: Tensor) -> Tensor:
+        if self.options.ab_range == AB_SCALE:
+            return output
+        return (output.float() * (self.options.ab_range / AB_SCALE)).clamp(-1, 1)
+
     def losses(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Mean absolute error; what fools and matches the discriminators is the stage's."""
-        return {"pixel": self.options.mae * pixel_loss(output, batch.ab, "l1")}
+        """Mean absolute error in the scale of the output; what fools and matches the
+        discriminators is the stage's.
+        """
+        target = batch.ab * (AB_SCALE / self.options.ab_range)
+        return {"pixel": self.options.mae * pixel_loss(output, target, "l1")}

@@ -10,6 +10,9 @@ from gan_color.options import Count, Share, Strict
 DiscriminatorNorm = Literal["spectral", "instance", "batch", "none"]
 DiscriminatorInit = Literal["default", "normal_0.02"]
 
+Padding = Literal[1, 2, "same"]
+MatchedFeatures = Literal["activated", "linear"]
+
 
 class DiscriminatorConfig(Strict):
     """Patch discriminators, or DeOldify's critic (gan_color.models.discriminators)."""
@@ -20,7 +23,11 @@ class DiscriminatorConfig(Strict):
     num_layers: int = Field(3, ge=1, le=6)
     norm: DiscriminatorNorm = "spectral"
     attention: bool = False
-    padding: Literal[1, 2] = Field(2, description="1: pix2pix, 2: pix2pixHD")
+    padding: Padding = Field(2, description="1: pix2pix, 2: pix2pixHD, same: Keras'")
+    pool: Literal[2, 3] = Field(3, description="side of the averages smaller scales are made of")
+    matched_features: MatchedFeatures = Field(
+        "activated", description="what feature matching reads: after the activation, or before it"
+    )
     init: DiscriminatorInit = Field(
         "default", description="PyTorch's, or pix2pix': N(0, 0.02), BatchNorm N(1, 0.02), no bias"
     )
@@ -40,6 +47,8 @@ class DiscriminatorConfig(Strict):
                 "norm",
                 "attention",
                 "padding",
+                "pool",
+                "matched_features",
                 "init",
             ),
         }[self.kind]

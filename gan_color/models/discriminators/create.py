@@ -30,6 +30,8 @@ def _create_alone(config: DiscriminatorConfig) -> Discriminator:
         config.norm,
         config.attention,
         config.padding,
+        config.pool,
+        config.matched_features,
     )
     if config.init == "normal_0.02":
         normal_init(discriminator)
