@@ -21,13 +21,11 @@ PEERS: dict[str, dict[str, Any]] = {
     },
     "DeOldify": {
         "model": {
-            "name": "unet",
-            "encoder": "resnet34",
+            "name": "deoldify",
+            "kind": "deep",
+            "encoder": "resnet34.tv_in1k",
             "encoder_weights": "none",
-            "decoder_channels": [768, 768, 672, 300, 128],
-            "convs_per_block": 2,
-            "attention_stride": 8,
-            "pixel_loss": "l1",
+            "width_mult": 1.5,
         },
         "discriminator": {"kind": "critic", "base_channels": 256, "dropout": 0.15},
         # Without `generator_update_threshold`, which would spare it updates of the generator.

@@ -61,6 +61,17 @@ def part(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+def test_tensors_of_others_are_read_in_one_place():
+    """By torch's weights-only reader: whatever else is in a file is not run."""
+    calls = []
+    for path in (REPOSITORY / "gan_color").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                safe = [k for k in node.keywords if k.arg == "weights_only"]
+                calls.append((path.name, [ast.unparse(keyword.value) for keyword in safe]))
+    assert calls == [("published_weights.py", ["True"])]
+
+
 def test_imports_point_down():
     upward = []
     for module, targets in imports("gan_color").items():

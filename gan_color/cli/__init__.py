@@ -13,6 +13,7 @@ from gan_color.cli.demo import demo
 from gan_color.cli.evaluate import evaluate
 from gan_color.cli.export import export
 from gan_color.cli.finetune import finetune
+from gan_color.cli.import_weights import import_weights
 from gan_color.cli.models import models
 from gan_color.cli.palettes import palettes
 from gan_color.cli.plan import plan
@@ -36,6 +37,7 @@ COMMANDS: list[Callable[..., None]] = [
     calibrate,
     palettes,
     export,
+    import_weights,
     models,
     plan,
 ]

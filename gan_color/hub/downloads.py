@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_color.atomic import sha256
 from gan_color.errors import GanColorError
+from gan_color.models.published_weights import read_tensors
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,7 @@ class WeightsFile:
 
     def load(self, path: Path | None = None) -> dict[str, Tensor]:
         """The tensors of the checked file."""
-        tensors: dict[str, Tensor] = torch.load(
-            self.find(path), map_location="cpu", weights_only=True
-        )
-        return tensors
+        return read_tensors(self.find(path), self.name)
 
     def _download(self, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

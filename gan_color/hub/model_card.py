@@ -32,6 +32,7 @@ def model_card(path: Path, notes: list[str] | None = None) -> str:
         f"- Images seen: {_number(record.get('images'))}",
         "",
         *_table(stages, ("name", "kind", "images", "size", "batch_size")),
+        *_imported(record),
         "## Figures at the end of training",
         "",
         *([f"- {name}: {value:.4g}" for name, value in sorted(figures.items())] or [UNKNOWN]),
@@ -51,6 +52,17 @@ def model_card(path: Path, notes: list[str] | None = None) -> str:
     if notes:
         lines += ["", "## Exports", "", *(f"- {note}" for note in notes)]
     return "\n".join(lines) + "\n"
+
+
+def _imported(record: dict[str, Any]) -> list[str]:
+    """Whose weights they are, where they were published by others."""
+    if "imported" not in record:
+        return []
+    return [
+        f"The weights are those of `{record['file']}` (SHA-256 {record['sha256']}), published at "
+        f"{record['source']}; terms: {record['terms']}.",
+        "",
+    ]
 
 
 def _number(value: object) -> str:

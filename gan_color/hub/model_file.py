@@ -31,14 +31,21 @@ def save_model(path: Path, name: str, model: Colorizer, record: dict[str, Any]) 
 
     `record` is what the training says of itself: stages, images, figures, license of the data.
     """
-    options = model.options.for_inference()
-    header = {
-        "format": FORMAT,
-        "name": name,
-        "options": options.model_dump(mode="json"),
-        "record": record,
-    }
-    _save(path, folded_state(model), header)
+    _save(path, folded_state(model), _header(name, model, record))
+
+
+def save_folded(path: Path, name: str, model: Colorizer, record: dict[str, Any]) -> None:
+    """`save_model` of a model whose norms are folded already."""
+    _save(path, _tensors(model), _header(name, model, record))
+
+
+def _header(name: str, model: Colorizer, record: dict[str, Any]) -> dict[str, Any]:
+    options = model.options.for_inference().model_dump(mode="json")
+    return {"format": FORMAT, "name": name, "options": options, "record": record}
+
+
+def _tensors(model: Colorizer) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
 
 
 def save_half(source: Path, target: Path, record: dict[str, Any] | None = None) -> float:
@@ -122,9 +129,7 @@ def folded_state(model: Colorizer) -> dict[str, Tensor]:
     """The tensors of a model file: spectral norm in plain weights. `model` is left as it is."""
     folded = type(model)(model.options.for_inference())
     folded.load_state_dict(model.state_dict())
-    return {
-        key: value.detach().cpu().contiguous() for key, value in folded.fold().state_dict().items()
-    }
+    return _tensors(folded.fold())
 
 
 def unfold(model: Colorizer, stored: dict[str, Tensor]) -> None:

@@ -71,7 +71,7 @@ def export_onnx(source: Path, target: Path) -> list[Parity]:
     channels = INPUTS if model.takes_hints else {"L": INPUTS["L"]}
     inputs = {name: torch.zeros(2, count, *shape) for name, count in channels.items()}
     axes = {name: {0: "batch", 2: "rows", 3: "columns"} for name in (*inputs, "ab")}
-    if model.takes_hints:
+    if model.takes_palette:
         inputs[PALETTE_INPUT] = torch.zeros(2, PALETTE)
         axes[PALETTE_INPUT] = {0: "batch"}
     with atomic_write(target) as part:
@@ -137,7 +137,9 @@ class OnnxColorizer:
             self.session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
             metadata = self.session.get_modelmeta().custom_metadata_map
             self.stride = int(json.loads(metadata[HEADER_KEY])["stride"])
-            self.takes_hints = PALETTE_INPUT in [each.name for each in self.session.get_inputs()]
+            names = [each.name for each in self.session.get_inputs()]
+            self.takes_hints = set(INPUTS) <= set(names)
+            self.takes_palette = PALETTE_INPUT in names
         except KeyError:
             raise GanColorError(
                 f"model: {path} carries no gan_color header, "
@@ -160,9 +162,10 @@ class OnnxColorizer:
         if self.takes_hints:
             hints = (hints or Hints.none(L)).pad_to_multiple(self.stride)
             palette = L.new_zeros(len(L), PALETTE) if hints.palette is None else hints.palette
-            told = (hints.ab, hints.mask, palette)
-            names = (*list(INPUTS)[1:], PALETTE_INPUT)
-            inputs |= {name: x.float().numpy() for name, x in zip(names, told, strict=True)}
+            told = dict(zip(list(INPUTS)[1:], (hints.ab, hints.mask), strict=True))
+            if self.takes_palette:
+                told[PALETTE_INPUT] = palette
+            inputs |= {name: x.float().numpy() for name, x in told.items()}
         ab = torch.from_numpy(self.session.run(["ab"], inputs)[0])
         return ab[..., :height, :width]
 

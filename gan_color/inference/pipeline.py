@@ -35,7 +35,7 @@ from gan_color.inference.recombine import recombine
 from gan_color.inference.saturation import VIVIDNESS
 from gan_color.inference.variants import NONE as NO_PALETTES
 from gan_color.inference.variants import variant_palettes
-from gan_color.models.base import NO_HINTS
+from gan_color.models.base import NO_HINTS, NO_PALETTE
 from gan_color.models.hints import Hints, PaletteBank
 
 __all__ = ["DEFAULTS", "DEFAULT_RENDER", "ColorizationPipeline", "ColorizeOptions"]
@@ -54,6 +54,10 @@ class ChromaModel(Protocol):
     @property
     def takes_hints(self) -> bool:
         """Whether `predict_ab` takes Hints."""
+
+    @property
+    def takes_palette(self) -> bool:
+        """Whether it reads the palette of Hints."""
 
     @property
     def palettes(self) -> PaletteBank | None:
@@ -285,6 +289,9 @@ def check_hints(model: ChromaModel, options: ColorizeOptions) -> None:
         _palettes(model)
     if options.hinted and not model.takes_hints:
         raise GanColorError(NO_HINTS)
+    told = options.reference is not None or options.saturation in VIVIDNESS
+    if told and not model.takes_palette:
+        raise GanColorError(NO_PALETTE)
 
 
 def classify_scene(model: ChromaModel, chroma: Chroma) -> dict[str, float]:

@@ -12,8 +12,13 @@ from torch.nn.utils import parametrize
 from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.errors import GanColorError
 from gan_color.models.hints import Hints, PaletteBank
+from gan_color.models.published_weights import load_tensors
 from gan_color.options import Strict
 
+NO_PALETTE = (
+    "hints: this model takes colors of points alone, no reference photo and no word for "
+    "saturation, expected a unet that was trained with hints: true"
+)
 NO_HINTS = (
     "hints: this model takes none, expected one that was trained with them: unet with hints: true, "
     "in stages with hints"
@@ -80,6 +85,11 @@ class ModelOptions(Strict):
     def takes_hints(self) -> bool:
         """Whether a model of these options takes Hints: Colorizer.run."""
         return False
+
+    @property
+    def takes_palette(self) -> bool:
+        """Whether such a model reads the global part of Hints, their palette, too."""
+        return self.takes_hints
 
     def for_inference(self) -> "ModelOptions":
         """The same options without whatever only a first training needs (pretrained weights)."""
@@ -171,9 +181,18 @@ class Colorizer(nn.Module, Generic[Options_co]):
         """Whether `run`, `forward_ab` and `predict_ab` take hints."""
         return self.options.takes_hints
 
+    @property
+    def takes_palette(self) -> bool:
+        """Whether the palette of hints is read: a reference photo, a word for saturation."""
+        return self.options.takes_palette
+
     def losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:
         """The model's own terms, weighted, each a scalar; their sum is minimized."""
         raise NotImplementedError
+
+    def monitored(self, output: Any, batch: Batch) -> dict[str, Tensor]:
+        """Scalars that are logged beside the losses and not minimized. None here."""
+        return {}
 
     def decode(self, output: Any) -> Tensor:
         """Output -> ab [B, 2, H, W] in -1..1. Here the output is ab already."""
@@ -252,6 +271,12 @@ class Colorizer(nn.Module, Generic[Options_co]):
         Empty where the model was taught no names.
         """
         return [{} for _ in L]
+
+    def load_published(
+        self, stored: dict[str, Tensor], names: dict[str, str], origin: str, expected: str
+    ) -> None:
+        """Take the tensors of a network of its authors: gan_color.models.published_weights."""
+        load_tensors(self, stored, names, origin, expected)
 
     def fold(self) -> "Colorizer":
         """Replace parametrized weights (spectral norm) by their plain values, in place."""

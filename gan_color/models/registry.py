@@ -23,6 +23,8 @@ TABLE = {
     "pix2pix": "gan_color.models.pix2pix:Pix2Pix",
     "pix2pixhd": "gan_color.models.pix2pixhd:Pix2PixHD",
     "ddcolor": "gan_color.models.ddcolor:DDColor",
+    "siggraph17": "gan_color.models.siggraph17:Siggraph17",
+    "deoldify": "gan_color.models.deoldify.generator:DeOldify",
 }
 
 __all__ = ["Batch", "Colorizer", "ModelOptions", "create", "model_class", "names", "parse_options"]

@@ -21,7 +21,7 @@ from gan_color.errors import GanColorError
 from gan_color.losses.pixel import pixel_loss
 from gan_color.models.base import Batch, Colorizer, ModelOptions, check_multiple
 from gan_color.models.layers import zero_bias
-from gan_color.models.published_weights import load_published
+from gan_color.models.published_weights import load_tensors, read_tensors
 from gan_color.options import WeightsPath
 
 TEMPERATURE = 0.38  # section 2.3
@@ -39,6 +39,8 @@ BLOCKS = (
     (3, 8, 1, 2),
     (3, 8, 1, 1),
 )
+# Our prefixes, and those of that file.
+PUBLISHED_NAMES = {f"body.{i}": f"model{i + 1}" for i in range(8)} | {"head": "model8.6"}
 OUTPUT_STRIDE = 4  # logits, and so targets, are a quarter of the image's size
 STRIDE = 8
 
@@ -130,16 +132,18 @@ class Zhang16(Colorizer[Zhang16Options]):
         self.register_buffer("centers", ab_bins().clone())
         self.register_buffer("rebalance_weights", None, persistent=False)
         if options.weights != "none":
-            self._load(Path(options.weights))
+            stored = read_tensors(Path(options.weights), PUBLISHED)
+            self.load_published(stored, PUBLISHED_NAMES, options.weights, PUBLISHED)
 
-    def _load(self, path: Path) -> None:
-        names = {f"body.{i}": f"model{i + 1}" for i in range(len(self.body))} | {"head": "model8.6"}
-        centers = load_published(self, path, names, PUBLISHED, extra=("model_out.weight",))
-        found = centers["model_out.weight"]  # ab / 110 of the bins, as a 1 x 1 convolution
+    def load_published(
+        self, stored: dict[str, Tensor], names: dict[str, str], origin: str, expected: str
+    ) -> None:
+        extra = load_tensors(self, stored, names, origin, expected, extra=("model_out.weight",))
+        found = extra["model_out.weight"]  # ab / 110 of the bins, as a 1 x 1 convolution
         if found.shape != (2, BIN_COUNT, 1, 1):
             raise GanColorError(
-                f"weights: {path} has model_out.weight of shape {tuple(found.shape)}, "
-                f"expected (2, {BIN_COUNT}, 1, 1); is it {PUBLISHED}?"
+                f"weights: {origin} has model_out.weight of shape {tuple(found.shape)}, "
+                f"expected (2, {BIN_COUNT}, 1, 1); is it {expected}?"
             )
         self.centers.copy_(AB_SCALE * found[:, :, 0, 0].T)
         # The authors publish a head that is divided by the temperature already. Equation 2 is of
@@ -165,15 +169,25 @@ class Zhang16(Colorizer[Zhang16Options]):
         """Soft cross-entropy (equation 2), each pixel weighted by its color's rarity (3, 4)."""
         if self.rebalance_weights is None:
             raise GanColorError("zhang16: found no color prior, expected set_prior() first")
+        entropy, nearest = self._entropy(output, batch)
+        return {"classification": (entropy * self.rebalance_weights[nearest]).mean()}
+
+    def monitored(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The cross-entropy without weights, which is what the authors log: a few rare pixels of a
+        batch decide the weighted one, and hide whether it falls.
+        """
+        return {"classification_unweighted": self._entropy(output, batch)[0].mean()}
+
+    def _entropy(self, output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Equation 2, 0 in gray images, and the nearest bin, of each pixel: [B, H / 4, W / 4]."""
         options = self.options
         # One pixel of each 4 x 4, not their mean: the authors' data_ab_ss.
         target = batch.ab[:, :, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE]
         index, share = soft_encode(target, options.num_neighbors, options.sigma)
         with torch.autocast(output.device.type, enabled=False):
             entropy = -(share * output.float().log_softmax(dim=1).gather(1, index)).sum(dim=1)
-        weight = self.rebalance_weights[index[:, 0]]  # of the nearest bin
         colorized = (target.abs() * AB_SCALE > options.gray_limit).flatten(1).any(dim=1)
-        return {"classification": (entropy * weight * colorized.view(-1, 1, 1)).mean()}
+        return entropy * colorized.view(-1, 1, 1), index[:, 0]
 
     @property
     def needs_prior(self) -> bool:

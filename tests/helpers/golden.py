@@ -47,6 +47,7 @@ def recorded_name(name: str) -> str:
 
 UNET = {"encoder_weights": "none", "decoder_channels": (16, 12, 8, 8, 8)}
 TINY_UNET = {"encoder": "test_resnet", **UNET}
+TINY_DEOLDIFY = {"encoder": "test_resnet", "encoder_weights": "none"}
 QUERIES = {"decoder": "queries", "num_queries": 8, "query_layers": 3, "query_width": 32}
 KOALARIZATION = {"classifier_weights": "none", "classifier_size": 96, "base_channels": 8}
 DDCOLOR = {
@@ -57,7 +58,8 @@ DDCOLOR = {
     "dim_feedforward": 32,
 }
 # Options that make a variant of models.TABLE small, by "name" or "name/variant". ddcolor's large
-# variant is another size of the same backbone, and as much as 200 million parameters.
+# variant is another size of the same backbone, and as much as 200 million parameters; deoldify's
+# are too large, and stand below on a small one.
 REDUCED: dict[str, dict[str, Any]] = {
     "unet": UNET,
     "unet/small-queries": {**UNET, **QUERIES},
@@ -71,8 +73,9 @@ REDUCED: dict[str, dict[str, Any]] = {
     "pix2pix": {"base_channels": 4},
     "pix2pixhd": {"num_downs": 3, "base_channels": 8, "blocks": 2, "l1": 1.0},
     "ddcolor": DDCOLOR,
+    "siggraph17": {"base_channels": 8},
 }
-LEFT_OUT = {"ddcolor/large"}
+LEFT_OUT = {"ddcolor/large", "deoldify/stable", "deoldify/artistic"}
 # What no variant has, as (name, options).
 FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "unet/losses": (
@@ -114,6 +117,8 @@ FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
             "scaling": "minmax",
         },
     ),
+    "deoldify/wide": ("deoldify", {**TINY_DEOLDIFY, "width_mult": 0.03125}),
+    "deoldify/deep": ("deoldify", {**TINY_DEOLDIFY, "kind": "deep", "width_mult": 0.25}),
     "ddcolor/test": ("ddcolor", {**DDCOLOR, "encoder": "test_convnext", "encoder_weights": "none"}),
 }
 

@@ -43,6 +43,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "koalarization": [
         KOALARIZATION,
         {**KOALARIZATION, "decoder": "full", "embedding": "softmax", "lightness": "raw"},
+        {**KOALARIZATION, "decoder": "extended", "classifier_input": "raw"},
     ],
     "colornet": [
         {"channels": [8, 16, 32]},
@@ -53,10 +54,11 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             "up": "transposed",
             "scaling": "minmax",
         },
+        {"channels": [8, 16, 32], "head": "linear", "lightness_max": 255.0},
     ],
     "alpha": [{}],
     "beta": [{"width_mult": 0.125}],
-    "wallner_gan": [{"base_channels": 4}],
+    "wallner_gan": [{"base_channels": 4, "lightness": "unit", "ab_range": 128.0}],
     "pix2pix": [{"num_downs": 5, "base_channels": 8}],
     "pix2pixhd": [{"num_downs": 2, "base_channels": 8, "blocks": 1, "l1": 1.0}],
     "ddcolor": [
@@ -70,14 +72,19 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             "dim_feedforward": 32,
         }
     ],
+    "siggraph17": [{"base_channels": 8}],
+    "deoldify": [
+        {"encoder": "test_resnet", "encoder_weights": "none", "width_mult": 0.03125},
+        {"kind": "deep", "encoder": "test_resnet", "encoder_weights": "none", "width_mult": 0.25},
+    ],
 }
 CASES = [
     pytest.param(name, options, id=f"{name}-{i}" if i else name)
     for name, instances in SMALL.items()
     for i, options in enumerate(instances)
 ]
-STEPS = {"koalarization": 90, "beta": 90, "ddcolor": 60}  # else 40
-RATES = {"pix2pixhd": 1e-3}  # else 3e-3
+STEPS = {"koalarization": 90, "beta": 90, "ddcolor": 60, "deoldify": 120}  # else 40
+RATES = {"pix2pixhd": 1e-3, "deoldify": 1e-2}  # else 3e-3
 every_model = pytest.mark.parametrize(("name", "options"), CASES)
 
 
@@ -128,7 +135,7 @@ def test_hints_are_taken_or_refused(name: str, options: dict[str, Any]):
     model, data = create(name, options).eval(), batch((65, 97), 2)
     leave_special_points(model)
     hints = hints_of(data)
-    assert model.takes_hints == bool(options.get("hints"))
+    assert model.takes_hints == bool(options.get("hints") or name == "siggraph17")
     if not model.takes_hints:
         for call in (model.run, model.predict_ab, model.forward_ab):
             with pytest.raises(GanColorError, match=r"hints: this model takes none, expected"):

@@ -16,10 +16,14 @@ from gan_color.models import registry
 from gan_color.models.base import Batch
 from gan_color.models.discriminators import Critic, MultiscaleDiscriminator
 from gan_color.models.zhang16 import Zhang16
+from gan_color.training.amp import AmpOptimizer
+from gan_color.training.steps import SupervisedStep
+from tests.helpers.tiny_steps import FP32
 
 NONE = {"encoder_weights": "none"}
 FROZEN = {"classifier": "test_resnet", "classifier_weights": "none"}
 FULL = {"decoder": "full", **FROZEN}
+ARTISTIC = {"kind": "deep", "encoder": "resnet34", "width_mult": 1.5}
 FAULTS = {"down": "max", "up": "transposed"}
 
 
@@ -46,6 +50,10 @@ def count(module: nn.Module) -> int:
         # With the encoder's last norm, which nothing reads: 55,006,640 and 227,869,328.
         ("ddcolor", NONE, 55_006_640 - 2 * 768),
         ("ddcolor", {**NONE, "encoder": "convnext_large"}, 227_869_328 - 2 * 1536),
+        ("siggraph17", {}, 34_187_027),
+        # With the scales of the weight norm on the last enlargement: 218,222,197 and 63,646,881.
+        ("deoldify", NONE, 218_222_197 - 4 * 256),
+        ("deoldify", {**NONE, **ARTISTIC}, 63_646_881 - 4 * 300),
     ],
 )
 def test_published_numbers_of_parameters(name: str, options: dict[str, Any], expected: int):
@@ -129,6 +137,32 @@ def test_gray_images_teach_nothing_and_rare_colors_more():
     losses = [float(model.losses(logits, data)["classification"]) for data in (one, both)]
     assert losses[0] == pytest.approx(losses[1] / 2)
     assert losses[1] == pytest.approx(torch.tensor(313.0).log().item(), rel=1e-5)
+
+
+def test_the_cross_entropy_is_logged_without_its_weights_too():
+    """A rare color's pixels decide the weighted one; the other is the authors' logged loss."""
+    model, ab = zhang16(), torch.zeros(2, 2, 16, 16)
+    ab[0] = torch.tensor([0.5, -0.3]).view(2, 1, 1)
+    ab[1, :, :8] = 0.4
+    data = Batch(torch.rand(2, 1, 16, 16), ab, torch.tensor([-1, -1]))
+    prior = torch.full((313,), 1.0, dtype=torch.float64)
+    prior[ab_bins.nearest_bin(ab[:1])[0, 0, 0]] = 300.0
+    model.set_prior(prior / prior.sum())
+    output = model(data.L)
+    target = ab[:, :, ::4, ::4]
+    index, share = ab_bins.soft_encode(target, 10, 5.0)
+    plain = -(share * output.log_softmax(1).gather(1, index)).sum(1)
+    monitored = {name: value.item() for name, value in model.monitored(output, data).items()}
+    assert monitored == {"classification_unweighted": pytest.approx(plain.mean().item(), rel=1e-5)}
+    weighted = model.losses(output, data)["classification"]
+    assert weighted.item() != pytest.approx(plain.mean().item(), rel=0.05)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    step = SupervisedStep(
+        model, AmpOptimizer(model, optimizer, FP32, 0.0), FP32, grad_accum_steps=2
+    )
+    logged = step(data)
+    assert logged["total"] == pytest.approx(logged["classification"].item())
+    assert set(logged) >= {"classification", "classification_unweighted"}
 
 
 def published(model: Zhang16) -> dict[str, torch.Tensor]:

@@ -50,5 +50,7 @@ class SupervisedStep(OneNetworkStep):
                 losses |= self.auxiliary_losses(part.L, self.generator.decode(output), part.ab)
                 total = torch.stack(list(losses.values())).sum()
             self.optimizer.backward(total / self.grad_accum_steps)
-            logged.add({**losses, "total": total})
+            with torch.no_grad():
+                monitored = self.generator.monitored(output, part)
+            logged.add({**losses, **monitored, "total": total})
         return {**logged.losses, "gradient_norm": self.optimizer.step()}

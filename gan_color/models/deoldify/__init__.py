@@ -1,0 +1,1 @@
+"""DeOldify (https://github.com/jantic/DeOldify): its generators and what they are made of."""
