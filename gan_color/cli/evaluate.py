@@ -9,6 +9,9 @@ import typer
 
 from gan_color.cli.app import DeviceOption
 from gan_color.cli.metric_options import (
+    ClassifierKwargsOption,
+    ClassifierOption,
+    ClassifierWeightsOption,
     FidWeightsOption,
     FrechetKwargsOption,
     FrechetOption,
@@ -18,6 +21,7 @@ from gan_color.cli.metric_options import (
     LpipsWeightsOption,
     ProtocolOption,
     SecondFrechetOption,
+    create_classifier,
     create_metric_networks,
 )
 from gan_color.errors import GanColorError
@@ -66,6 +70,9 @@ def evaluate(
     frechet_kwargs: FrechetKwargsOption = "{}",
     frechet_remove_modules: FrechetRemoveOption = None,
     second_frechet: SecondFrechetOption = None,
+    classifier: ClassifierOption = None,
+    classifier_weights: ClassifierWeightsOption = "pretrained",
+    classifier_kwargs: ClassifierKwargsOption = "{}",
     device: DeviceOption = "auto",
 ) -> None:
     """Measure models on a folder of color photographs, beside the all-gray baseline.
@@ -107,6 +114,7 @@ def evaluate(
         frechet_remove_modules,
         second_frechet,
     )
+    networks.classifier = create_classifier(classifier, classifier_weights, classifier_kwargs)
     distributed.init(place)
     try:
         with tempfile.TemporaryDirectory() as temporary:

@@ -1,14 +1,14 @@
 """The metric options that evaluate and compare share, and the networks behind them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gan_color.errors import GanColorError
 
 if TYPE_CHECKING:
-    from gan_color.evaluation.feature_extractors import BackboneExtractor
+    from gan_color.evaluation.feature_extractors import BackboneExtractor, ImageClassifier
     from gan_color.evaluation.per_image import MetricNetworks
 
 OFF = "off"
@@ -47,6 +47,17 @@ SecondFrechetOption = Annotated[
     ),
 ]
 
+ClassifierOption = Annotated[
+    str | None,
+    typer.Option(help="Also the share that this timm classifier names as it names the truth."),
+]
+ClassifierWeightsOption = Annotated[
+    str, typer.Option(help="'pretrained', or a .safetensors file's path.")
+]
+ClassifierKwargsOption = Annotated[
+    str, typer.Option(help="Arguments of the classifier, as YAML: '{bn_eps: 0.001}'.")
+]
+
 
 def create_metric_networks(
     fid_weights: str | None,
@@ -58,7 +69,6 @@ def create_metric_networks(
     second: str | None = None,
 ) -> "MetricNetworks":
     """The metric networks that can be had; one that was asked for must be."""
-    from gan_color.config.yaml_core import parse_yaml
     from gan_color.evaluation.feature_extractors import (
         BackboneExtractor,
         InceptionExtractor,
@@ -91,11 +101,7 @@ def create_metric_networks(
     if frechet is None:
         networks.missing |= dict.fromkeys(("frechet", "kernel"), "--frechet names no backbone")
     else:
-        arguments = parse_yaml(frechet_kwargs, "--frechet-kwargs")
-        if not isinstance(arguments, dict):
-            raise GanColorError(
-                f"--frechet-kwargs: found {frechet_kwargs!r}, expected a YAML mapping"
-            )
+        arguments = _mapping(frechet_kwargs, "--frechet-kwargs")
         networks.extractors.append(
             BackboneExtractor(
                 frechet,
@@ -131,3 +137,21 @@ def _second_extractor(text: str) -> "BackboneExtractor":
         chosen.remove_modules,
         second=True,
     )
+
+
+def create_classifier(name: str | None, weights: str, kwargs: str) -> "ImageClassifier | None":
+    """The classifier that recolored photographs are shown to."""
+    from gan_color.evaluation.feature_extractors import ImageClassifier
+
+    if name is None:
+        return None
+    return ImageClassifier(name, weights, _mapping(kwargs, "--classifier-kwargs"))
+
+
+def _mapping(text: str, option: str) -> dict[str, Any]:
+    from gan_color.config.yaml_core import parse_yaml
+
+    found = parse_yaml(text, option)
+    if not isinstance(found, dict):
+        raise GanColorError(f"{option}: found {text!r}, expected a YAML mapping")
+    return found

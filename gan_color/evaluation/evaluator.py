@@ -13,7 +13,7 @@ from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.evaluation.chunk_store import Store, key_of
 from gan_color.evaluation.environment import commit, versions
-from gan_color.evaluation.per_image import Measurer, MetricNetworks
+from gan_color.evaluation.per_image import COLUMNS, Measurer, MetricNetworks
 from gan_color.evaluation.predictors import Predictor
 from gan_color.evaluation.protocols import RESIZE, EvalProtocol
 from gan_color.evaluation.summary import Summary
@@ -57,6 +57,7 @@ def evaluate(
         {
             "protocol": [protocol.name, protocol.size, RESIZE, protocol.keep_gray],
             "predictors": [[predictor.name, predictor.source] for predictor in predictors],
+            "columns": COLUMNS,
             "networks": [[extractor.name for extractor in networks.extractors], networks.weights],
             "images": [[str(path), *stamp(path)] for path in paths],
             "versions": versions(),

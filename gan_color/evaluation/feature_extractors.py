@@ -9,10 +9,11 @@ space.
 
 import io
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -41,6 +42,7 @@ ALEXNET = WeightsFile(
 
 INCEPTION_SIZE = 299
 INCEPTION_CHANNELS = 2048
+CLASSIFIER_SIZE = 224  # side at which ImageNet's classifiers look
 
 
 class FeatureExtractor(nn.Module):
@@ -193,3 +195,45 @@ class Lpips(nn.Module):
         first, second = (to_float(x) for x in (image, truth))
         distance: Tensor = self.network(first, second, normalize=True)
         return distance.flatten()
+
+
+class ImageClassifier(nn.Module):
+    """A frozen timm classifier: uint8 sRGB [B, 3, H, W] -> the likeliest class [B] int64.
+
+    Semantic interpretability: a classifier of photographs in color is asked what recolored ones
+    show (Zhang et al. 2016, https://arxiv.org/abs/1603.08511, section 3.1). `weights`: "pretrained"
+    or the path of a .safetensors file. Raises GanColorError.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, weights: str, arguments: dict[str, Any] | None = None) -> None:
+        from gan_color.models.backbones import create_classifier, load_weights, tensors_sha256
+
+        super().__init__()
+        if weights == "none" or (weights != "pretrained" and not Path(weights).is_file()):
+            raise GanColorError(
+                f"--classifier-weights: found {weights!r}, expected 'pretrained' or the path of a "
+                ".safetensors file"
+            )
+        pretrained = weights == "pretrained"
+        self.network = create_classifier(name, pretrained, arguments or {}, CLASSIFIER_SIZE)
+        if not pretrained:
+            load_weights(self.network, Path(weights))
+        self.weights_sha256 = tensors_sha256(self.network) if pretrained else sha256(Path(weights))
+        network: Any = self.network  # timm adds what nn.Module does not declare
+        for part in ("mean", "std"):
+            value = torch.tensor(network.default_cfg[part]).view(1, 3, 1, 1)
+            self.register_buffer(part, value)
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "ImageClassifier":
+        return super().train(False)  # frozen: it never updates its statistics
+
+    @torch.no_grad()
+    def forward(self, image: Tensor) -> Tensor:
+        size = (CLASSIFIER_SIZE, CLASSIFIER_SIZE)
+        seen = F.interpolate(to_float(image), size, mode="bicubic", antialias=True).clamp(0, 1)
+        classes: Tensor = self.network((seen - self.mean) / self.std).argmax(dim=1)
+        return classes

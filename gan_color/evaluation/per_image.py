@@ -14,7 +14,7 @@ from gan_color.color.ab_bins import BIN_COUNT, nearest_bin
 from gan_color.color.lab import AB_SCALE, from_rgb8
 from gan_color.evaluation import metrics
 from gan_color.evaluation.chunk_store import Array, Chunk
-from gan_color.evaluation.feature_extractors import FeatureExtractor, Lpips
+from gan_color.evaluation.feature_extractors import FeatureExtractor, ImageClassifier, Lpips
 from gan_color.evaluation.predictors import Predictor
 from gan_color.evaluation.protocols import EvalProtocol, GrayPhotoError
 from gan_color.images.open import BadImageError
@@ -29,6 +29,7 @@ DENSITY_SIDE = int(2 * AB_SCALE / DENSITY_STEP)
 FULL_REFERENCE = (
     *("psnr", "ssim", "lpips", "delta_e2000", "delta_e2000_median", "delta_e2000_p95"),
     "false_red",
+    "classified_alike",
 )
 NO_REFERENCE = ("colorfulness", "colorfulness_signed", "near_gray")
 COLUMNS = (*FULL_REFERENCE, *NO_REFERENCE)
@@ -40,24 +41,34 @@ class MetricNetworks:
 
     extractors: list[FeatureExtractor] = field(default_factory=list)
     lpips: Lpips | None = None
+    classifier: ImageClassifier | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, str]:
         """SHA-256 of the weights, by the metric that they decide."""
         found = {extractor.frechet_key: extractor.weights_sha256 for extractor in self.extractors}
-        return found | ({"lpips": self.lpips.weights_sha256} if self.lpips is not None else {})
+        single = {"lpips": self.lpips, "classified_alike": self.classifier}
+        return found | {k: v.weights_sha256 for k, v in single.items() if v is not None}
 
     def to(self, device: torch.device) -> "MetricNetworks":
         """Move the networks, into the memory layout that is fastest for convolutions."""
-        for module in (*self.extractors, self.lpips):
+        for module in (*self.extractors, self.lpips, self.classifier):
             if module is not None:
                 module.to(device).to(memory_format=torch.channels_last)
         return self
 
 
-def _figures(image: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tensor:
-    """[B, len(COLUMNS)] float64; not a number where a figure does not apply."""
+def _figures(
+    image: Tensor,
+    truth: Tensor | None,
+    networks: MetricNetworks,
+    true_class: Tensor | None = None,
+) -> Tensor:
+    """[B, len(COLUMNS)] float64; not a number where a figure does not apply.
+
+    `true_class` [B] is what the classifier says of the truth.
+    """
     count = len(image)
     columns = {name: torch.full((count,), math.nan) for name in COLUMNS}
     if truth is not None:
@@ -70,8 +81,10 @@ def _figures(image: Tensor, truth: Tensor | None, lpips: Lpips | None) -> Tensor
             "delta_e2000_median": error.median,
             "delta_e2000_p95": error.p95,
         }
-        if lpips is not None:
-            columns["lpips"] = lpips(image, truth)
+        if networks.lpips is not None:
+            columns["lpips"] = networks.lpips(image, truth)
+        if networks.classifier is not None and true_class is not None:
+            columns["classified_alike"] = (networks.classifier(image) == true_class).float()
     columns["colorfulness"] = metrics.colorfulness(image)
     columns["colorfulness_signed"] = metrics.colorfulness_signed(image)
     columns["near_gray"] = metrics.near_gray(image)
@@ -154,11 +167,14 @@ class Measurer:
     def _measure_batch(self, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
         # The truth is evaluated once more where it is asked for as a baseline.
         if all(predictor.name != TRUTH for predictor in self.predictors):
-            yield f"{TRUTH}/figures", _figures(truth, None, None)
+            yield f"{TRUTH}/figures", _figures(truth, None, self.networks)
             yield from self._distribution(TRUTH, truth)
+        classifier = self.networks.classifier
+        true_class = None if classifier is None else classifier(truth)
         for predictor in self.predictors:
             image = predictor.predict(truth)
-            yield f"{predictor.name}/figures", _figures(image, truth, self.networks.lpips)
+            figures = _figures(image, truth, self.networks, true_class)
+            yield f"{predictor.name}/figures", figures
             yield from self._distribution(predictor.name, image)
 
     def _distribution(self, name: str, image: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -30,6 +30,7 @@ ROWS = (
     ("delta_e2000_median", "ΔE2000, median", 3),
     ("delta_e2000_p95", "ΔE2000, 95th percentile", 3),
     ("false_red", "false red (share of pixels)", 5),
+    ("classified_alike", "share classified as the truth", 3),
     ("colorfulness", "colorfulness (absolute)", 3),
     ("colorfulness_share", "colorfulness over the truth's", 3),
     ("colorfulness_signed", "colorfulness (signed)", 3),
