@@ -9,7 +9,7 @@ import typer
 
 from gan_color.cli.app import DeviceOption, progress_bar, wait_passively
 from gan_color.errors import GanColorError
-from gan_color.hub.pretrained import DEFAULT, find_model, require_model
+from gan_color.hub.pretrained import DEFAULT, find_model, require_model, terms_of
 
 if TYPE_CHECKING:
     from gan_color.inference.hints import HintPoint

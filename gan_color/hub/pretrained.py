@@ -28,6 +28,18 @@ MODELS = {
 }
 
 
+TERMS = (
+    "its weights are for research and other non-commercial use, as part of the photographs they "
+    "learned from are (gan_color/weights/README.md)"
+)
+
+
+def terms_of(path: Path) -> str:
+    """What to know before a model file's colors are used: one line for a shipped one, else none."""
+    shipped = {FOLDER / each.file: name for name, each in MODELS.items()}
+    return f"{shipped[path]}: {TERMS}" if path in shipped else ""
+
+
 def find_model(name: str | Path) -> Path:
     """The model file of that name, of a run's folder, or the path as it is.
 

@@ -109,6 +109,18 @@ def test_a_photo_is_colorized_without_naming_a_model(tmp_path: Path, monkeypatch
     assert by_command.max(axis=2).astype(int).sum() > by_command.min(axis=2).astype(int).sum()
 
 
+def test_the_command_names_the_shipped_models_terms_once(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        shutil.copy(samples.gray_photograph(), name)
+    assert command("colorize", "a.png", "b.png", "--render", "64") == 0
+    assert capsys.readouterr().err.count("non-commercial use") == 1
+    mine = shutil.copy(pretrained.verified(pretrained.DEFAULT), tmp_path / "mine.safetensors")
+    assert command("colorize", "a.png", "-o", "c.png", "-m", str(mine), "--render", "64") == 0
+    assert "non-commercial" not in capsys.readouterr().err
+    assert "non-commercial" in CARD
+
+
 def test_the_demo_shows_the_shipped_model_beside_the_new_one(tiny, model, tmp_path, monkeypatch):
     new = Path(shutil.copy(pretrained.verified(pretrained.DEFAULT), tmp_path / "new.safetensors"))
     monkeypatch.setattr("gan_color.training.trainer.train", lambda *_, **__: new)
