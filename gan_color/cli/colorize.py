@@ -125,6 +125,8 @@ def colorize(
     )
     require_model(model)
     if Path("-") in (*photos, output):
+        if variants > 1:
+            raise GanColorError("-: found --variants, expected one answer: --variant N")
         work = BatchOptions(options, batch, smooth, quality, "", compare, overwrite)
         _pipe(photos, output, kind, model, device, work, with_provenance)
         return

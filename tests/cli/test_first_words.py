@@ -142,6 +142,7 @@ def test_a_photo_through_a_pipe(
         (("-",), "expected a file, or - with -"),
         (("-", "x.png", "-o", "-"), "expected one photo"),
         (("-", "-o", tmp_path / "o.webp"), "is there already"),
+        (("-", "-o", "-", "--variants", 3), "expected one answer"),
     ):
         assert run("colorize", *arguments, *options) == 2
         assert message in one_line(capsys)
