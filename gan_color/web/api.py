@@ -57,7 +57,8 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
     queue = api.state.queue = RequestQueue(limits)
     answer_errors_with_json(api)
 
-    @api.api_route("/health", methods=["GET", "HEAD"])
+    @api.head("/health", include_in_schema=False)
+    @api.get("/health")
     def health() -> Health:
         """Is the server alive, and how busy?"""
         return Health(

@@ -296,7 +296,8 @@ def test_serve_reports_an_error_in_one_line(tmp_path, capsys):
         with pytest.raises(SystemExit) as caught:
             main(["serve", *map(str, arguments)])
         assert caught.value.code == 2
-        (line,) = capsys.readouterr().err.strip().splitlines()
+        *before, line = capsys.readouterr().err.strip().splitlines()
+        assert all(said.startswith("starting: ") for said in before)
         return line
 
     assert "found none in" in failing("--models", tmp_path, "--port", 0)
