@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_color.data import samples
+from gan_color.data.simulated_hints import whole_palette
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import load_model, read_header, save_model
 from gan_color.images.resize import evaluation_crop
@@ -117,10 +119,10 @@ def total(model: Colorizer, data: Batch) -> Tensor:
 
 
 def hints_of(data: Batch) -> Hints:
-    """The truth at one place of each image."""
+    """The truth at one place of each image, and its palette."""
     mask = torch.zeros_like(data.L)
     mask[..., 3:6, 10:12] = 1
-    return Hints(data.ab * mask, mask)
+    return Hints(data.ab * mask, mask, whole_palette(data.ab))
 
 
 def leave_special_points(model: Colorizer) -> None:
@@ -146,7 +148,8 @@ def test_hints_are_taken_or_refused(name: str, options: dict[str, Any]):
     nothing = Hints(hints.ab, torch.zeros_like(hints.mask))
     assert torch.equal(model.predict_ab(data.L, nothing), plain)
     # What is not hinted is not read, and an image does not see another's hints.
-    loud = Hints(torch.where(hints.mask > 0, hints.ab, torch.ones_like(hints.ab)), hints.mask)
+    told = torch.where(hints.mask > 0, hints.ab, torch.ones_like(hints.ab))
+    loud = replace(hints, ab=told)
     assert torch.equal(model.predict_ab(data.L, loud), model.predict_ab(data.L, hints))
     second = Hints(hints.ab, hints.mask * torch.tensor([0.0, 1.0]).view(2, 1, 1, 1))
     assert torch.equal(model.predict_ab(data.L, second)[0], plain[0])
