@@ -22,8 +22,8 @@ DEFAULT = "gan-color-small"
 MODELS = {
     DEFAULT: Shipped(
         "gan-color-small.safetensors",
-        12_807_418,
-        "b1f8085398b140ae1b6bf72f4cfb4900a43fca8e76485f2363fa7f2c008f8402",
+        14_102_858,
+        "c79e7a08ba835576a5dc0d72c1b9532248e4992ff59be156e8e8a87b116171b8",
     )
 }
 

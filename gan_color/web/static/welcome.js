@@ -2,7 +2,7 @@
 import { element, find } from "./dom.js";
 import { setSplit } from "./results.js";
 
-const HERO = "coffee"; // or the first example, where there is none of that name
+const HERO = "china"; // or the first example, where there is none of that name
 
 /** take(files) gets what is chosen, dropped or pasted; say(text, error) tells what is none. */
 export function listenToWelcome(take, say) {
