@@ -13,11 +13,13 @@ TINY: dict[str, dict[str, Any]] = {
     "unet": {"decoder_channels": (16, 16, 8, 8, 8)},
     "ddcolor": {"encoder": "convnext_atto", "base_channels": 32, "query_layers": 3},
     "koalarization": {"classifier": "resnet18", "base_channels": 4},
+    "deoldify": {"encoder": "resnet18", "width_mult": 0.125},
 }
 KEYS = {
     "unet": "encoder_weights",
     "ddcolor": "encoder_weights",
     "koalarization": "classifier_weights",
+    "deoldify": "encoder_weights",
 }
 
 
