@@ -91,7 +91,7 @@ def test_the_command_fits_on_color_photographs_only(tmp_path: Path, coffee: Imag
     assert end.value.code == 2
     assert "found 2 gray or unreadable files" in capsys.readouterr().err
     coffee.save(tmp_path / "coffee.png")
-    main_ok([*common, "--threshold", "8", "--colorfulness", "0.5"])
+    main_ok([*common, "--threshold", "8", "--colorfulness", "0.1"])
     said = capsys.readouterr()
     assert "gray.png: a gray photograph" in said.err
     assert "bad.png: not an image" in said.err
@@ -103,7 +103,7 @@ def test_the_command_writes_a_model_that_answers_so(tmp_path: Path, coffee: Imag
     coffee.save(tmp_path / "coffee.png")
     out = tmp_path / "calibrated.safetensors"
     common = ["calibrate", "gan-color-small", "--data", str(tmp_path), "--size", "64"]
-    main_ok([*common, "-o", str(out), "--threshold", "8", "--colorfulness", "0.5"])
+    main_ok([*common, "-o", str(out), "--threshold", "8", "--colorfulness", "0.1"])
     assert "threshold 8, gain" in capsys.readouterr().out
     header = read_header(out)
     gain = header["options"]["chroma_gain"]
