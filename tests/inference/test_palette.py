@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-import gan_color
 from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.color.lab import AB_SCALE, from_rgb8, rgb_to_lab, to_float
 from gan_color.data.simulated_hints import whole_palette
@@ -124,5 +123,3 @@ def test_a_model_without_hints_refuses_both():
     for options in ({"reference": color}, {"saturation": "vivid"}, {"saturation": "natural"}):
         with pytest.raises(GanColorError, match="hints: this model takes none"):
             ColorizationPipeline(Tint()).colorize(GRAY, 64, **options)
-    with pytest.raises(GanColorError, match="hints: this model takes none"):
-        gan_color.colorize(GRAY, 64, reference=color)
