@@ -24,8 +24,8 @@ from gan_color.hub.model_file import load_model
 from gan_color.images.decode import read
 from gan_color.images.encode import encode
 from gan_color.inference.backends import load_backend
+from gan_color.inference.chroma_model import ChromaModel
 from gan_color.inference.pipeline import (
-    ChromaModel,
     ColorizeOptions,
     apply_chroma,
     colorize_photo,

@@ -3,9 +3,7 @@
 from PIL import Image
 
 from gan_color.cli.demo import example_sheets
-from gan_color.inference.pipeline import (
-    ChromaModel,
-)
+from gan_color.inference.chroma_model import ChromaModel
 
 
 def first_look(model: ChromaModel, width: int = 1000) -> Image.Image:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from gan_color.config.schema import Config
-    from gan_color.inference.pipeline import ChromaModel
+    from gan_color.inference.chroma_model import ChromaModel
 
 
 def demo(config: Annotated[Path, RECIPE] = Path("demo")) -> None:

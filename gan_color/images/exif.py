@@ -58,7 +58,7 @@ class Block:
     directories: dict[str, dict[int, Tag]] = field(default_factory=dict)
     maker_note_at: int = 0  # its own offsets count from the start of the block it was in
     orientation: int = 1  # how the pixels lie
-    damaged: bool = False  # whether a value was left out
+    damaged: bool = False  # whether a value was dropped
 
     def get(self, directory: str, tag: int) -> Tag | None:
         """A tag, where it is there."""
@@ -98,7 +98,7 @@ _NAMES: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
 def parse(data: bytes) -> Block:
     """The block of a file, or of a TIFF, with its Exif, GPS and Interoperability directories; what
-    describes the stored pixels (LAYOUT) and the thumbnail are left out.
+    describes the stored pixels (LAYOUT) and the thumbnail are dropped.
 
     Raises DamagedExifError where no directory can be read.
     """

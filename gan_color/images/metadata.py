@@ -47,9 +47,9 @@ class Metadata:
         block.drop(EXIF, [blocks.MAKER_NOTE])
         data = _with_header(block)
         if len(data) <= limit:
-            warnings.warn("EXIF is too long for JPEG: the maker's note was left out", stacklevel=2)
+            warnings.warn("EXIF is too long for JPEG: the maker's note was dropped", stacklevel=2)
             return data
-        warnings.warn("EXIF is too long for JPEG: it was left out", stacklevel=2)
+        warnings.warn("EXIF is too long for JPEG: it was dropped", stacklevel=2)
         return Metadata().noted(note)
 
     def xmp_within(self, limit: int) -> bytes:
@@ -103,7 +103,7 @@ def _exif(data: bytes, size: tuple[int, int]) -> bytes:
     try:
         block = blocks.parse(data)
     except blocks.DamagedExifError:
-        warnings.warn("the EXIF block is damaged and was left out", stacklevel=3)
+        warnings.warn("the EXIF block is damaged and was dropped", stacklevel=3)
         return b""
     if block.damaged:
         warnings.warn("the EXIF block is damaged: what was readable was kept", stacklevel=3)

@@ -56,7 +56,7 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 def convert_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     """sRGB of an 8-bit photo without alpha; BadImageError for what cannot be converted. A profile
-    that is damaged is left out with a warning.
+    that is damaged is dropped with a warning.
     """
     try:
         if image.mode == "LAB":

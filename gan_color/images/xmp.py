@@ -52,7 +52,7 @@ def of_the_photo(packet: bytes) -> bytes:
         names = (*WHOLE, *(name for names in SINGLE.values() for name in names))
         if b"<!" not in packet and not any(name.encode() in packet for name in names):
             return packet  # not well-formed, as some programs write it, and nothing to take out
-        warnings.warn("the XMP packet is damaged and was left out", stacklevel=2)
+        warnings.warn("the XMP packet is damaged and was dropped", stacklevel=2)
         return b""
     if _clean(document) == 0:
         return packet

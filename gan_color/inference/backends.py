@@ -8,7 +8,7 @@ from gan_color.atomic import sha256
 from gan_color.errors import GanColorError
 
 if TYPE_CHECKING:
-    from gan_color.inference.pipeline import ChromaModel
+    from gan_color.inference.chroma_model import ChromaModel
     from gan_color.models.base import Colorizer
 
 

@@ -12,11 +12,10 @@ from gan_color.errors import GanColorError
 from gan_color.images.decode import read
 from gan_color.images.encode import save
 from gan_color.images.photo import Photo, side_by_side
+from gan_color.inference.chroma_model import ChromaModel, OutOfMemoryError
 from gan_color.inference.jobs import BatchOptions, Job, JobResult, JobState, record, settle
 from gan_color.inference.pipeline import (
     Chroma,
-    ChromaModel,
-    OutOfMemoryError,
     apply_chroma,
     classify_scene,
     predict_chroma,

@@ -59,7 +59,7 @@ class JobState(Enum):
 
 @dataclass(frozen=True)
 class JobResult:
-    """A job that is over; `problem` says why one failed, `notes` what was left out of a file,
+    """A job that is over; `problem` says why one failed, `notes` what was dropped of a file,
     `scenes` what a photo shows.
     """
 

@@ -4,11 +4,10 @@ Only chroma comes from the model. The photo's own full-size lightness is kept; t
 reduced copy, and its chroma is enlarged to fit (DeOldify's idea; units: gan_color.color.lab).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, overload
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 import torch
@@ -18,10 +17,15 @@ from torch import Tensor
 
 from gan_color.color.lab import lightness, to_float
 from gan_color.errors import GanColorError
-from gan_color.images.damage import BadImageError
 from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
-from gan_color.inference import interrupt
+from gan_color.images.tensors import array_of, tensor_like
+from gan_color.inference.chroma_model import (
+    ChromaModel,
+    memory_as_error,
+    run_model,
+    without_rim,
+)
 from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit_coefficients
 from gan_color.inference.hints import (
     check_inside,
@@ -36,41 +40,9 @@ from gan_color.inference.saturation import VIVIDNESS
 from gan_color.inference.variants import NONE as NO_PALETTES
 from gan_color.inference.variants import variant_palettes
 from gan_color.models.base import NO_HINTS, NO_PALETTE
-from gan_color.models.hints import Hints, PaletteBank
+from gan_color.models.hints import PaletteBank
 
 __all__ = ["DEFAULTS", "DEFAULT_RENDER", "ColorizationPipeline", "ColorizeOptions"]
-
-RIM = 2  # pixels of the render size
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-class ChromaModel(Protocol):
-    """What colors: a Colorizer, or an ONNX file in its place."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where `colorize` wants its L."""
-
-    @property
-    def takes_hints(self) -> bool:
-        """Whether `predict_ab` takes Hints."""
-
-    @property
-    def takes_palette(self) -> bool:
-        """Whether it reads the palette of Hints."""
-
-    @property
-    def palettes(self) -> PaletteBank | None:
-        """What variants are drawn from; None: there are none."""
-
-    def content(self, L: Tensor) -> Tensor:
-        """What `palettes` goes by: [B, C] for L [B, 1, H, W]."""
-
-    def predict_ab(self, L: Tensor, hints: Hints | None = None) -> Tensor:
-        """ab [B, 2, H, W] for L [B, 1, H, W], both in -1..1."""
-
-    def scenes(self, L: Tensor) -> list[dict[str, float]]:
-        """What each photo shows: {name: probability}, likeliest first; empty: it cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -130,31 +102,6 @@ class ColorizationPipeline:
         return colorized.array() if isinstance(photo, np.ndarray) else colorized.image()
 
 
-def array_of(photo: Tensor) -> "NDArray[Any]":
-    """[H, W, C] of [C, H, W]: uint8 as it is, 0..1 as uint16. Raises BadImageError."""
-    if photo.ndim != 3 or photo.shape[0] not in (1, 3, 4):
-        raise BadImageError(
-            f"a tensor {tuple(photo.shape)}, expected [C, H, W] with 1, 3 or 4 channels"
-        )
-    if photo.is_floating_point():
-        if not bool(((photo >= 0) & (photo <= 1)).all()):
-            raise BadImageError("a tensor with values outside of 0..1, expected those or uint8")
-        array: NDArray[Any] = (photo.float() * 65535).round().cpu().numpy().astype(np.uint16)
-    elif photo.dtype == torch.uint8:
-        array = photo.cpu().numpy()
-    else:
-        raise BadImageError(f"a tensor of {photo.dtype}, expected uint8 or floating point in 0..1")
-    return array.transpose(1, 2, 0)
-
-
-def tensor_like(photo: Tensor, array: "NDArray[Any]") -> Tensor:
-    """[C, H, W] of [H, W, C], of the type and on the device of `photo`."""
-    found = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)).astype(np.int32))
-    if photo.is_floating_point():
-        return (found.double() / 65535).to(photo)
-    return found.to(photo)
-
-
 def colorize_image(
     model: ChromaModel, image: Image.Image, options: ColorizeOptions | int = DEFAULT_RENDER
 ) -> Image.Image:
@@ -192,7 +139,7 @@ def apply_chroma(
     photo: Photo, chroma: Chroma, options: ColorizeOptions, device: torch.device
 ) -> Photo:
     """Lay chroma on the photo; `device` computes. Raises OutOfMemoryError."""
-    with _memory_as_error(f"a photo of {photo.size[0]} x {photo.size[1]} pixels does not fit into"):
+    with memory_as_error(f"a photo of {photo.size[0]} x {photo.size[1]} pixels does not fit into"):
         return _apply_chroma(photo, chroma, options, device)
 
 
@@ -271,16 +218,6 @@ def _palettes(model: ChromaModel) -> PaletteBank:
     return model.palettes
 
 
-def without_rim(ab: Tensor) -> Tensor:
-    """ab [B, 2, h, w] whose outermost RIM pixels are those beside them: where convolutions pad with
-    zeros, the first loses up to a fifth of its chroma, and the second gains.
-    """
-    if min(ab.shape[-2:]) <= 2 * RIM + 1:
-        return ab
-    inner = ab[..., RIM:-RIM, RIM:-RIM]
-    return torch.nn.functional.pad(inner, (RIM,) * 4, mode="replicate")
-
-
 def check_hints(model: ChromaModel, options: ColorizeOptions) -> None:
     """GanColorError for hints, a reference or a word for saturation to a model that takes none, and
     for a variant to one without palettes.
@@ -299,49 +236,6 @@ def classify_scene(model: ChromaModel, chroma: Chroma) -> dict[str, float]:
     first.
     """
     return model.scenes(chroma.L[None].to(model.device))[0]
-
-
-class OutOfMemoryError(GanColorError):
-    """What was asked for does not fit into the memory of the device."""
-
-
-@contextmanager
-def _memory_as_error(what: str) -> Iterator[None]:
-    """PyTorch, numpy and ONNX Runtime say each in their way that memory does not suffice."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        said = str(error).lower()
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not (
-            "memory" in said and "alloc" in said
-        ):
-            raise
-        raise OutOfMemoryError(f"{what} the memory of this device") from None
-
-
-def run_model(model: ChromaModel, L: Tensor, precision: str, hints: Hints | None = None) -> Tensor:
-    """ab [B, 2, H, W] float32 on the CPU for L [B, 1, H, W] on the model's device.
-
-    Raises GanColorError where the device's memory does not suffice (OutOfMemoryError), and where
-    the model gives what are no numbers.
-    """
-    interrupt.check()
-    kind = L.device.type
-    size = f"{L.shape[-1]} x {L.shape[-2]} pixels x {len(L)} photos"
-    with (
-        _memory_as_error(
-            f"render: expected a smaller render size or batch: {size} do not fit into"
-        ),
-        torch.autocast(kind, dtype=DTYPES[precision], enabled=precision != "fp32"),
-    ):
-        ab = model.predict_ab(L, hints).float().cpu()
-    if not ab.isfinite().all():
-        narrow = "" if precision == "fp32" else f", or {precision} is too narrow for it: try fp32"
-        raise GanColorError(
-            "model: found colors that are no finite numbers, expected -1 to 1: its weights are "
-            f"damaged{narrow}"
-        )
-    return ab
 
 
 def _lightness_at(photo: Photo, size: tuple[int, int]) -> Tensor:

@@ -24,7 +24,7 @@ def check_saturation(saturation: float | str) -> None:
 
 
 def parse_saturation(text: str) -> float | str:
-    """A factor, or a word as it stands; `check_saturation` judges both."""
+    """A factor, or a word as it stands; `check_saturation` checks both."""
     try:
         return float(text)
     except ValueError:

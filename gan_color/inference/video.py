@@ -10,9 +10,9 @@ import numpy as np
 from gan_color.atomic import atomic_write
 from gan_color.errors import GanColorError
 from gan_color.images.photo import Photo
+from gan_color.inference.chroma_model import ChromaModel
 from gan_color.inference.pipeline import (
     DEFAULTS,
-    ChromaModel,
     ColorizeOptions,
     apply_chroma,
     predict_chroma,

@@ -1,7 +1,7 @@
 """The one contract: a colorizer predicts chroma from lightness. Units: gan_color.color.lab."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -91,7 +91,7 @@ class ModelOptions(Strict):
         """Whether such a model reads the global part of Hints, their palette, too."""
         return self.takes_hints
 
-    def for_inference(self) -> "ModelOptions":
+    def for_inference(self) -> Self:
         """The same options without whatever only a first training needs (pretrained weights)."""
         return self
 

@@ -21,27 +21,18 @@ from gan_color.losses.pixel import pixel_loss
 from gan_color.models.backbones import Backbone
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
+from gan_color.models.encoder_options import EncoderOptions
 from gan_color.models.layers import Convolution, zero_bias
-from gan_color.options import WeightsPath
 
 STRIDES = [4, 8, 16, 32]
 STRIDE = 32
 SKIP_BIAS = 1e-3  # fastai's start of BatchNorm, which the decoder's blocks come from
 
 
-class DDColorOptions(ModelOptions):
+class DDColorOptions(EncoderOptions):
     """Options; the defaults are the tiny model, convnext_large is the large one."""
 
     encoder: str = Field("convnext_tiny", description="a timm backbone of strides ... 4, 8, 16, 32")
-    encoder_weights: WeightsPath = Field(
-        "pretrained", description="pretrained | none | a file's path"
-    )
-    encoder_kwargs: dict[str, bool | int | float | str] = Field(
-        {}, description="passed to timm.create_model"
-    )
-    encoder_remove_modules: tuple[str, ...] = Field(
-        (), description="submodules replaced by the identity"
-    )
     base_channels: int = Field(512, ge=8, description="channels of the pixel decoder")
     num_queries: int = Field(100, ge=1)
     query_layers: int = Field(9, ge=1)
@@ -57,9 +48,6 @@ class DDColorOptions(ModelOptions):
                 "expected a multiple of 8 and of 2 x num_heads"
             )
         return self
-
-    def for_inference(self) -> "DDColorOptions":
-        return self.model_copy(update={"encoder_weights": "none"})
 
 
 class _Shuffle(nn.Module):

@@ -18,10 +18,10 @@ from gan_color.losses.pixel import PixelKind, pixel_loss
 from gan_color.models.backbones import Backbone
 from gan_color.models.base import NO_HINTS, Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.color_decoder import ColorQueries
+from gan_color.models.encoder_options import EncoderOptions
 from gan_color.models.hints import ATTENTION_STRIDE, HintBranches, Hints
 from gan_color.models.hints.palette_bank import make_room
 from gan_color.models.layers import Normalization, UpBlock, zero_bias
-from gan_color.options import WeightsPath
 
 # `gan-color models` prints parameters and FLOPs of each. Widths run from the deepest level
 # (stride 16) to full resolution.
@@ -46,21 +46,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 QUERIED = 3  # levels, from the deepest on, that color queries attend to
 
 
-class UNetOptions(ModelOptions):
+class UNetOptions(EncoderOptions):
     """Options of the U-Net. `preset` fills encoder, decoder_channels and convs_per_block; each can
     be given."""
 
     preset: Literal["small", "base", "large"] = "small"
     encoder: str = Field("", description="any timm backbone with a feature pyramid")
-    encoder_weights: WeightsPath = Field(
-        "pretrained", description="pretrained | none | a file's path"
-    )
-    encoder_kwargs: dict[str, bool | int | float | str] = Field(
-        {}, description="passed to timm.create_model"
-    )
-    encoder_remove_modules: tuple[str, ...] = Field(
-        (), description="submodules replaced by the identity"
-    )
     in_chans: Literal[1, 3] = Field(3, description="gray given once, or replicated to three")
     decoder_channels: tuple[int, ...] = Field(
         (), description="decoder channels, deepest level first"
@@ -105,9 +96,6 @@ class UNetOptions(ModelOptions):
     @property
     def takes_hints(self) -> bool:
         return self.hints
-
-    def for_inference(self) -> "UNetOptions":
-        return self.model_copy(update={"encoder_weights": "none"})
 
 
 class UNet(Colorizer[UNetOptions]):

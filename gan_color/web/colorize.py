@@ -9,8 +9,9 @@ from gan_color.images.decode import read
 from gan_color.images.encode import encode
 from gan_color.images.open import BadImageError
 from gan_color.images.photo import Photo
+from gan_color.inference.chroma_model import ChromaModel
 from gan_color.inference.palette import Palette, reference_palette
-from gan_color.inference.pipeline import ChromaModel, ColorizeOptions, colorize_and_classify
+from gan_color.inference.pipeline import ColorizeOptions, colorize_and_classify
 from gan_color.web.limits import Limits
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}

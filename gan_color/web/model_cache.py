@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import has_palettes, read_header
 from gan_color.inference.backends import load_backend, provenance
-from gan_color.inference.pipeline import ChromaModel
+from gan_color.inference.chroma_model import ChromaModel
 from gan_color.models import registry
 from gan_color.options import explain
 

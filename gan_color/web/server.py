@@ -75,7 +75,7 @@ def serve(
     with listening:
         app = create_app(folder, device, limits, page, shipped=True, trusted_hosts=trusted_hosts)
         for reason in app.state.cache.unusable():
-            say(f"left out: {reason}")
+            say(f"skipped: {reason}")
         config = uvicorn.Config(
             app,
             root_path=root_path.rstrip("/"),

@@ -100,7 +100,7 @@ def write_urls(
 ) -> tuple[int, dict[str, str]]:
     """Write COLUMNS as parquet, atomically; (rows, errors per source).
 
-    What robots.txt or a reservation bars is left out: img2dataset asks for neither.
+    What robots.txt or a reservation bars is skipped: img2dataset asks for neither.
     """
     if output.suffix != ".parquet":
         raise ScraperError(f"-o: found {output.name!r}, expected a .parquet file")

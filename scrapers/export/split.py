@@ -140,7 +140,7 @@ def split(folder: Path, val: float, test: float = 0.0) -> Counter[str]:
 def _below(rows: list[Row]) -> dict[str, str]:
     """Each row's path below `images/<split>/`.
 
-    Folders named like splits that a new file came in are left out, unless two files would meet.
+    Folders named like splits that a new file came in are skipped, unless two files would meet.
     """
     whole, short = {}, {}
     for row in rows:

@@ -51,7 +51,7 @@ class Document:
 class Page:
     """A parsed web page and the URL that it came from in the end."""
 
-    soup: BeautifulSoup
+    document: BeautifulSoup
     url: str
 
 
@@ -87,13 +87,13 @@ class Client:
         found = self.document(url, HTML, hosts)
         if isinstance(found, FetchError):
             return found
-        soup = BeautifulSoup(found.data, "html.parser")
-        lines, reservation = meta_tags(soup)
+        document = BeautifulSoup(found.data, "html.parser")
+        lines, reservation = meta_tags(document)
         if tag := blocked_by_tags(lines):
             return FetchError("opt-out", f"meta robots: {tag}")
         if self.access.site_rules(found.url)[1].reserved(found.url, found.reserved, reservation):
             return FetchError("opt-out", "text and data mining is reserved")
-        return Page(soup, found.url)
+        return Page(document, found.url)
 
     def document(
         self, url: str, headers: dict[str, str], hosts: Collection[str] = ()

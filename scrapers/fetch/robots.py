@@ -111,10 +111,10 @@ def _reservation(value: object) -> bool | None:
     return {"1": True, "0": False}.get(str(value).strip())
 
 
-def meta_tags(soup: BeautifulSoup) -> tuple[list[str], str | None]:
+def meta_tags(document: BeautifulSoup) -> tuple[list[str], str | None]:
     """(robots lines that apply to us, tdm-reservation) from a page's meta tags."""
     lines, reservation = [], None
-    for tag in soup.find_all("meta"):
+    for tag in document.find_all("meta"):
         name, content = str(tag.get("name", "")).lower(), str(tag.get("content", ""))
         if name in ("robots", TOKEN):
             lines.append(content)

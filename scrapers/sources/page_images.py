@@ -47,16 +47,16 @@ def _size(descriptors: str) -> float:
     return max((float(value) for value, _ in sizes), default=-1.0)
 
 
-def images(soup: BeautifulSoup) -> Iterator[tuple[Tag, str, str, int, int]]:
+def images(document: BeautifulSoup) -> Iterator[tuple[Tag, str, str, int, int]]:
     """(tag, URL, caption, width, height) of every picture on a page; size 0: unknown."""
-    for image in soup.find_all("img"):
+    for image in document.find_all("img"):
         address, from_set = _address(image)
         if not address or address.startswith(("data:", "blob:", "about:")):
             continue
         # width and height are the displayed size, smaller than a srcset's largest.
         size = (0, 0) if from_set else (number(image.get("width")), number(image.get("height")))
         yield image, address, _caption(image), *size
-    for tag in soup.find_all("meta", property="og:image", content=True):
+    for tag in document.find_all("meta", property="og:image", content=True):
         yield tag, str(tag["content"]), "", 0, 0
 
 

@@ -37,18 +37,18 @@ _PAGE = ("body", "html", "main", "[document]")
 class PageLicenses:
     """The license statements of a page."""
 
-    def __init__(self, soup: BeautifulSoup, root: str, default: License | None) -> None:
-        self.soup, self.root, self.default = soup, root, default
+    def __init__(self, document: BeautifulSoup, root: str, default: License | None) -> None:
+        self.document, self.root, self.default = document, root, default
         self._listed = dict(self._json_ld())
         self._works = [found for url, found in self._json_ld(images=False)]
         stated = {found.url if found else "unknown" for found in map(self._read, self._links())}
         listed = [*self._listed.values(), *self._works]
         stated |= {found.url if found else "unknown" for found in listed}
         self._several = len(stated) > 1
-        self._denied = any(map(_DENIAL.search, self._texts(soup))) or any(
-            map(self._has_notice, soup.find_all("figure"))
+        self._denied = any(map(_DENIAL.search, self._texts(document))) or any(
+            map(self._has_notice, document.find_all("figure"))
         )
-        page = soup.find_all(["a", "link"], rel="license", href=True)
+        page = document.find_all(["a", "link"], rel="license", href=True)
         self._page = self._read(page[0]) if page else None
         self._silent = not stated
 
@@ -98,7 +98,7 @@ class PageLicenses:
     def _links(self, scope: Tag | None = None) -> list[Tag]:
         """Statements within a scope: rel=license, microdata, or plain links to a license."""
         found = []
-        for tag in (scope or self.soup).find_all(["a", "link", "meta", "span"]):
+        for tag in (scope or self.document).find_all(["a", "link", "meta", "span"]):
             relation = tag.get("rel") or ()
             stated = "license" in relation or tag.get("itemprop") == "license"
             if stated or (tag.get("href") and licenses.from_url(str(tag["href"]))):
@@ -120,7 +120,7 @@ class PageLicenses:
 
     def _json_ld(self, images: bool = True) -> Iterator[tuple[str, License | None]]:
         """(URL, license) of every image, or of every other work, that JSON-LD describes."""
-        for script in self.soup.find_all("script", type="application/ld+json"):
+        for script in self.document.find_all("script", type="application/ld+json"):
             try:
                 data = json.loads(script.get_text())
             except ValueError:

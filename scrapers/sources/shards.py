@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scrapers import licenses
 from scrapers.errors import SourceError
 from scrapers.images import SUFFIXES
 from scrapers.item import Item, plain
 from scrapers.manifest import translate
-from scrapers.sources.base import Source, number, safe_id
-from scrapers.sources.urls import expand
+from scrapers.sources.base import Source, safe_id
+from scrapers.sources.urls import expand, item_of_row
 
 
 class Shards(Source):
@@ -55,22 +54,6 @@ class Shards(Source):
             raise SourceError(f"{query}: {error}") from None
 
     def _item(self, place: str, data: bytes, row: dict[str, Any]) -> Item:
-        stated = str(row.get("license_url") or row.get("license") or self.config.license)
         title = plain(row.get("title") or row.get("caption"))
-        return Item(
-            id=safe_id("shard", row.get("item_id") or row.get("id") or place),
-            source=self.name,
-            url=str(row.get("url") or ""),
-            license=licenses.named(stated) if stated else None,
-            page=str(row.get("page") or ""),
-            title=title,
-            author=plain(row.get("author")),
-            author_url=str(row.get("author_url") or ""),
-            credit=plain(row.get("attribution")),
-            width=number(row.get("width")),
-            height=number(row.get("height")),
-            label=str(row.get("label") or ""),
-            taken_at=str(row.get("taken_at") or ""),
-            terms=str(row.get("terms") or "") or self.terms,
-            data=data,
-        )
+        kept_as = safe_id("shard", row.get("item_id") or row.get("id") or place)
+        return item_of_row(self, row, kept_as, title, data)

@@ -6,6 +6,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,21 +90,30 @@ class Urls(Source):
         data = image.get("bytes") if isinstance(image, dict) else image
         if not url and not data:
             return None
-        stated = str(row.get("license_url") or row.get("license") or self.config.license)
-        return Item(
-            id=safe_id("url", url) if url and not data else safe_id("row", row.get("id") or place),
-            source=self.name,
-            url=url,
-            license=licenses.named(stated) if stated else None,
-            page=str(row.get("page") or ""),
-            title=title,
-            author=plain(row.get("author")) or self.config.author,
-            author_url=str(row.get("author_url") or ""),
-            credit=plain(row.get("attribution")),
-            width=number(row.get("width")),
-            height=number(row.get("height")),
-            label=str(row.get("label") or ""),
-            taken_at=str(row.get("taken_at") or ""),
-            terms=str(row.get("terms") or "") or self.terms,
-            data=bytes(data) if data else None,
-        )
+        kept = safe_id("url", url) if url and not data else safe_id("row", row.get("id") or place)
+        item = item_of_row(self, row, kept, title, bytes(data) if data else None)
+        return replace(item, url=url, author=item.author or self.config.author)
+
+
+def item_of_row(
+    source: Source, row: dict[str, Any], kept_as: str, title: str, data: bytes | None
+) -> Item:
+    """What a row says of a picture; where it states no license, the recipe's."""
+    stated = str(row.get("license_url") or row.get("license") or source.config.license)
+    return Item(
+        id=kept_as,
+        source=source.name,
+        url=str(row.get("url") or ""),
+        license=licenses.named(stated) if stated else None,
+        page=str(row.get("page") or ""),
+        title=title,
+        author=plain(row.get("author")),
+        author_url=str(row.get("author_url") or ""),
+        credit=plain(row.get("attribution")),
+        width=number(row.get("width")),
+        height=number(row.get("height")),
+        label=str(row.get("label") or ""),
+        taken_at=str(row.get("taken_at") or ""),
+        terms=str(row.get("terms") or "") or source.terms,
+        data=data,
+    )

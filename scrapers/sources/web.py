@@ -56,7 +56,7 @@ class Web(Source):
             if isinstance(page, FetchError):
                 raise SourceError(f"{url}: {page.reason} {page.detail}".strip())
             yield from self._images(page)
-            following = page.soup.find(["a", "link"], rel="next", href=True)
+            following = page.document.find(["a", "link"], rel="next", href=True)
             if not following:
                 return
             url = urljoin(self._root(page), str(following["href"])).partition("#")[0]
@@ -64,18 +64,18 @@ class Web(Source):
                 return
 
     def _root(self, page: Page) -> str:
-        base = page.soup.find("base", href=True)
+        base = page.document.find("base", href=True)
         return urljoin(page.url, str(base["href"])) if base else page.url
 
     def _images(self, page: Page) -> Iterator[Item]:
-        soup, root = page.soup, self._root(page)
+        document, root = page.document, self._root(page)
         default = licenses.named(self.config.license) if self.config.license else None
-        stated = PageLicenses(soup, root, default)
-        name = soup.find("meta", attrs={"name": "author"})
+        stated = PageLicenses(document, root, default)
+        name = document.find("meta", attrs={"name": "author"})
         author = plain(name.get("content")) if name else ""
-        page_title = plain(soup.title.get_text()) if soup.title else ""
+        page_title = plain(document.title.get_text()) if document.title else ""
         seen: dict[str, Item] = {}
-        for tag, address, caption, width, height in images(soup):
+        for tag, address, caption, width, height in images(document):
             url = urljoin(root, address).partition("#")[0]
             if not self._allowed(url):
                 continue

@@ -19,9 +19,9 @@ ROOT = "http://a.test/"
 
 def license_of(body: str, default: str = "") -> list[str]:
     """The license of every picture of a page, in order; "" for none."""
-    soup = BeautifulSoup(body, "html.parser")
-    stated = PageLicenses(soup, ROOT, licenses.named(default) if default else None)
-    found = [stated.of(image, ROOT + str(image["src"])) for image in soup.find_all("img")]
+    document = BeautifulSoup(body, "html.parser")
+    stated = PageLicenses(document, ROOT, licenses.named(default) if default else None)
+    found = [stated.of(image, ROOT + str(image["src"])) for image in document.find_all("img")]
     return [license.id if license else "" for license in found]
 
 

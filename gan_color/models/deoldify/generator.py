@@ -19,8 +19,8 @@ from gan_color.losses.pixel import pixel_loss
 from gan_color.models.backbones import Backbone
 from gan_color.models.base import Batch, Colorizer, ModelOptions, pad_to_multiple
 from gan_color.models.deoldify.blocks import SKIP_BIAS, Block, Residual, Shuffle
+from gan_color.models.encoder_options import EncoderOptions
 from gan_color.models.layers import Convolution, zero_bias
-from gan_color.options import WeightsPath
 
 STRIDES = [2, 4, 8, 16, 32]
 STRIDE = 32
@@ -29,26 +29,14 @@ ATTENTION_BLOCK = 1  # the second of four: stride 8
 WIDE, DEEP = 512, 1.5  # nf = 512 x nf_factor of wide; nf_factor of deep
 
 
-class DeOldifyOptions(ModelOptions):
+class DeOldifyOptions(EncoderOptions):
     """Options; the defaults are the stable model's. encoder: resnet34 and kind: deep, the artistic
     one's.
     """
 
     kind: Literal["wide", "deep"] = "wide"
     encoder: str = Field("resnet101", description="a timm backbone of strides 2, 4, 8, 16, 32")
-    encoder_weights: WeightsPath = Field(
-        "pretrained", description="pretrained | none | a file's path"
-    )
-    encoder_kwargs: dict[str, bool | int | float | str] = Field(
-        {}, description="passed to timm.create_model"
-    )
-    encoder_remove_modules: tuple[str, ...] = Field(
-        (), description="submodules replaced by the identity"
-    )
     width_mult: float = Field(2.0, gt=0, description="nf_factor: 2 of wide, 1.5 of deep")
-
-    def for_inference(self) -> "DeOldifyOptions":
-        return self.model_copy(update={"encoder_weights": "none"})
 
 
 class DeOldify(Colorizer[DeOldifyOptions]):
