@@ -42,5 +42,5 @@ def measurements(settings: Settings) -> dict[str, Measurement]:
 
 def _rate(settings: Settings, kind: str, _: float) -> list[Row]:
     torch.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
-    rate = matrix_rate(settings.place, DTYPES[kind.replace("tf32", "fp32")])
+    rate = matrix_rate(settings.place, DTYPES[settings.precision(kind).replace("tf32", "fp32")])
     return [{"matrix product": kind, "tflops": round(rate / 1000, 2)}]

@@ -9,6 +9,7 @@ import torch
 from benchmarks.baselines import Baseline, baselines
 from benchmarks.harness import Row
 from gan_color.config.schema import parse
+from gan_color.training.amp import cpu_has_bf16_units
 
 # What measures: given the seconds it has, it returns its rows. A row that says `finished: False`
 # is gone on with when the kit is started again.
@@ -45,8 +46,12 @@ class Settings:
         return torch.device(self.device)
 
     def precision(self, kind: str) -> str:
-        """`kind`, or what stands for it: no CPU here trains in fp16."""
-        return "bf16" if self.rehearsal and kind == "fp16" else kind
+        """`kind`, or what stands for it: no CPU trains in fp16, and one without units for bf16
+        emulates it a hundred times slower.
+        """
+        if not self.rehearsal or kind == "fp32":
+            return kind
+        return "bf16" if cpu_has_bf16_units() else "fp32"
 
     def entry(self, preset: str, size: int, batch: int, kind: str, **stage: object) -> Baseline:
         """Our adversarial step on random weights at `size` pixels; `stage` changes its options."""

@@ -80,5 +80,7 @@ def _photos(settings: Settings, _: float) -> list[Row]:
     """Whole photographs by the weights that ship with the package, file to file."""
     model = load_backend(find_model(DEFAULT), settings.device)
     sizes = ((96, 72),) if settings.rehearsal else SIZES
-    options = ColorizeOptions(64 if settings.rehearsal else 256, precision="bf16")
+    options = ColorizeOptions(
+        64 if settings.rehearsal else 256, precision=settings.precision("bf16")
+    )
     return bench_stages(model, "pytorch", options, min(5, settings.repeats), sizes)

@@ -12,6 +12,7 @@ import torch
 from benchmarks.baselines import Baseline
 from benchmarks.cli import main
 from benchmarks.gpu import correctness, peaks, training
+from benchmarks.gpu import settings as gpu_settings
 from benchmarks.gpu.parts import PARTS, Part
 from benchmarks.gpu.runner import run_kit
 from benchmarks.gpu.settings import Measurement, Settings, rehearsal
@@ -220,3 +221,18 @@ def test_a_mistake_is_one_line(options, message: str, tmp_path: Path, monkeypatc
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "kit").exists()
+
+
+@pytest.mark.parametrize(("units", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_a_rehearsal_emulates_no_precision(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, units: bool, expected: str
+):
+    monkeypatch.setattr(gpu_settings, "cpu_has_bf16_units", lambda: units)
+    toys = replace(settings, rehearsal=True)
+    assert [toys.precision(kind) for kind in ("fp32", "bf16", "fp16")] == [
+        "fp32",
+        expected,
+        expected,
+    ]
+    whole = replace(settings, rehearsal=False)
+    assert [whole.precision(kind) for kind in ("fp32", "bf16", "fp16")] == ["fp32", "bf16", "fp16"]
