@@ -109,6 +109,9 @@ class HintsConfig(Strict):
         0.0, description="share of the crops told how their colors are distributed"
     )
     chroma_share: Share = Field(0.0, description="share of the crops told their mean chroma")
+    lr_mult: Annotated[float, Field(ge=0.01, le=100)] = Field(
+        1.0, description="rate of the layers that take hints over lr; they begin at 0"
+    )
 
 
 def count_or_auto(value: object) -> int | Literal["auto"]:

@@ -222,6 +222,15 @@ class Colorizer(nn.Module, Generic[Options_co]):
         """Parameters from input to output, for layer-wise learning rates. One group here."""
         return [list(self.parameters())]
 
+    def hint_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the layers that are there for hints alone; raises GanColorError."""
+        if "hints" not in self.abilities:
+            raise GanColorError(
+                "hints.lr_mult: this model has no layers for hints alone, expected 1, or a unet"
+            )
+        prefix = self.abilities["hints"]
+        return [p for name, p in self.named_parameters() if name.startswith(prefix)]
+
     def pretrained_modules(self) -> list[nn.Module]:
         """What `freeze_encoder` holds still. Empty where nothing was pretrained."""
         return []

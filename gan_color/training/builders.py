@@ -22,6 +22,8 @@ from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep, Step, SupervisedStep
 from gan_color.training.steps.regularization import Regularization
 
+HINTS = "hints"  # the name of the optimizer group of the layers that take them
+
 
 def plan_epochs(stage: Stage, epoch_images: int) -> tuple[int, int]:
     """(epochs, batches per epoch) of a stage: whole batches, about `epoch_images` an epoch, or as
@@ -37,14 +39,18 @@ def generator_groups(
     generator: Colorizer, stage: SupervisedStage | AdversarialStage
 ) -> list[dict[str, Any]]:
     """Optimizer groups: rates rise geometrically from encoder_lr_mult x lr at the input to lr
-    at the output; biases and norms are not decayed. Frozen parameters are in no group.
+    at the output; layers for hints have the one of `hints.lr_mult`; biases and norms are not
+    decayed. Frozen parameters are in no group.
     """
-    layers = generator.parameter_groups()
-    groups = []
-    for i, layer in enumerate(layers):
+    layers, groups, apart = generator.parameter_groups(), [], set[nn.Parameter]()
+    if stage.hints and stage.hints.lr_mult != 1:
+        taking = generator.hint_parameters()  # none has a bias: all are decayed
+        groups.append({"params": taking, "lr": stage.lr * stage.hints.lr_mult, "name": HINTS})
+        apart = set(taking)
+    for i, layer in enumerate(layers):  # the decoder's comes last: discriminators follow its rate
         depth = i / (len(layers) - 1) if len(layers) > 1 else 1.0
         rate = stage.lr * max(stage.encoder_lr_mult, 1e-8) ** (1 - depth)
-        groups += _decay_groups([p for p in layer if p.requires_grad], rate)
+        groups += _decay_groups([p for p in layer if p.requires_grad and p not in apart], rate)
     return groups
 
 

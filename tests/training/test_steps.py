@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from gan_color.config.stages import DiscriminatorStage
+from gan_color.errors import GanColorError
 from gan_color.losses.auxiliary import AuxiliaryLosses
+from gan_color.models.registry import create
 from gan_color.training.amp import AmpOptimizer, Precision
 from gan_color.training.builders import build_step, generator_groups
+from gan_color.training.callbacks.rates import learning_rates
 from gan_color.training.ema import EMA
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep, SupervisedStep
 from tests.helpers.tiny_steps import (
@@ -184,6 +187,26 @@ def test_rates_rise_from_the_input_to_the_output():
     head = next(group for group in groups if any(p is g.head.weight for p in group["params"]))
     assert head["lr"] == 1.0
     assert sum(len(group["params"]) for group in groups) == len(list(g.parameters()))
+
+
+def test_layers_for_hints_have_a_rate_of_their_own():
+    g = generator(hints=True)
+    groups = generator_groups(g, stage(encoder_lr_mult=0.01, lr=1.0, hints={"lr_mult": 4.0}))
+    taking = {p for name, p in g.named_parameters() if name.startswith("hint_branches.")}
+    rates = {p: group["lr"] for group in groups for p in group["params"]}
+    assert {rates[p] for p in taking} == {4.0}
+    assert max(rate for p, rate in rates.items() if p not in taking) == 1.0
+    assert set(rates) == set(g.parameters())
+    assert groups[-1]["lr"] == 1.0  # whose rate the discriminators follow
+    optimizer = torch.optim.SGD(groups)
+    logged = learning_rates(optimizer, SupervisedStep(g, sgd(g), FP32))
+    assert logged == {"lr": 1.0, "lr_encoder": 0.01, "lr_encoder_2": 0.1, "lr_hints": 4.0}
+
+
+def test_a_rate_for_layers_that_a_model_lacks_is_refused():
+    g = create("siggraph17", pretrained=False)
+    with pytest.raises(GanColorError, match=r"hints\.lr_mult"):
+        generator_groups(g, stage(hints={"lr_mult": 4.0}))
 
 
 def test_the_average_follows_with_its_half_life():
