@@ -84,10 +84,17 @@ def open_image(
     pixel_limit = PIXEL_LIMIT if pixel_limit is None else pixel_limit
     with damage_as_bad_image():
         source = readable(source)
-        deep = _open_tiff(source, pixel_limit)
-        if deep is not None:
-            return deep
         image = _identify(source)
+        if image is None or image.format == "TIFF":
+            deep = _open_tiff(source, pixel_limit)
+            if deep is not None:
+                return deep
+        if image is None:
+            from gan_color.images.tiff_pixels import describe
+
+            raise BadImageError(
+                f"a TIFF of a kind that is not read{describe(source)}: convert it first"
+            )
         if image.width * image.height > pixel_limit:
             raise BadImageError(
                 f"{image.width} x {image.height} pixels, at most {pixel_limit:,} are accepted"
@@ -101,9 +108,7 @@ def open_image(
 
 
 def _open_tiff(source: Path | io.BytesIO, pixel_limit: int) -> Image.Image | None:
-    """A TIFF that Pillow reads wrong, at 8 bits; None for every other file."""
-    if not is_tiff(source):
-        return None
+    """A TIFF that Pillow reads wrong, at 8 bits; None for one that it reads."""
     from gan_color.images.tiff_pixels import read_tiff
 
     found = read_tiff(source, pixel_limit)
@@ -143,16 +148,13 @@ def readable(source: Path | io.BytesIO) -> Path | io.BytesIO:
     return source
 
 
-def _identify(source: Path | io.BytesIO) -> Image.Image:
+def _identify(source: Path | io.BytesIO) -> Image.Image | None:
+    """Pillow's image, not decoded yet; None for a TIFF that it does not know."""
     try:
         return Image.open(source)
     except UnidentifiedImageError:
         if is_tiff(source):
-            from gan_color.images.tiff_pixels import describe
-
-            raise BadImageError(
-                f"a TIFF of a kind that is not read{describe(source)}: convert it first"
-            ) from None
+            return None
         if head(source, 12)[4:8] != b"ftyp":  # ISO 14496-12, as HEIF is
             raise
         try:
