@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from gan_color.color.lab import from_rgb8, to_rgb8
-from gan_color.data.simulated_hints import draw_patches, reveal, whole_palette
+from gan_color.data.simulated_hints import Patches, draw_patches, reveal, whole_palette
 from gan_color.errors import GanColorError
 from gan_color.evaluation import metrics
 from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.summary import PSNR_LIMIT, bootstrap
 from gan_color.images.open import BadImageError
+from gan_color.inference.hint_spread import spread_hints
 from gan_color.models.base import NO_HINTS, Colorizer
 from gan_color.models.hints import Hints
 
@@ -101,6 +102,15 @@ def _figures(
     patches = draw_patches([max(counts)], size, (side, side), generator)
     told = [reveal(ab, patches[:count]) for count in counts]
     told.append(replace(Hints.none(L), palette=whole_palette(ab)))
-    images = [to_rgb8(L, model.predict_ab(L, hints)) for hints in told]
+    answers = [model.predict_ab(L, hints).float().cpu() for hints in told]
+    for i, count in enumerate(counts):
+        answers[i] = _spread(answers[i], L.cpu(), told[i], patches[:count])
+    images = [to_rgb8(L, ab.to(L.device)) for ab in answers]
     psnrs = [float(metrics.psnr(image, truth).clamp(max=PSNR_LIMIT)) for image in images]
     return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]
+
+
+def _spread(ab: Tensor, L: Tensor, hints: Hints, patches: Patches) -> Tensor:
+    """A model's ab as `colorize` goes on with it: the patches' middles are a person's points."""
+    rows, columns = (edge + patches.side // 2 for edge in (patches.top, patches.left))
+    return spread_hints(ab, L, rows, columns, hints.ab[0].cpu()[:, rows, columns])

@@ -1,8 +1,8 @@
 """A person's colors for points of a photo: read, given to the model, and held to in what comes out.
 
-A model takes hints for what they are, hints. That the pointed pixel has exactly the color asked for
-is seen to here: what is missing is laid on the model's chroma around the point, as far as lightness
-stays alike, so that it ends where the object does.
+A model takes hints for what they are, hints. What its answer still lacks at the points is spread
+over what belongs to them (`hint_spread`); then each pointed pixel gets exactly the color asked for:
+the rest is laid closely around it, as far as lightness stays alike.
 """
 
 import json
@@ -20,6 +20,7 @@ from gan_color.color.lab import AB_SCALE, from_rgb8, lightness
 from gan_color.errors import GanColorError
 from gan_color.images.photo import Pixels
 from gan_color.inference.guided_upsample import cubic_taps, fit_coefficients
+from gan_color.inference.hint_spread import spread_hints
 from gan_color.models.hints import Hints
 
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -146,6 +147,7 @@ def fit_to_hints(
     own_L = lightness((rgb / float(np.iinfo(pixels.dtype).max)).T.reshape(1, 3, 1, -1)).view(-1)
     target = torch.stack([point.ab for point in points], dim=1) / gain  # [2, P]
     reader = _PointReader(x, y, (pixels.shape[1], pixels.shape[0]), (L.shape[-1], L.shape[-2]))
+    ab = spread_hints(ab, L, reader.y, reader.x, target)
     bumps = _bumps(reader, L[0, 0])  # [P, h, w]
     seen = reader(bumps[None])  # [P, P]: of bump j at point i, in column i
     ridge = RIDGE * torch.eye(len(points))
