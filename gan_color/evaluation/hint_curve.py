@@ -22,6 +22,7 @@ from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.summary import PSNR_LIMIT, bootstrap
 from gan_color.images.open import BadImageError
 from gan_color.inference.hint_spread import spread_hints
+from gan_color.inference.palette import as_vivid_as_told
 from gan_color.models.base import NO_HINTS, Colorizer
 from gan_color.models.hints import Hints
 
@@ -105,7 +106,8 @@ def _figures(
     answers = [model.predict_ab(L, hints).float().cpu() for hints in told]
     for i, count in enumerate(counts):
         answers[i] = _spread(answers[i], L.cpu(), told[i], patches[:count])
-    images = [to_rgb8(L, ab.to(L.device)) for ab in answers]
+    answers[-1] = as_vivid_as_told(answers[-1], whole_palette(ab.cpu()))
+    images = [to_rgb8(L, answer.to(L.device)) for answer in answers]
     psnrs = [float(metrics.psnr(image, truth).clamp(max=PSNR_LIMIT)) for image in images]
     return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]
 

@@ -34,7 +34,12 @@ from gan_color.inference.hints import (
     render_hints,
 )
 from gan_color.inference.options import DEFAULT_RENDER, DEFAULTS, ColorizeOptions
-from gan_color.inference.palette import Palette, read_reference, with_vividness
+from gan_color.inference.palette import (
+    Palette,
+    as_vivid_as_told,
+    read_reference,
+    with_vividness,
+)
 from gan_color.inference.recombine import recombine
 from gan_color.inference.saturation import VIVIDNESS
 from gan_color.inference.variants import NONE as NO_PALETTES
@@ -198,17 +203,20 @@ def _predict(
     if not options.hinted:
         return run_model(model, L, options.precision)
     hints = render_hints(options.hints, sizes, (L.shape[-1], L.shape[-2])).to(L.device)
+
+    def answer(told: Tensor) -> Tensor:
+        ab = run_model(model, L, options.precision, replace(hints, palette=told))
+        return as_vivid_as_told(ab, told)
+
     told = (options.reference or Palette()).vector().to(L.device).expand(len(L), -1)
-    hints = replace(hints, palette=told)
-    ab = run_model(model, L, options.precision, hints)
+    ab = answer(told)
     if options.variant:
         told = variant_palettes(
             _palettes(model), model.content(L), ab.to(L.device), options.variant
         )
-        ab = run_model(model, L, options.precision, replace(hints, palette=told))
+        ab = answer(told)
     if options.saturation in VIVIDNESS:
-        told = with_vividness(told, ab.to(L.device), options.saturation)
-        ab = run_model(model, L, options.precision, replace(hints, palette=told))
+        ab = answer(with_vividness(told, ab.to(L.device), options.saturation))
     return ab
 
 

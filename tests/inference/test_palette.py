@@ -12,7 +12,7 @@ from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.color.lab import AB_SCALE, from_rgb8, rgb_to_lab, to_float
 from gan_color.data.simulated_hints import whole_palette
 from gan_color.errors import GanColorError
-from gan_color.inference.palette import read_reference
+from gan_color.inference.palette import MOST, read_reference
 from gan_color.inference.pipeline import ColorizationPipeline
 from gan_color.inference.saturation import VIVIDNESS, parse_saturation
 from gan_color.models.base import Colorizer, ModelOptions
@@ -93,6 +93,30 @@ def test_a_word_counts_from_what_the_reference_gives():
     )
     assert np.linalg.norm(vivid) / np.linalg.norm(plain) == pytest.approx(1.5, abs=0.05)
     assert np.allclose(vivid / np.linalg.norm(vivid), plain / np.linalg.norm(plain), atol=0.05)
+
+
+class Soft(Obedient):
+    """Gives half of the chroma that it is told, or a tenth."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, L: Tensor, hints: Hints | None = None) -> Tensor:
+        told = hints is not None and hints.palette is not None and bool(hints.palette.any())
+        return super().forward(L, hints) * (self.share if told else 1.0)
+
+
+def test_an_answer_that_is_too_soft_is_made_as_vivid_as_told():
+    red = np.full_like(GRAY, (160, 110, 100))
+    firm, soft, softest = (
+        np.linalg.norm(ab_of(ColorizationPipeline(model).colorize(GRAY, 64, reference=red)))
+        for model in (Obedient(), Soft(0.7), Soft(0.2))
+    )
+    assert soft == pytest.approx(firm, rel=0.05)
+    assert softest == pytest.approx(0.2 * MOST * firm, rel=0.1)  # not beyond its limit
+    plain = [ColorizationPipeline(model).colorize(GRAY, 64) for model in (Obedient(), Soft(0.7))]
+    assert np.array_equal(*plain)
 
 
 @pytest.mark.parametrize("saturation", ["loud", "", -0.1, 4.1, float("nan")])
