@@ -18,11 +18,20 @@ def export(
     record: Annotated[
         Path | None, typer.Option(help="YAML or JSON, added to the training record of --fp16.")
     ] = None,
+    web: Annotated[
+        Path | None, typer.Option(help="Write a static site that colors in the browser: a folder.")
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(help="onnxruntime-web for --web: its .tgz, or the folder. Else: downloaded."),
+    ] = None,
     card: Annotated[Path | None, typer.Option(help="Write a model card, Markdown.")] = None,
 ) -> None:
     """Write a model in other forms. ONNX is compared with PyTorch at several sizes first.
 
     gan-color export runs/demo/model.safetensors --onnx demo.onnx --card MODEL_CARD.md
+
+    gan-color export gan-color-small --web site
     """
     from gan_color.atomic import write_text
     from gan_color.config.yaml_file import read_yaml
@@ -31,12 +40,22 @@ def export(
 
     if record and not fp16:
         raise GanColorError("export: --record belongs to the file that --fp16 writes")
-    if not (onnx or fp16 or card):
-        raise GanColorError("export: expected one or more of --onnx, --fp16 and --card FILE")
+    if runtime and not web:
+        raise GanColorError("export: --runtime belongs to the folder that --web writes")
+    if not (onnx or fp16 or web or card):
+        raise GanColorError(
+            "export: expected one or more of --onnx, --fp16 and --card FILE, or --web FOLDER"
+        )
     for path in (onnx, fp16):
         if path is not None and path.exists() and path.samefile(model):
             raise GanColorError(f"export: {path} is the model itself, expected another place")
-    notes = []
+    if web is not None:
+        from gan_color.web.runtime import find
+        from gan_color.web.site import check_folder, write_site
+
+        check_folder(web)
+        package = find(runtime)
+    notes: list[str] = []
     if fp16 is not None:
         worst = save_half(model, fp16, read_yaml(record) if record else None)
         notes.append(f"{fp16.name}: float16, weights off by {worst:.1e} of the largest at most")
@@ -48,6 +67,9 @@ def export(
                 f"{onnx.name} at {row.width} x {row.height}: ab differs from PyTorch by "
                 f"{row.largest:.1e} at most, {row.mean:.1e} on average (1 is 110 of a* or b*)"
             )
+    if web is not None:
+        notes += write_site(model, web, package)
+        notes.append(f"{web}: put it on any file server; to try it: python -m http.server -d {web}")
     for note in notes:
         typer.echo(note)
     if card is not None:

@@ -49,8 +49,10 @@ def ab_bins() -> Tensor:
 
 
 @cache
-def _bin_of_grid_point() -> Tensor:
-    """[23 * 23] int64: for each grid point the index of the nearest bin."""
+def bin_of_grid_point() -> Tensor:
+    """[23 * 23] int64: for each point of the grid of a* and b* (-110 to 110, step 10) the index of
+    the nearest bin.
+    """
     axis = torch.arange(-GRID_LIMIT, GRID_LIMIT + 1, GRID_STEP, device="cpu").float()
     grid = torch.cartesian_prod(axis, axis)
     return torch.cdist(grid, ab_bins()).argmin(dim=1)
@@ -60,7 +62,7 @@ def nearest_bin(ab: Tensor) -> Tensor:
     """Index of the nearest bin, [B, H, W] int64, for scaled ab [B, 2, H, W] in -1..1."""
     grid = ((ab.float() * AB_SCALE + GRID_LIMIT) / GRID_STEP).round().long()
     grid = grid.clamp_(0, GRID_SIDE - 1)
-    return _bin_of_grid_point().to(ab.device)[grid[:, 0] * GRID_SIDE + grid[:, 1]]
+    return bin_of_grid_point().to(ab.device)[grid[:, 0] * GRID_SIDE + grid[:, 1]]
 
 
 def soft_encode(ab: Tensor, neighbors: int, sigma: float) -> tuple[Tensor, Tensor]:

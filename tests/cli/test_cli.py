@@ -33,6 +33,12 @@ from tests.helpers.runs import REPOSITORY, save_scene_model
             "--record belongs to the file that --fp16 writes",
         ),
         (("export", "none.safetensors", "--card", "c.md"), "found no file"),
+        (
+            ("export", "x.safetensors", "--card", "c.md", "--runtime", "r.tgz"),
+            "--runtime belongs to the folder that --web writes",
+        ),
+        (("export", "x.safetensors", "--web", "."), "found a folder with files at '.'"),
+        (("export", "x.safetensors", "--web", "s", "--runtime", "r.tgz"), "found no 'r.tgz'"),
         (("nonsense",), "nonsense"),
     ],
 )

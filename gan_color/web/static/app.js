@@ -280,7 +280,7 @@ async function start() {
   try {
     const [limits, { models }, { examples }] = await Promise.all(["api/limits", "api/models", "examples"].map(getJson));
     Object.assign(state, { limits, models });
-    find("#limit").textContent = `JPEG, PNG, WebP, TIFF, HEIC and more, up to ${limits.upload_bytes / 1e6} MB each`;
+    find("#limit").textContent = `${limits.formats ?? "JPEG, PNG, WebP, TIFF, HEIC and more"}, up to ${limits.upload_bytes / 1e6} MB each`;
     find("#render").max = limits.render;
     renderChoices();
     showExamples(examples, takeExample, models.length > 0);

@@ -1,0 +1,98 @@
+// Pixels in, pixels out: gan_color.inference.pipeline in a browser. Nothing here knows a page or a runtime.
+import { chroma, lightness, writeRgb } from "./color.js";
+import { fitCoefficients, forEachRow } from "./guided_upsample.js";
+import { fitToHints, noHints, renderHints, vividness } from "./hints.js";
+import { resizeRgb, roundHalfEven } from "./resize.js";
+
+const MIDDLE = 2; // back-projection looks at this many times the render size
+const RIM = 2; // pixels of the render size, which convolutions darken or saturate
+
+/** [width, height] with a shorter side of so many pixels; the photo's own where that is less. */
+export function sizeAt({ width, height }, shorter) {
+  const ratio = Math.min(1, shorter / Math.min(width, height));
+  return [width, height].map((side) => Math.max(1, roundHalfEven(side * ratio)));
+}
+
+function lightnessAt(image, width, height) {
+  const [r, g, b] = resizeRgb(image, width, height);
+  return { data: Float32Array.from(r, (value, i) => lightness(value, g[i], b[i])), width, height };
+}
+
+/** A plane with its last row and column repeated until `stride` divides its sides. */
+function pad(plane, stride, fill) {
+  const [width, height] = [plane.width, plane.height].map((side) => Math.ceil(side / stride) * stride);
+  const data = new Float32Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const inside = x < plane.width && y < plane.height;
+      const from = Math.min(y, plane.height - 1) * plane.width + Math.min(x, plane.width - 1);
+      data[y * width + x] = inside || fill === undefined ? plane.data[from] : fill;
+    }
+  }
+  return { data, width, height };
+}
+
+/** The planes a and b at the render size: the model's, without what it gets wrong along the rim. */
+async function predict(model, L, hints) {
+  const padded = pad(L, model.stride);
+  const { width, height } = padded;
+  const join = (planes) => {
+    const data = new Float32Array(planes.length * width * height);
+    planes.forEach((plane, i) => data.set(pad(plane, model.stride, 0).data, i * width * height));
+    return data;
+  };
+  const answer = await model.run({
+    L: [padded.data, [1, 1, height, width]],
+    ...(model.hints ? {
+      hint_ab: [join(hints.ab), [1, 2, height, width]],
+      hint_mask: [join([hints.mask]), [1, 1, height, width]],
+    } : {}),
+    ...(model.palette ? { hint_palette: [hints.palette, [1, hints.palette.length]] } : {}),
+  });
+  if (!answer.every(Number.isFinite)) throw new Error("The model gave colors that are no numbers. Reload the page, then try again.");
+  const read = (rim, factor) => [0, 1].map((channel) => {
+    const data = new Float32Array(L.width * L.height);
+    for (let y = 0; y < L.height; y += 1) {
+      const row = Math.max(rim, Math.min(L.height - 1 - rim, y));
+      for (let x = 0; x < L.width; x += 1) {
+        const column = Math.max(rim, Math.min(L.width - 1 - rim, x));
+        data[y * L.width + x] = factor * answer[(channel * height + row) * width + column];
+      }
+    }
+    return { data, width: L.width, height: L.height };
+  });
+  const factor = model.palette ? vividness(read(0, 1), hints.palette) : 1;
+  return read(L.width > 2 * RIM + 1 && L.height > 2 * RIM + 1 ? RIM : 0, factor);
+}
+
+/**
+ * Colorize an image {data (RGBA, 8 bit), width, height} in place.
+ *
+ * model: {stride, hints, palette, run(inputs) -> Promise of ab}; palette is the size of that input, 0 for none.
+ * options: {render, saturation, strength, points: [{x, y, color}] in pixels, palette: Float32Array or null}.
+ */
+export async function colorize(image, model, { render, saturation, strength, points, palette }) {
+  const { data, width, height } = image;
+  const L = lightnessAt(image, ...sizeAt(image, render));
+  const told = { ...(points.length ? renderHints(points, image, L) : noHints(L)), palette: palette ?? new Float32Array(model.palette) };
+  const ab = await predict(model, L, told);
+  const middle = lightnessAt(image, Math.min(MIDDLE * L.width, width), Math.min(MIDDLE * L.height, height));
+  const [a, b] = points.length && saturation
+    ? fitToHints(ab, L, middle, points, image, saturation)
+    : fitCoefficients(ab, L, middle);
+  const bound = (value) => Math.max(-1, Math.min(1, value));
+  forEachRow([a.slope, a.offset, b.slope, b.offset], width, height, (y, [slopeA, offsetA, slopeB, offsetB]) => {
+    for (let x = 0; x < width; x += 1) {
+      const at = 4 * (y * width + x);
+      const light = lightness(data[at], data[at + 1], data[at + 2]);
+      let newA = bound(bound(slopeA[x] * light + offsetA[x]) * saturation);
+      let newB = bound(bound(slopeB[x] * light + offsetB[x]) * saturation);
+      if (strength < 1) {
+        const [ownA, ownB] = chroma(data[at], data[at + 1], data[at + 2]);
+        newA = ownA + strength * (newA - ownA);
+        newB = ownB + strength * (newB - ownB);
+      }
+      writeRgb(light, newA, newB, data, at);
+    }
+  });
+}
