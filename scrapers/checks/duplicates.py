@@ -15,6 +15,7 @@ from scrapers.checks.phash import phashes, turned_hashes
 
 Hashes = NDArray[np.uint64]
 WORDS, BITS = 4, 16
+CROWD = 32  # hashes of a bucket that are compared in pairs
 BLOCK = 4_000_000  # pairs compared at a time
 # Crops that are looked up besides the full image: of the center, and of each corner.
 CROPS = (0.95, 0.9, 0.85)
@@ -44,12 +45,17 @@ def _word(hashes: Hashes, number: int) -> NDArray[np.int64]:
 
 
 def near(
-    hashes: Hashes, radius: int = 7, queries: Hashes | None = None, at_most: int | None = None
+    hashes: Hashes,
+    radius: int = 7,
+    queries: Hashes | None = None,
+    at_most: int | None = None,
+    crowd: int | None = None,
 ) -> NDArray[np.int64]:
     """All pairs [K, 2] at most `radius` (0 to 7) bits apart, each once, in bounded memory.
 
     Without queries: i < j within `hashes`; with them: (query, hash). `at_most`: look at this many
     of a bucket only, the first ones, so that thousands of like hashes do not meet one another.
+    `crowd`: pass over pairs from or into a bucket of more, within `hashes`.
     """
     own = queries is None
     asked = hashes if queries is None else queries
@@ -66,12 +72,58 @@ def near(
             who = turn[(sought[turn] & mask) == 0] if own else turn
             bucket = sought[who] ^ mask
             start, end = starts[bucket], starts[bucket + 1]
+            if crowd is not None:
+                sizes = np.maximum(end - start, starts[sought[who] + 1] - starts[sought[who]])
+                end = np.where(sizes > crowd, start, end)
             if at_most is not None:
                 end = np.minimum(end, start + at_most)
             for pairs in _compare(asked, who, ordered, start, end, radius):
                 both = np.stack([pairs[0], order[pairs[1]]], axis=1)
                 found.append(np.sort(both[both[:, 0] != both[:, 1]], axis=1) if own else both)
     return np.unique(np.concatenate(found), axis=0)
+
+
+def connect(hashes: Hashes, radius: int = 7) -> NDArray[np.int64]:
+    """Pairs [K, 2] that tie together what all pairs of `near` do, and no more.
+
+    Thousands of like hashes, as a film's frames have, are millions of pairs; these are a few for
+    each hash.
+    """
+    crowd = max(CROWD, 4 * len(hashes) >> BITS)  # four times what chance puts into a bucket
+    if len(hashes) <= crowd:
+        return _spanning(hashes, np.arange(len(hashes)), radius)
+    found = [near(hashes, radius, crowd=crowd)]
+    for number in range(WORDS):
+        words = _word(hashes, number)
+        order = np.argsort(words, kind="stable")
+        sizes = np.bincount(words, minlength=1 << BITS)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        masks = [0, *(1 << bit for bit in range(BITS))] if radius >= WORDS else [0]
+        for crowded in np.flatnonzero(sizes > crowd).tolist():
+            around = [
+                order[starts[crowded ^ mask] : starts[(crowded ^ mask) + 1]] for mask in masks
+            ]
+            found.append(_spanning(hashes, np.concatenate(around), radius))
+    return np.concatenate(found)
+
+
+def _spanning(hashes: Hashes, members: NDArray[np.int64], radius: int) -> NDArray[np.int64]:
+    """A tree over each set of members that chains of the radius tie together: a walk that meets
+    each member once, and compares it with those only that it has not met.
+    """
+    left = members
+    edges = [np.empty((0, 2), np.int64)]
+    queue: list[int] = []
+    while len(left):
+        if not queue:
+            queue, left = [int(left[0])], left[1:]
+        one = queue.pop()
+        close = np.bitwise_count(hashes[left] ^ hashes[one]) <= radius
+        met = left[close]
+        edges.append(np.stack([np.full(len(met), one), met], axis=1))
+        queue += met.tolist()
+        left = left[~close]
+    return np.concatenate(edges)
 
 
 def _compare(

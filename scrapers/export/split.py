@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from scrapers import manifest
-from scrapers.checks.duplicates import near
+from scrapers.checks.duplicates import connect
 from scrapers.errors import ScraperError
 from scrapers.files import folder_lock, sha256
 from scrapers.manifest import SPLITS, Row
@@ -47,18 +48,23 @@ def groups(rows: list[Row]) -> list[str]:
     A group is the images of one author and day, with exact and near duplicates by pHash; without
     a date, look-alikes of one author are tied too.
     """
-    edges: list[tuple[int, int]] = []
     first: dict[str, int] = {}
-    for i, row in enumerate(rows):
-        edges += [(first.setdefault(key, i), i) for key in (_burst(row), row.sha256) if key]
-    edges += _alike([i for i, row in enumerate(rows) if row.phash], rows, SAME)
+    stated = [
+        (first.setdefault(key, i), i)
+        for i, row in enumerate(rows)
+        for key in (_burst(row), row.sha256)
+        if key
+    ]
+    edges = [np.array(stated, np.int64).reshape(-1, 2)]
+    edges.append(_alike([i for i, row in enumerate(rows) if row.phash], rows, SAME))
     undated: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if row.author and row.phash and not row.taken_at:
             undated.setdefault(_author(row), []).append(i)
     for members in undated.values():
-        edges += _alike(members, rows, SAME_AUTHOR)
-    pairs = np.array(edges, np.int64).reshape(-1, 2)
+        if len(members) > 1:
+            edges.append(_alike(members, rows, SAME_AUTHOR))
+    pairs = np.concatenate(edges)
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(rows), len(rows)))
     _, component = connected_components(graph, directed=False)
     names: dict[int, str] = {}
@@ -68,14 +74,14 @@ def groups(rows: list[Row]) -> list[str]:
     return [names[i] for i in component.tolist()]
 
 
-def _alike(members: list[int], rows: list[Row], radius: int) -> list[tuple[int, int]]:
-    """Pairs of these rows whose hashes are at most `radius` bits apart, through one of each."""
+def _alike(members: list[int], rows: list[Row], radius: int) -> NDArray[np.int64]:
+    """Pairs [K, 2] that tie together these rows where hashes are at most `radius` bits apart."""
     values = np.array([int(rows[i].phash, 16) for i in members], np.uint64)
     distinct, back = np.unique(values, return_inverse=True)
     owner = np.zeros(len(distinct), np.int64)
     owner[back] = members
-    edges: list[tuple[int, int]] = list(zip(owner[back].tolist(), members, strict=True))
-    return edges + list(map(tuple, owner[near(distinct, radius)].tolist()))
+    same = np.stack([owner[back], np.array(members, np.int64)], axis=1)
+    return np.concatenate([same, owner[connect(distinct, radius)]])
 
 
 def assign(keys: list[str], val: float, test: float) -> list[str]:

@@ -13,10 +13,9 @@ from PIL import Image
 from benchmarks.scraping import verdicts
 from scrapers import manifest
 from scrapers.checks.color import color_verdict
-from scrapers.checks.duplicates import near
-from scrapers.checks.inspect_image import Inspection, inspect_image
+from scrapers.checks.inspect_image import inspect_image
 from scrapers.checks.rules import Rules
-from scrapers.clean import deduplicate, quarantine, scan
+from scrapers.clean import quarantine, scan
 from scrapers.clean.quarantine import undo
 from scrapers.clean.run import clean
 from scrapers.errors import ScraperError
@@ -159,45 +158,6 @@ def test_copies_of_another_folder_are_rejected_there_nothing_changes(tmp_path):
     assert len(list(train.glob("*.jpg"))) == 4
     with pytest.raises(ScraperError, match="--against"):
         clean(train, against=train)
-
-
-def test_near_equal_frames_are_compared_with_one_of_them_each(tmp_path, monkeypatch):
-    """Work counted, not timed: pairs of n frames are n * (n - 1) / 2."""
-    compared = []
-    monkeypatch.setattr(
-        deduplicate.duplicates, "match", lambda one, other, _: compared.append(1) or 1.0
-    )
-    monkeypatch.setattr(deduplicate, "_thumbnail", lambda *_: None)
-    random = np.random.default_rng(0)
-    base = cv2.resize(random.integers(0, 255, (9, 9), np.uint8), (128, 128))
-    frames = []
-    for i in range(300):
-        luma = (base + random.normal(0, 20, base.shape)).clip(0, 255).astype(np.uint8)
-        hashes = deduplicate.duplicates.variants(luma)
-        frames.append(Inspection(f"{i}", sha256=f"{i}", width=9, height=9, hashes=hashes))
-    assert len({frame.hashes[0] for frame in frames}) > 1
-    deduplicate.find_duplicates(tmp_path, frames, Rules())
-    assert sum(frame.verdict == "keep" for frame in frames) <= 3
-    assert len(compared) <= 2 * len(frames)
-
-
-def test_near_hashes_are_all_found(tmp_path):
-    random = np.random.default_rng(1)
-    hashes = random.integers(0, 2**64, 400, dtype=np.uint64)
-    for i in range(0, 200, 2):  # distances from 0 to 9, at random bits
-        bits = random.permutation(64)[: (i // 2) % 10].astype(np.uint64)
-        hashes[i + 1] = hashes[i] ^ np.bitwise_or.reduce(np.uint64(1) << bits, initial=0)
-    for i in range(64):  # 7 bits apart, found by only one bucket of one word
-        word, bit = divmod(i, 16)
-        masks = [1 << bit if w == word else 0b11 << (i % 15) for w in range(4)]
-        flipped = sum(mask << 16 * w for w, mask in enumerate(masks))
-        hashes[201 + 2 * i] = hashes[200 + 2 * i] ^ np.uint64(flipped)
-    distance = np.bitwise_count(hashes[:, None] ^ hashes[None])
-    for radius in (0, 3, 4, 7):
-        expected = np.argwhere(np.triu(distance <= radius, 1))
-        assert near(hashes, radius).tolist() == expected.tolist()
-        asked = np.argwhere(distance[:50] <= radius)
-        assert near(hashes, radius, hashes[:50]).tolist() == asked.tolist()
 
 
 def _contents(folder) -> dict[str, str]:
