@@ -16,6 +16,7 @@ from PIL import (
 )
 
 from scrapers.errors import BadImageError
+from scrapers.formats import FORMATS, SUFFIXES, UNREAD
 
 try:  # an extra: pip install 'gan-color[heic]'
     from pillow_heif import register_heif_opener
@@ -25,25 +26,6 @@ else:
     HEIC = True
     register_heif_opener()
 
-_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
-_COMMON = (*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
-# What the trainer reads, of these names only (a test holds the two lists to each other).
-SUFFIXES = frozenset((*_COMMON, ".avif", ".heic", ".heif"))
-# Pictures that nothing here reads; any other file in a dataset is none of our business.
-UNREAD = frozenset((".svg", ".psd", ".eps", ".ai", ".ico", ".icns", ".jp2", ".jxl", ".xcf", ".dds"))
-# Pillow format -> stored suffix.
-FORMATS = {
-    "JPEG": ".jpg",
-    "MPO": ".jpg",  # a JPEG followed by more views
-    "PNG": ".png",
-    "WEBP": ".webp",
-    "BMP": ".bmp",
-    "TIFF": ".tif",
-    "GIF": ".gif",
-    "PPM": ".ppm",
-    "AVIF": ".avif",
-    "HEIF": ".heic",
-}
 PIXEL_LIMIT = 150_000_000
 # Imported so that Pillow registers them; its five defaults always are.
 _PLUGINS = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
@@ -88,6 +70,8 @@ def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = No
         raise BadImageError("unsupported", _say(error)) from None
     except Exception as error:  # Pillow's decoders raise almost anything on broken files
         raise BadImageError("corrupt", _say(error)) from None
+    if path.suffix.lower() in UNREAD:  # the trainer goes by the name
+        raise BadImageError("unsupported", f"{image.format} named {path.suffix}, which is not read")
     pixels = image.width * image.height
     if pixels > pixel_limit:
         raise BadImageError(
@@ -95,7 +79,7 @@ def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = No
         )
     if not pixels:
         raise BadImageError("corrupt", f"{image.width} x {image.height} pixels")
-    if frames > 1 and image.format != "MPO":
+    if frames > 1 and image.format not in ("MPO", "HEIF"):  # the photo itself comes first
         raise BadImageError("unsupported", f"{frames} frames", frames)
     return image
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from scrapers import manifest
 from scrapers.errors import ScraperError
 from scrapers.files import Journal
-from scrapers.images import SUFFIXES, UNREAD
+from scrapers.formats import SUFFIXES, UNREAD
 from scrapers.manifest import Row
 
 

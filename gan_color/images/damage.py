@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from gan_color.errors import GanColorError
+from gan_color.images.formats import FORMATS
 
 # Larger photos are refused before they are decoded: 200 megapixels are 0.6 GB as RGB.
 PIXEL_LIMIT = 200_000_000
@@ -16,6 +17,13 @@ Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
 
 class BadImageError(GanColorError):
     """A file that is not a readable photo; the message says why."""
+
+
+class UnknownFormatError(BadImageError):
+    """A file of none of the formats that are read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"not an image in a known format ({', '.join(FORMATS)})")
 
 
 # What says by itself what is wrong; other exceptions are named by their type too.
@@ -32,7 +40,7 @@ def damage_as_bad_image() -> Iterator[None]:
     except GanColorError:
         raise
     except UnidentifiedImageError:
-        raise BadImageError("not an image in a known format") from None
+        raise UnknownFormatError from None
     except Image.DecompressionBombError:
         raise BadImageError(f"more than {PIXEL_LIMIT:,} pixels") from None
     except MemoryError:

@@ -15,7 +15,7 @@ from gan_color.images.damage import (
     damage_as_bad_image,
     warnings_name,
 )
-from gan_color.images.deep import Deep, deep_srgb, is_deep, of_image
+from gan_color.images.deep import Deep, deep_srgb, is_deep, is_too_deep, of_image
 from gan_color.images.open import convert_profile, is_tiff, open_image, readable, split_alpha
 from gan_color.images.photo import Photo, Pixels
 
@@ -32,7 +32,6 @@ _UPRIGHT = {
     7: (True, True, True),
     8: (True, True, False),
 }
-REDUCED_PAGE = 1  # TIFF 6.0, bit of NewSubfileType: a smaller copy of another page
 
 
 def read(
@@ -69,7 +68,6 @@ def _from_file(stream: Path | io.BytesIO, pixel_limit: int | None) -> Photo:
         if found is not None:
             return _from_tiff(found, stream)
     image = open_image(stream, pixel_limit, decode=False)
-    _refuse_animation(image)
     deep = is_deep(image)
     image.load()  # where a file is cut short, Pillow says so
     data = _bytes(stream) if deep or image.format == "TIFF" else b""
@@ -92,27 +90,6 @@ def _from_tiff(found: "TiffPhoto", stream: Path | io.BytesIO) -> Photo:
     return _finished(decoded, _bytes(stream), "TIFF", info, {}, found.orientation)
 
 
-def _refuse_animation(image: Image.Image) -> None:
-    """Leaves a TIFF at the page that is no smaller copy of another."""
-    frames = getattr(image, "n_frames", 1)
-    if frames == 1 or image.format in ("MPO", "HEIF", "AVIF", "ICO", "PSD"):
-        return  # MPO and HEIF: the photo itself comes first
-    if image.format == "TIFF":
-        whole = []
-        for page in range(frames):
-            image.seek(page)
-            kind = image.tag_v2.get(ExifTags.Base.NewSubfileType, 0)  # type: ignore[attr-defined]
-            whole += [] if kind & REDUCED_PAGE else [page]
-        if len(whole) > 1:
-            raise BadImageError(f"{len(whole)} pages, expected one: split the file first")
-        image.seek(whole[0] if whole else 0)
-        return
-    raise BadImageError(
-        f"an animation of {frames} frames, expected one photo: extract its frames, or make it "
-        "a video for `gan-color video`"
-    )
-
-
 def _exif(image: Image.Image) -> bytes:
     """The EXIF block of an image, as its file has it where it is from one."""
     found = image.info.get("exif")
@@ -131,7 +108,7 @@ def _from_image(image: Image.Image, deep: Deep | None, exif: bytes) -> Photo:
 
 def _flat(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     """Color in sRGB and alpha of 8 bits."""
-    if image.mode in ("I", "F"):
+    if is_too_deep(image):
         raise BadImageError("32 bits a pixel, expected 8 or 16: convert it first")
     color, alpha = split_alpha(image)
     pixels = np.asarray(convert_profile(color, image.info.get("icc_profile")))

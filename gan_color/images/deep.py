@@ -1,5 +1,6 @@
 """Pixels of 16 bits a channel: Pillow would decode 8, and its color management knows no others."""
 
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ from gan_color.images.damage import BadImageError
 from gan_color.images.photo import Pixels
 from gan_color.images.profiles import usable
 
+_DEEP = re.compile(r"\bI;16|;16[BLN]")  # RGB;16 and BGR;16 are 5, 6 and 5 bits
 WHITE_IS_ZERO = 0  # TIFF 6.0, tag PhotometricInterpretation
 
 
@@ -23,8 +25,15 @@ class Deep:
 
 def is_deep(image: Image.Image) -> bool:
     """Whether the file has 16 bits a channel; before `load`, which makes them 8."""
+    if image.format == "PPM" and image.mode == "I":  # as Pillow says, whatever its largest value
+        return True
     modes = [image.mode, *(str(tile[3]) for tile in getattr(image, "tile", []))]
-    return any(";16" in mode for mode in modes)
+    return any(_DEEP.search(mode) for mode in modes)
+
+
+def is_too_deep(image: Image.Image) -> bool:
+    """Whether an image has 32 bits a channel, which are not read."""
+    return image.mode == "F" or (image.mode == "I" and not is_deep(image))
 
 
 def of_image(image: Image.Image, data: bytes | None) -> Deep:
@@ -32,7 +41,7 @@ def of_image(image: Image.Image, data: bytes | None) -> Deep:
 
     Raises BadImageError for formats whose 16 bits are not read.
     """
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I"):
         color = np.asarray(image).astype(np.uint16)[..., None]
         tags = getattr(image, "tag_v2", {})
         if tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO:

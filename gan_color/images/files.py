@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from gan_color.console import console
 from gan_color.errors import GanColorError
-from gan_color.images.open import BadImageError, open_image
+from gan_color.images.damage import BadImageError, damage_as_bad_image
+from gan_color.images.formats import SUFFIXES, UNREAD
+from gan_color.images.open import identify, readable
 from gan_color.images.tar import members
 
 File = TypeVar("File")
-_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
-_COMMON = (*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
-SUFFIXES = frozenset((*_COMMON, ".avif", ".heic", ".heif"))
-# Pillow's names of what these suffixes stand for; MPO is a JPEG followed by more views.
-_FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 
 
 def is_image_file(path: Path) -> bool:
@@ -25,25 +23,27 @@ def is_image_file(path: Path) -> bool:
 
 
 def format_of(path: Path) -> str | None:
-    """Pillow's name of a file's format, by its content; None for what is no image of SUFFIXES."""
+    """Pillow's name of a file's format, by its content; None for what is none of FORMATS."""
     try:
-        found = open_image(path, decode=False).format
+        with damage_as_bad_image():
+            found = identify(readable(path))
+            return "TIFF" if found is None else found.format
     except BadImageError:
         return None
-    return found if found in _FORMATS else None
 
 
 def find_images(folder: Path, shards: bool = False) -> list[Path]:
     """Every image file below a folder (`is_image_file`), sorted; hidden ones are skipped.
 
-    So is what `python -m scrapers clean` moved to `quarantine`, beside its manifest. `shards` looks
-    into tars too (gan_color.images.tar).
+    So is what `python -m scrapers clean` moved to `quarantine`, beside its manifest; pictures of
+    formats that are not read are left out with a message. `shards` looks into tars too
+    (gan_color.images.tar).
 
     Raises GanColorError where the folder does not exist or holds no image.
     """
     if not folder.is_dir():
         raise GanColorError(f"data: found no folder {str(folder)!r}, expected a folder of images")
-    found = []
+    found, unread = [], []
     for root, directories, files in os.walk(folder):
         directories[:] = sorted(d for d in directories if not d.startswith("."))
         if "manifest.jsonl" in files and "quarantine" in directories:
@@ -53,11 +53,15 @@ def find_images(folder: Path, shards: bool = False) -> list[Path]:
             tars = [path for path in paths if path.suffix == ".tar"]
             paths += [member for tar in tars for member in members(tar)]
         found += [path for path in paths if is_image_file(path)]
+        unread += [path.suffix.lower() for path in paths if path.suffix.lower() in UNREAD]
+    left_out = f"{len(unread):,} of formats that are not read ({', '.join(sorted(set(unread)))})"
     if not found:
         raise GanColorError(
-            f"data: found no images in {str(folder)!r}, expected "
-            f"{', '.join(sorted(SUFFIXES))} files"
+            f"data: found no images in {str(folder)!r}{f', but {left_out}' if unread else ''}, "
+            f"expected {', '.join(sorted(SUFFIXES))} files"
         )
+    if unread:
+        console.print(f"{folder}: left out {left_out}: convert them first", markup=False)
     return sorted(found)
 
 

@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from gan_color.images.damage import PIXEL_LIMIT, BadImageError, damage_as_bad_image
+from gan_color.images.deep import Deep, is_too_deep, of_image
+from gan_color.images.formats import FORMATS
 from gan_color.images.photo import to_8_bit
 from gan_color.images.profiles import through, usable
 from gan_color.images.tar import read_bytes, require_file, tar_of
 
 # A PNG with a long text is refused by Pillow for what is no part of the picture.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+REDUCED_PAGE = 1  # TIFF 6.0, bit of NewSubfileType: a smaller copy of another page
+# MPO comes as JPEG; HEIF needs a package, which is loaded for such files only.
+_OPENED = tuple(name for name in FORMATS if name not in ("MPO", "HEIF"))
 __all__ = ["PIXEL_LIMIT", "BadImageError", "open_image", "read_rgb", "to_srgb"]
 
 
@@ -28,13 +33,11 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
+    if is_too_deep(image):
+        raise BadImageError("32 bits a pixel, expected 8 or 16: convert it first")
     image = ImageOps.exif_transpose(image)
-    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        # 16-bit gray: Pillow's own conversion clips instead of scaling.
-        values = np.asarray(image, dtype=np.float64)
-        return Image.fromarray((values / 257.0).clip(0, 255).round().astype(np.uint8)).convert(
-            "RGB"
-        )
+    if image.mode.startswith("I"):
+        image = _as_8_bit(of_image(image, None), image.info.get("icc_profile"))
     color, alpha = split_alpha(image)
     rgb = convert_profile(color, image.info.get("icc_profile"))
     if alpha is not None:
@@ -84,7 +87,7 @@ def open_image(
     pixel_limit = PIXEL_LIMIT if pixel_limit is None else pixel_limit
     with damage_as_bad_image():
         source = readable(source)
-        image = _identify(source)
+        image = identify(source)
         if image is None or image.format == "TIFF":
             deep = _open_tiff(source, pixel_limit)
             if deep is not None:
@@ -99,12 +102,34 @@ def open_image(
             raise BadImageError(
                 f"{image.width} x {image.height} pixels, at most {pixel_limit:,} are accepted"
             )
+        _refuse_animation(image)
         if enough is not None:
             ratio = enough / min(image.size)
             image.draft(None, (math.ceil(image.width * ratio), math.ceil(image.height * ratio)))
         if decode:
             image.load()
     return image
+
+
+def _refuse_animation(image: Image.Image) -> None:
+    """Leaves a TIFF at the page that is no smaller copy of another."""
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format in ("MPO", "HEIF"):
+        return  # the photo itself comes first
+    if image.format == "TIFF":
+        whole = []
+        for page in range(frames):
+            image.seek(page)
+            kind = image.tag_v2.get(ExifTags.Base.NewSubfileType, 0)  # type: ignore[attr-defined]
+            whole += [] if kind & REDUCED_PAGE else [page]
+        if len(whole) > 1:
+            raise BadImageError(f"{len(whole)} pages, expected one: split the file first")
+        image.seek(whole[0] if whole else 0)
+        return
+    raise BadImageError(
+        f"an animation of {frames} frames, expected one photo: extract its frames, or make it "
+        "a video for `gan-color video`"
+    )
 
 
 def _open_tiff(source: Path | io.BytesIO, pixel_limit: int) -> Image.Image | None:
@@ -114,14 +139,19 @@ def _open_tiff(source: Path | io.BytesIO, pixel_limit: int) -> Image.Image | Non
     found = read_tiff(source, pixel_limit)
     if found is None:
         return None
-    color = to_8_bit(found.color)
-    image = Image.fromarray(color[..., 0] if color.shape[2] == 1 else color)
-    if found.alpha is not None:
-        image.putalpha(Image.fromarray(to_8_bit(found.alpha)))
+    image = _as_8_bit(Deep(found.color, found.alpha), found.profile)
     image.format = "TIFF"
     image.getexif()[ExifTags.Base.Orientation] = found.orientation
-    if found.profile:
-        image.info["icc_profile"] = found.profile
+    return image
+
+
+def _as_8_bit(deep: Deep, profile: bytes | None) -> Image.Image:
+    color = to_8_bit(deep.color)
+    image = Image.fromarray(color[..., 0] if color.shape[2] == 1 else color)
+    if deep.alpha is not None:
+        image.putalpha(Image.fromarray(to_8_bit(deep.alpha)))
+    if profile:
+        image.info["icc_profile"] = profile
     return image
 
 
@@ -148,10 +178,12 @@ def readable(source: Path | io.BytesIO) -> Path | io.BytesIO:
     return source
 
 
-def _identify(source: Path | io.BytesIO) -> Image.Image | None:
-    """Pillow's image, not decoded yet; None for a TIFF that it does not know."""
+def identify(source: Path | io.BytesIO) -> Image.Image | None:
+    """A file of one of FORMATS, opened by its content and not decoded; None for a TIFF that Pillow
+    does not know. Raises BadImageError, and whatever Pillow raises on a damaged header.
+    """
     try:
-        return Image.open(source)
+        return Image.open(source, formats=_OPENED)
     except UnidentifiedImageError:
         if is_tiff(source):
             return None
@@ -164,7 +196,7 @@ def _identify(source: Path | io.BytesIO) -> Image.Image | None:
                 "a HEIC photo, which needs pillow-heif: pip install 'gan-color[heic]'"
             ) from None
         register_heif_opener()
-        return Image.open(source)
+        return Image.open(source, formats=("HEIF",))
 
 
 def read_rgb(path: Path, enough: int | None = None) -> NDArray[np.uint8]:

@@ -19,7 +19,8 @@ from gan_color.atomic import sha256
 from gan_color.errors import GanColorError
 from gan_color.images.damage import BadImageError, damage_as_bad_image
 from gan_color.images.encode import SUFFIX_KINDS, kind_named
-from gan_color.images.files import SUFFIXES, find_images, format_of, is_image_file
+from gan_color.images.files import find_images, format_of, is_image_file
+from gan_color.images.formats import SUFFIXES
 from gan_color.inference.options import DEFAULTS, ColorizeOptions
 
 KIND_SUFFIXES = {kind: suffix for suffix, kind in reversed(SUFFIX_KINDS.items())}

@@ -22,7 +22,8 @@ from scrapers.errors import BadImageError, ScraperError
 from scrapers.fetch.access import FetchError
 from scrapers.fetch.client import PartialDownload
 from scrapers.files import Journal, sha256
-from scrapers.images import FORMATS, ORIENTATION, decode, identify, is_turned, upright
+from scrapers.formats import FORMATS
+from scrapers.images import ORIENTATION, decode, identify, is_turned, upright
 from scrapers.item import Item
 from scrapers.moves import free_name
 from scrapers.recipe import Recipe
@@ -133,7 +134,8 @@ class Store:
         digest = sha256(data)
         if digest in self.removed:
             return FetchError("removed on request", digest)
-        name = Path("images", _safe(item.label), f"{item.id}{FORMATS[kind]}").as_posix()
+        suffix = FORMATS[kind.replace("MPO", "JPEG")][0]
+        name = Path("images", _safe(item.label), f"{item.id}{suffix}").as_posix()
         with self._lock:
             first = self._digests.setdefault(digest, name)
             if first != name:

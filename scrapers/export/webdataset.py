@@ -19,6 +19,7 @@ from scrapers.errors import BadImageError, ScraperError
 from scrapers.export.output import require_own
 from scrapers.export.split import kept
 from scrapers.files import atomic, folder_lock, sha256, write_lines, write_text
+from scrapers.formats import FORMATS
 from scrapers.images import identify, read_rgb, save
 from scrapers.manifest import Row
 from scrapers.metadata import stripped
@@ -50,7 +51,7 @@ def pack(folder: Path, output: Path, per_shard: int = 1000, keep_metadata: bool 
         by_split: defaultdict[str, list[Row]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: row.sha256):
             by_split[row.split or "train"].append(row)
-        suffixes = {Path(row.file).suffix.lower().replace("jpeg", "jpg") for row in rows}
+        suffixes = {_suffix(folder / row.file) for row in rows}
         stage.mkdir(exist_ok=True)
         for old in stage.iterdir():
             old.unlink()
@@ -82,7 +83,7 @@ def _write(folder: Path, rows: list[Row], target: Path, as_jpeg: bool, keep_meta
             if keys[key] > 1:
                 key += f"-{keys[key]}"
             path = folder / row.file
-            suffix = path.suffix.lower() or ".jpg"
+            suffix = _suffix(path)
             try:
                 data = path.read_bytes() if keep_metadata else stripped(path)
                 if as_jpeg:
@@ -99,6 +100,15 @@ def _write(folder: Path, rows: list[Row], target: Path, as_jpeg: bool, keep_meta
                 member = tarfile.TarInfo(key + end)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
+
+
+def _suffix(path: Path) -> str:
+    """One for each format: every key of a tar is to have the same members."""
+    named = path.suffix.lower()
+    kinds = [kind for kind, suffixes in FORMATS.items() if named in suffixes]
+    if not named and path.is_file():
+        kinds = [str(identify(path).format)]
+    return FORMATS[kinds[0].replace("MPO", "JPEG")][0] if kinds else named
 
 
 def _jpeg(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scrapers.errors import SourceError
-from scrapers.images import SUFFIXES
+from scrapers.formats import SUFFIXES
 from scrapers.item import Item, plain
 from scrapers.manifest import translate
 from scrapers.sources.base import Source, safe_id
