@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from gan_color.images import png_color
 from gan_color.images.damage import PIXEL_LIMIT, BadImageError, damage_as_bad_image
 from gan_color.images.deep import Deep, is_too_deep, of_image
 from gan_color.images.formats import FORMATS
@@ -103,6 +104,8 @@ def open_image(
                 f"{image.width} x {image.height} pixels, at most {pixel_limit:,} are accepted"
             )
         _refuse_animation(image)
+        if image.format == "PNG":
+            png_color.declare(image, source)
         if enough is not None:
             ratio = enough / min(image.size)
             image.draft(None, (math.ceil(image.width * ratio), math.ceil(image.height * ratio)))
