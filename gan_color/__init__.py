@@ -34,7 +34,8 @@ def __getattr__(name: str) -> str:
 
 
 def load(path: str | Path = SHIPPED, device: str = "cpu") -> "ColorizationPipeline":
-    """Load a model.safetensors or .onnx file, or a shipped model by its name.
+    """Load a model.safetensors or .onnx file, a shipped model by its name, or one of the Hugging
+    Face Hub: "hf-hub:owner/name", "hf-hub:owner/name@revision".
 
     `device` is auto, cpu, cuda, cuda:1 or mps. Raises gan_color.errors.GanColorError for a file
     that is no model and a device that cannot be used here.

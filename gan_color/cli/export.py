@@ -26,12 +26,23 @@ def export(
         typer.Option(help="onnxruntime-web for --web: its .tgz, or the folder. Else: downloaded."),
     ] = None,
     card: Annotated[Path | None, typer.Option(help="Write a model card, Markdown.")] = None,
+    to_hub: Annotated[
+        str | None,
+        typer.Option(
+            help="Publish it on the Hugging Face Hub, with its card.", metavar="OWNER/NAME"
+        ),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Only you see what --to-hub publishes.")
+    ] = False,
 ) -> None:
     """Write a model in other forms. ONNX is compared with PyTorch at several sizes first.
 
     gan-color export runs/demo/model.safetensors --onnx demo.onnx --card MODEL_CARD.md
 
     gan-color export gan-color-small --web site
+
+    gan-color export runs/demo --to-hub me/my-colorizer --private
     """
     from gan_color.atomic import write_text
     from gan_color.config.yaml_file import read_yaml
@@ -42,9 +53,12 @@ def export(
         raise GanColorError("export: --record belongs to the file that --fp16 writes")
     if runtime and not web:
         raise GanColorError("export: --runtime belongs to the folder that --web writes")
-    if not (onnx or fp16 or web or card):
+    if private and not to_hub:
+        raise GanColorError("export: --private belongs to what --to-hub publishes")
+    if not (onnx or fp16 or web or card or to_hub):
         raise GanColorError(
-            "export: expected one or more of --onnx, --fp16 and --card FILE, or --web FOLDER"
+            "export: expected one or more of --onnx, --fp16 and --card FILE, --web FOLDER, or "
+            "--to-hub OWNER/NAME"
         )
     for path in (onnx, fp16):
         if path is not None and path.exists() and path.samefile(model):
@@ -77,3 +91,7 @@ def export(
         card.parent.mkdir(parents=True, exist_ok=True)
         write_text(card, text)
         typer.echo(f"{card}: {len(text.splitlines())} lines")
+    if to_hub is not None:
+        from gan_color.hub.publish import publish
+
+        typer.echo(f"published: {publish(model, to_hub, private)}")

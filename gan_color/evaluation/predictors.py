@@ -17,6 +17,7 @@ from gan_color.color.lab import (
 )
 from gan_color.errors import GanColorError
 from gan_color.evaluation.protocols import EvalProtocol
+from gan_color.hub.hugging_face import repository_of
 from gan_color.hub.model_file import load_model
 from gan_color.inference.pipeline import DEFAULT_RENDER, colorize_image
 from gan_color.models.base import Colorizer
@@ -85,7 +86,7 @@ def load_predictors(
     paths: list[Path], protocol: EvalProtocol, device: torch.device
 ) -> list[Predictor]:
     """Model files as predictors, named by file, or by folder and file where names repeat."""
-    names = [path.stem for path in paths]
+    names = [repository_of(path) or path.stem for path in paths]
     if len(set(names)) < len(names):
         names = [f"{path.absolute().parent.name}/{path.stem}" for path in paths]
     if len(set(names)) < len(names):

@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from gan_color.atomic import sha256
 from gan_color.color.lab import AB_SCALE
 from gan_color.config import legacy
 from gan_color.config.schema import Config, parse, read_config
 from gan_color.console import console
 from gan_color.errors import GanColorError
+from gan_color.hub.model_card import terms
 from gan_color.hub.model_file import load_model, read_header, unfold
 from gan_color.hub.pretrained import find_model
 from gan_color.models.base import Colorizer
@@ -82,6 +84,19 @@ def init_from(model: Colorizer, name: str, path: Path) -> None:
             "model answers as the file's until it is trained",
             markup=False,
         )
+
+
+def origin(name: str, find: Callable[[str], Path] = find_model) -> dict[str, Any]:
+    """For a training record: the model file that a training started from, and its terms, which are
+    unknown where the file is no longer there.
+    """
+    try:
+        path = find(name)
+        said = terms(read_header(path))
+    except GanColorError:
+        return {"file": Path(name).name, "terms": [f"those of {Path(name).name}"]}
+    known = name if ":" in name else path.name  # of a path, nothing of the user's folders
+    return {"file": known, "sha256": sha256(path), "terms": said}
 
 
 def _add_abilities(model: Colorizer, stored: dict[str, Tensor]) -> list[str]:

@@ -41,11 +41,17 @@ def terms_of(path: Path) -> str:
 
 
 def find_model(name: str | Path) -> Path:
-    """The model file of that name, of a run's folder, or the path as it is.
+    """The model file of that name, of a run's folder, of "hf-hub:owner/name" on the Hugging Face
+    Hub (a revision of it: "hf-hub:owner/name@revision"), or the path as it is.
 
     A file of the user's own wins over a shipped model of the same name. Raises GanColorError for
-    a damaged shipped file, and for a name that is none, with those that are like it.
+    a damaged shipped file, for a name that is none, with those that are like it, and for what the
+    Hub does not give.
     """
+    if str(name).startswith("hf-hub:"):
+        from gan_color.hub.hugging_face import fetch
+
+        return fetch(str(name))
     path = Path(name)
     if path.is_dir():
         return path / "model.safetensors"
@@ -58,8 +64,8 @@ def find_model(name: str | Path) -> Path:
     near = [names[each] for each in get_close_matches(str(name), names, n=3, cutoff=0.5)]
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     raise GanColorError(
-        f"model: found {str(name)!r}, expected a file, a run's folder, or {', '.join(MODELS)}"
-        f"{meant}"
+        f"model: found {str(name)!r}, expected a file, a run's folder, {', '.join(MODELS)} "
+        f"or hf-hub:owner/name{meant}"
     )
 
 

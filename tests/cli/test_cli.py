@@ -28,6 +28,7 @@ from tests.helpers.runs import REPOSITORY, save_scene_model
         (("lr-find",), "expected --config FILE"),
         (("video", "x.mp4", "y.mp4", "-m", "none.safetensors"), "found no file"),
         (("export", "x.safetensors"), "expected one or more of --onnx, --fp16 and --card"),
+        (("export", "x.safetensors", "--private", "--card", "c.md"), "--private belongs to"),
         (
             ("export", "x.safetensors", "--card", "c.md", "--record", "r.yml"),
             "--record belongs to the file that --fp16 writes",

@@ -109,7 +109,7 @@ def test_models_are_found_by_their_run_and_near_misses_named(
         assert f"did you mean {meant}?" in one_line(capsys)
     assert run("colorize", "x.png", "-m", "zzzzz") == 2
     assert "did you mean" not in (line := one_line(capsys))
-    assert "expected a file, a run's folder, or gan-color-small" in line
+    assert "expected a file, a run's folder, gan-color-small or hf-hub:owner/name" in line
 
 
 class Stream(io.BytesIO):

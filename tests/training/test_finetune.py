@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_color.atomic import sha256
 from gan_color.cli import main
 from gan_color.config.schema import Config
 from gan_color.config.yaml_file import find_recipe
@@ -32,7 +33,7 @@ def start(tmp_path: Path) -> Path:
     model = registry.create("unet", **options, decoder_channels=widths, chroma_gain=1.5)
     with torch.no_grad():
         model.head.bias.fill_(0.05)
-    save_model(tmp_path / "start.safetensors", "unet", model, {})
+    save_model(tmp_path / "start.safetensors", "unet", model, {"license": "not to be sold"})
     return tmp_path / "start.safetensors"
 
 
@@ -50,6 +51,8 @@ def test_the_files_options_are_kept_and_both_comparisons_written(
     before, after = read_header(start), read_header(found.model)
     assert after["options"] == before["options"]
     assert after["options"]["chroma_gain"] == 1.5
+    origin = {"file": start.name, "sha256": sha256(start), "terms": ["not to be sold"]}
+    assert after["record"]["init_from"] == origin
     assert found.packaged.photographs == 8
     kept = json.loads((config.folder / "finetune.json").read_text())
     assert kept["album"]["after"]["psnr"] == found.album.after.psnr
