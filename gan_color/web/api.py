@@ -134,16 +134,19 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
             reference=colorizing.read_palette(form.reference, limits),
             variant=form.variant,
         )
+        mask = colorizing.read_mask(form.keep, photo, limits)
         both = form.response == "json"
         model, note = cache.load(file)
-        return file.name, colorizing.colorize_photo(model, note, photo, options, form.format, both)
+        return file.name, colorizing.colorize_photo(
+            model, note, photo, options, form.format, both, mask
+        )
 
     return api
 
 
 def _parse(fields: dict[str, str | bytes], limits: Limits) -> ColorizeForm:
     file = fields.get("file", b"")
-    for name in ("file", "reference"):
+    for name in ("file", "reference", "keep"):
         if isinstance(fields.get(name), str):
             raise GanColorError(f"{name}: found text, expected a file part with a filename")
     if not file:

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan_color.errors import GanColorError
 from gan_color.images.damage import BadImageError, UnknownFormatError
 from gan_color.images.decode import read
 from gan_color.images.encode import encode
@@ -50,6 +55,32 @@ def read_palette(data: bytes | None, limits: Limits) -> Palette | None:
     return reference_palette(read_photo(data, limits, "reference"))
 
 
+def read_mask(data: bytes | None, photo: Photo, limits: Limits) -> NDArray[np.uint8] | None:
+    """What stays of the photo as it is: [H, W] of its size, 0 to 255; GanColorError for a picture
+    of another shape.
+    """
+    if data is None:
+        return None
+    image = read_photo(data, limits, "keep").image().convert("L")
+    width, height = photo.size
+    stretched = (image.width * height / width, image.height * width / height)
+    if min(abs(stretched[0] - image.height), abs(stretched[1] - image.width)) > 1:
+        raise GanColorError(
+            f"keep: found {image.width} x {image.height} pixels, expected the shape of the photo's "
+            f"{width} x {height}"
+        )
+    return np.asarray(image.resize(photo.size, Image.Resampling.BILINEAR))
+
+
+def keep_parts(after: Photo, photo: Photo, mask: NDArray[np.uint8]) -> Photo:
+    """`after` with the photo's own pixels where `mask` is 255, and between the two below that."""
+    pixels = after.pixels.copy()
+    for row in np.flatnonzero(mask.any(axis=1)):  # row by row: a large photo is never there twice
+        share = mask[row, :, None].astype(np.float32) / 255
+        pixels[row] = np.rint(photo.pixels[row] * share + pixels[row] * (1 - share))
+    return replace(after, pixels=pixels)
+
+
 def check_work(photo: Photo, render: int, limits: Limits) -> None:
     """Refuse what is too large for a model: a long strip keeps its full length at any `render`."""
     ratio = min(1.0, render / min(photo.size))
@@ -64,7 +95,13 @@ def check_work(photo: Photo, render: int, limits: Limits) -> None:
 
 
 def colorize_photo(
-    model: ChromaModel, note: str, photo: Photo, options: ColorizeOptions, kind: str, both: bool
+    model: ChromaModel,
+    note: str,
+    photo: Photo,
+    options: ColorizeOptions,
+    kind: str,
+    both: bool,
+    mask: NDArray[np.uint8] | None = None,
 ) -> ColorizedImages:
     """Colorize a photo and encode it.
 
@@ -75,10 +112,13 @@ def colorize_photo(
         options: render size, saturation, strength.
         kind: a key of MEDIA_TYPES.
         both: encode the photo itself too.
+        mask: what stays of the photo as it is, as `read_mask` returned it.
 
     Raises GanColorError if the format cannot hold the image.
     """
     after, scenes = colorize_and_classify(model, photo, options)
+    if mask is not None:
+        after = keep_parts(after, photo, mask)
     # `before` is for display only: pixels without the photo's metadata.
     shown = replace(photo, metadata=type(photo.metadata)())
     return ColorizedImages(

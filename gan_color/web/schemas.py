@@ -130,6 +130,13 @@ class ColorizeForm(BaseModel):
             json_schema_extra={"format": "binary"},
         ),
     ] = None
+    keep: Annotated[
+        bytes | None,
+        Field(
+            description="A picture of the photo's shape: what is white in it stays as it is.",
+            json_schema_extra={"format": "binary"},
+        ),
+    ] = None
     variant: Annotated[
         int,
         Field(

@@ -1,5 +1,6 @@
 // The page: one state, one render. Photos stay in this tab and are sent to api/colorize only.
 import { getBlob, getJson } from "./api.js";
+import { drawKept, setBrush } from "./brush.js";
 import { element, find, setChildren } from "./dom.js";
 import { History, renderPoints, showSwatches } from "./hints.js";
 import { NOTES, openPhoto } from "./photo.js";
@@ -14,6 +15,7 @@ const state = {
   models: [], // of api/models
   photos: [], // of openPhoto, and {results, told: History of {points, reference}, running, problem}
   current: null, // one of photos
+  brush: false, // whether one paints on the photo
   split: 50, // percent of the image that shows "before"
   seconds: 2, // that an answer took lately
 };
@@ -44,6 +46,8 @@ function render() {
   setChildren(find("#results"), results.map(({ card }) => card));
   for (const result of results) {
     setSplit(result.card, state.split);
+    drawKept(result.card, told.value.strokes);
+    setBrush(result.card, state.brush, told.value.strokes, (stroke) => changeStrokes([...told.value.strokes, stroke]));
     drawPoints(result.card, result.takesHints ? told.value.points : [], {
       move: (i, place) => changePoints((points) => points.map((point, j) => (j === i ? { ...point, ...place } : point))),
       choose: (i, event) => pickColor(result, told.value.points[i], event, i),
@@ -52,6 +56,8 @@ function render() {
   find("#progress").hidden = !running;
   find("#points").hidden = takers().length === 0;
   renderPoints(told.value.points, (points) => changePoints(() => points));
+  find("#brush").setAttribute("aria-pressed", state.brush);
+  find("#brush-clear").hidden = told.value.strokes.length === 0;
   find("#undo").disabled = !told.canUndo;
   find("#redo").disabled = !told.canRedo;
   find("#reference-clear").hidden = told.value.reference === null;
@@ -156,6 +162,13 @@ function changePoints(change) {
   run(state.current);
 }
 
+/** What stays as it is needs no new answer. */
+function changeStrokes(strokes) {
+  const { told } = state.current;
+  told.push({ ...told.value, strokes });
+  render();
+}
+
 async function changeReference(file) {
   const { told } = state.current;
   told.push({ ...told.value, reference: file && (await shrinkReference(file)) });
@@ -170,7 +183,7 @@ async function take(files) {
       say(`${file.name}: found ${(file.size / 1e6).toFixed(1)} MB, expected at most ${limit / 1e6} MB.`, true);
       continue;
     }
-    const photo = { ...(await openPhoto(file)), results: [], told: new History({ points: [], reference: null }), running: null };
+    const photo = { ...(await openPhoto(file)), results: [], told: new History({ points: [], reference: null, strokes: [] }), running: null };
     photo.thumbnail = element("button", { type: "button", className: "thumbnail", label: file.name, title: file.name,
       onclick: () => show(photo) });
     taken.push(photo);
@@ -258,9 +271,19 @@ function listen() {
   });
   find("#point-add").addEventListener("click", () => changePoints((points) => [...points, { x: 0.5, y: 0.5, color: "#c08050" }]));
   const step = (name) => () => {
-    state.current.told[name]();
-    run(state.current);
+    const { told } = state.current;
+    const { points, reference } = told.value;
+    told[name]();
+    if (told.value.points === points && told.value.reference === reference) render();
+    else run(state.current);
   };
+  find("#brush").addEventListener("click", () => {
+    state.brush = !state.brush;
+    render();
+    const field = find(state.brush ? ".brush" : "#brush");
+    field?.focus({ preventScroll: true });
+  });
+  find("#brush-clear").addEventListener("click", () => changeStrokes([]));
   find("#undo").addEventListener("click", step("undo"));
   find("#redo").addEventListener("click", step("redo"));
   find("#reference").addEventListener("change", (event) => event.target.files[0] && changeReference(event.target.files[0]));

@@ -1,5 +1,6 @@
 // What is asked of the server for a photo: quick answers for the page, whole ones for downloads.
 import { colorize, getJson } from "./api.js";
+import { maskOf } from "./brush.js";
 
 const REFERENCE_SIDE = 512;
 
@@ -27,11 +28,13 @@ export async function quickAnswer(photo, choice, settings, signal) {
   return images;
 }
 
-/** The whole photo as a Blob, with saturation and strength as they are set. */
+/** The whole photo as a Blob, with saturation and strength as they are set, and the parts that stay as they are. */
 export async function wholeAnswer(photo, choice, settings, kind, signal) {
   const asked = fields(choice, settings, photo.size ?? photo.answered);
   const { saturation, strength } = settings;
-  const response = await colorize(photo.file, photo.file.name, { ...asked, saturation, strength, format: kind }, signal);
+  const { strokes } = photo.told.value;
+  const keep = strokes.length ? { keep: await maskOf(strokes, photo.smallSize ?? photo.answered) } : {};
+  const response = await colorize(photo.file, photo.file.name, { ...asked, ...keep, saturation, strength, format: kind }, signal);
   return response.blob();
 }
 

@@ -62,7 +62,7 @@ function zoomable(frame, content) {
 }
 
 /** Where an event is on the picture, as shares of its width and height. */
-function placeOf(event, content) {
+export function placeOf(event, content) {
   const box = content.getBoundingClientRect();
   const inside = (value) => Math.min(1 - 1e-6, Math.max(0, value));
   return { x: inside((event.clientX - box.left) / box.width), y: inside((event.clientY - box.top) / box.height) };
@@ -81,6 +81,7 @@ export function resultCard(title, images, on) {
   const content = element("div", { className: "content" },
     element("img", { className: "before", alt: "before", src: images.before, width, height, draggable: false }),
     element("img", { className: "after", alt: `colorized by ${title}`, src: images.after, width, height, draggable: false }),
+    element("canvas", { className: "kept", ariaHidden: "true" }),
     element("div", { className: "marks" }));
   const compare = element("div", { className: "compare" }, content,
     element("span", { className: "tag", ariaHidden: "true" }, "Before"),
