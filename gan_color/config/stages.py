@@ -112,6 +112,10 @@ class HintsConfig(Strict):
     lr_mult: Annotated[float, Field(ge=0.01, le=100)] = Field(
         1.0, description="rate of the layers that take hints over lr; they begin at 0"
     )
+    only: bool = Field(
+        False,
+        description="train these layers alone: answers without hints stay as they are; supervised",
+    )
 
 
 def count_or_auto(value: object) -> int | Literal["auto"]:
@@ -245,6 +249,12 @@ class AdversarialStage(_GeneratorStage, _Adversarial):
     generator_update_threshold: Weight = Field(
         0.0, description="the generator waits while the discriminator loss is above this; 0: never"
     )
+
+    @model_validator(mode="after")
+    def _hints_are_not_all(self) -> Self:
+        if self.hints and self.hints.only:
+            raise ValueError("hints.only: found true, expected it in a supervised stage")
+        return self
 
 
 Stage = Annotated[

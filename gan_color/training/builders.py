@@ -43,6 +43,8 @@ def generator_groups(
     decayed. Frozen parameters are in no group.
     """
     layers, groups, apart = generator.parameter_groups(), [], set[nn.Parameter]()
+    if stage.hints and stage.hints.only:
+        return _decay_groups(generator.hint_parameters(), stage.lr * stage.hints.lr_mult)
     if stage.hints and stage.hints.lr_mult != 1:
         taking = generator.hint_parameters()  # none has a bias: all are decayed
         groups.append({"params": taking, "lr": stage.lr * stage.hints.lr_mult, "name": HINTS})
@@ -123,6 +125,10 @@ def build_step(
         if stage.freeze_encoder:
             for module in generator.pretrained_modules():
                 module.requires_grad_(False)
+        if stage.hints and stage.hints.only:
+            generator.requires_grad_(False)
+            for parameter in generator.hint_parameters():
+                parameter.requires_grad_(True)
         groups = generator_groups(generator, stage)
         optimizers["generator"] = _amp_optimizer(
             generator, groups, stage, precision, stage.optimizer, stage.weight_decay
@@ -149,6 +155,7 @@ def build_step(
             stage.freeze_encoder,
             stage.freeze_norm,
             stage.model_loss_weight,
+            hints_only=bool(stage.hints and stage.hints.only),
         )
         return step, optimizers
     assert discriminator is not None

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from gan_color.config.schema import Config, parse
+from gan_color.config.stages import AdversarialStage, SupervisedStage
 from gan_color.data.simulated_hints import whole_palette
 from gan_color.hub.model_file import load_model
 from gan_color.models.base import Batch
 from gan_color.models.hints import Hints
 from gan_color.training import trainer
+from gan_color.training.builders import build_step
 from gan_color.training.memory import planner
 from gan_color.training.memory.retry import run_step
 from gan_color.training.steps import AdversarialStep, SupervisedStep
@@ -149,3 +152,23 @@ def test_what_hints_take_is_counted(mapping: Callable[[str], dict[str, Any]]):
         planner.footprint(config, each, "fp32", 64, False).per_image for each in (hinted, plain)
     )
     assert with_hints > 1.05 * without
+
+
+def test_layers_for_hints_alone_can_be_trained():
+    """Everything else, statistics and singular vectors included, stays as it is to the bit."""
+    g = generator("both", hints=True)
+    options = {"name": "a", "images": 8, "size": 32, "batch_size": 4, "lr": 1e-2}
+    hints = {"only": True, "lr_mult": 2.0}
+    alone = SupervisedStage(kind="supervised", hints=hints, **options)
+    step, optimizers = build_step(alone, g, None, FP32, False)
+    rates = {group["lr"] for group in optimizers["generator"].optimizer.param_groups}
+    assert rates == {2 * alone.lr}
+    before = {name: value.clone() for name, value in g.state_dict().items()}
+    step.train()
+    for _ in range(3):
+        step(hinted_batch())
+    moved = {name for name, value in g.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved
+    assert all(name.startswith("hint_branches.") for name in moved)
+    with pytest.raises(ValidationError, match=r"hints\.only: found true"):
+        AdversarialStage(kind="adversarial", hints=hints, **options)

@@ -27,16 +27,21 @@ class SupervisedStep(OneNetworkStep):
         freeze_encoder: bool = False,
         freeze_norm: bool = False,
         model_loss_weight: float = 1.0,
+        hints_only: bool = False,
     ) -> None:
         self.generator, self.optimizer, self.precision = generator, optimizer, precision
         self.auxiliary_losses = auxiliary_losses or AuxiliaryLosses()
         self.model_loss_weight = model_loss_weight
         self.grad_accum_steps = grad_accum_steps
         self.freeze_encoder, self.freeze_norm = freeze_encoder, freeze_norm
+        self.hints_only = hints_only
         self.networks = (generator,)
         self.spectral_norms, self.buffers = SpectralNorms(generator), BufferSnapshot(generator)
 
     def train(self) -> None:
+        if self.hints_only:  # nothing else moves: no running statistics, no power iteration
+            self.generator.eval()
+            return
         set_training_mode(self.generator, self.freeze_encoder, self.freeze_norm)
 
     def __call__(self, batch: Batch) -> Losses:
