@@ -31,9 +31,11 @@ _PLAIN = (OSError, ValueError, SyntaxError, EOFError)
 
 
 @contextmanager
-def damage_as_bad_image() -> Iterator[None]:
+def damage_as_bad_image(pixel_limit: int = PIXEL_LIMIT) -> Iterator[None]:
     """Around whatever decodes: on damaged files, Pillow's decoders raise almost anything, from
     struct.error and IndexError to AssertionError and ZeroDivisionError.
+
+    `pixel_limit`: what is accepted, where it is less than what Pillow itself opens.
     """
     try:
         yield
@@ -42,7 +44,9 @@ def damage_as_bad_image() -> Iterator[None]:
     except UnidentifiedImageError:
         raise UnknownFormatError from None
     except Image.DecompressionBombError:
-        raise BadImageError(f"more than {PIXEL_LIMIT:,} pixels") from None
+        raise BadImageError(
+            f"more than {PIXEL_LIMIT:,} pixels, at most {pixel_limit:,} are accepted"
+        ) from None
     except MemoryError:
         raise BadImageError("it does not fit into memory") from None
     except Exception as error:

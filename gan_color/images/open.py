@@ -86,7 +86,7 @@ def open_image(
     fewer coefficients of its DCT are then transformed.
     """
     pixel_limit = PIXEL_LIMIT if pixel_limit is None else pixel_limit
-    with damage_as_bad_image():
+    with damage_as_bad_image(pixel_limit):
         source = readable(source)
         image = identify(source)
         if image is None or image.format == "TIFF":
