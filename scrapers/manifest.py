@@ -1,7 +1,7 @@
 """The manifest: one row per image, as jsonl (the source of truth, append-only) and parquet.
 
-`manifest.jsonl` survives a kill; `manifest.parquet` and `ATTRIBUTION.md` are derived from it when a
-command ends.
+`manifest.jsonl` survives a kill; `manifest.parquet`, `ATTRIBUTION.md` and, once there are splits, a
+`metadata.jsonl` in each of their folders are derived from it when a command ends.
 """
 
 import html
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -24,8 +25,20 @@ from scrapers.files import atomic, json_line, read_jsonl, write_lines
 
 JSONL, PARQUET, ATTRIBUTION = "manifest.jsonl", "manifest.parquet", "ATTRIBUTION.md"
 MOVES = ".moves.jsonl"  # of scrapers.moves: files on their way
-OWN = (JSONL, PARQUET, ATTRIBUTION, "metadata.jsonl", "report.html", "report.json")
+# What Hugging Face's `imagefolder` reads beside the images of a split.
+METADATA = "metadata.jsonl"
+METADATA_COLUMNS = (
+    "file_name",
+    "label",
+    "license",
+    "license_version",
+    "license_url",
+    "credit",
+    "source_url",
+)
+OWN = (JSONL, PARQUET, ATTRIBUTION, METADATA, "report.html", "report.json")
 SPLITS = ("train", "val", "test")
+SPLIT_METADATA = {f"images/{split}/{METADATA}": split for split in SPLITS}
 PARQUET_ROWS = 10_000  # converted at a time
 # Names in files of earlier versions -> names today, for manifests, journals and URL lists.
 RENAMED = {
@@ -140,7 +153,7 @@ def write(folder: Path, rows: Iterable[Row]) -> None:
 
 
 def write_derived(folder: Path, rows: list[Row]) -> None:
-    """Write manifest.parquet and ATTRIBUTION.md from the rows of manifest.jsonl."""
+    """Write what is derived from the rows of manifest.jsonl."""
     with (
         atomic(folder / PARQUET) as partial,
         pq.ParquetWriter(partial, SCHEMA) as writer,
@@ -148,6 +161,9 @@ def write_derived(folder: Path, rows: list[Row]) -> None:
         for start in range(0, len(rows), PARQUET_ROWS):
             writer.write_table(to_table(rows[start : start + PARQUET_ROWS]))
     write_lines(folder / ATTRIBUTION, attribution(rows))
+    for name, split in SPLIT_METADATA.items():
+        if not is_foreign_metadata(folder / name):
+            _write_metadata(folder / name, metadata(rows, split))
 
 
 def to_table(rows: list[Row]) -> pa.Table:
@@ -184,3 +200,41 @@ def attribution(rows: list[Row]) -> Iterator[str]:
     yield ""
     for row in sorted(used, key=lambda row: row.file):
         yield f"- `{row.file}`: {_escape(row.attribution) or 'no credit recorded'}"
+
+
+def metadata(rows: list[Row], split: str) -> Iterator[dict[str, str]]:
+    """The lines of the metadata.jsonl of a split: its kept images, by paths relative to it."""
+    folder = f"images/{split}/"
+    for row in rows:
+        kept = row.verdict in ("", "keep") and row.split == split and row.file.startswith(folder)
+        if kept and _is_utf8(row.file):  # other names cannot be said in JSON
+            texts = (row.file.removeprefix(folder), row.label, row.license, row.license_version)
+            more = (row.license_url, row.attribution, row.page or row.url)
+            yield dict(zip(METADATA_COLUMNS, (*texts, *more), strict=True))
+
+
+def is_foreign_metadata(path: Path) -> bool:
+    """Whether a metadata.jsonl is there with other columns than ours, so that it must stay."""
+    if not os.path.lexists(path):
+        return False
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError):
+        return True
+    return not isinstance(first, dict) or first.keys() != set(METADATA_COLUMNS)
+
+
+def _write_metadata(path: Path, lines: Iterator[dict[str, str]]) -> None:
+    """Write metadata.jsonl, or remove it where there are no images."""
+    first = next(lines, None)
+    if first is None:
+        path.unlink(missing_ok=True)
+        return
+    text = (json.dumps(line, ensure_ascii=False) for line in chain([first], lines))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_lines(path, text)
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -79,7 +79,8 @@ class Store:
         """Undo what a kill left half done; returns how many files of others lie in `images/`."""
         others = 0
         for path in sorted(self.images.rglob("*")):
-            if path.relative_to(self.folder).as_posix() in listed or path.is_dir():
+            name = path.relative_to(self.folder).as_posix()
+            if name in listed or name in manifest.SPLIT_METADATA or path.is_dir():
                 continue
             # Of ours, killed before its row was written: back to a complete part.
             if path.stem in self.partial and path.stem not in self.known:

@@ -17,7 +17,8 @@ def require_own(folder: Path, output: Path, made: Collection[str], command: str)
             "holds it"
         )
     found = (path.relative_to(output).as_posix() for path in walk(output))
-    others = [name for name in found if name not in made and name not in manifest.OWN]
+    own = {*manifest.OWN, *manifest.SPLIT_METADATA}
+    others = [name for name in found if name not in made and name not in own]
     if others:
         more = f" and {len(others) - 1:,} more" if others[1:] else ""
         raise ScraperError(

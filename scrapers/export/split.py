@@ -118,8 +118,10 @@ def assign(keys: list[str], val: float, test: float) -> list[str]:
 def split(folder: Path, val: float, test: float = 0.0) -> Counter[str]:
     """Move every kept image to `images/<split>/` by a hash of its group; returns counts.
 
+    Each of these folders gets a `metadata.jsonl`, so that Hugging Face's `imagefolder` reads them.
     Folders below (classes) stay. Deterministic, also across folders; run it again after collecting
-    more. Raises ScraperError, before anything moves, for a part that would stay empty.
+    more. Raises ScraperError, before anything moves, for a part that would stay empty, and for a
+    `metadata.jsonl` of somebody else.
     """
     if not (0 <= val < 1 and 0 <= test < 1 and 0 < val + test < 1):
         raise ScraperError(
@@ -127,6 +129,12 @@ def split(folder: Path, val: float, test: float = 0.0) -> Counter[str]:
         )
     with folder_lock(folder):
         rows = read_rows(folder)
+        for name in manifest.SPLIT_METADATA:
+            if manifest.is_foreign_metadata(folder / name):
+                raise ScraperError(
+                    f"{folder / name} has other columns than `split` writes, or cannot be read; "
+                    "nothing was moved: put it elsewhere"
+                )
         chosen = kept(rows)
         if not chosen:
             raise ScraperError(f"{folder}: no image was kept, so there is nothing to split")
