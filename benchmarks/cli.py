@@ -205,6 +205,26 @@ def gpu(
     start(output, minutes, rehearse, recipe, data, tuple(overrides or ()))
 
 
+def soak(
+    minutes: Annotated[float, typer.Option(help="Time.", min=0.01, max=120)] = 10.0,
+    visitors: Annotated[int, typer.Option(help="At a time.", min=1, max=64)] = 8,
+    models: Annotated[
+        Path | None, typer.Option(help="As of serve; without it, the shipped model alone.")
+    ] = None,
+) -> None:
+    """Let visitors wait, stall and leave at a server on this machine; 5xx but 503 are an error.
+
+    python -m benchmarks soak --minutes 10 --visitors 8
+    """
+    from benchmarks.harness import as_markdown
+    from benchmarks.soak import bench_soak
+
+    rows, faults = bench_soak(minutes, visitors, models)
+    typer.echo(as_markdown(rows))
+    if faults:
+        raise GanColorError(f"soak: found {len(faults):,} faults, expected none: {faults[0]}")
+
+
 def counters(
     write: Annotated[bool, typer.Option(help="Store what is counted now.")] = False,
 ) -> None:
@@ -229,6 +249,6 @@ def main(arguments: list[str] | None = None) -> None:
     run_commands(
         "benchmarks",
         "Measure training, inference, data loading and scraping on this machine.",
-        [train, gpu, counters, scrapers, study_inflection, readme_figure],
+        [train, gpu, soak, counters, scrapers, study_inflection, readme_figure],
         arguments,
     )
