@@ -3,7 +3,6 @@
 import io
 import itertools
 import struct
-import zlib
 
 import imagecodecs
 import numpy as np
@@ -12,55 +11,10 @@ from PIL import Image
 
 from gan_color.images.decode import read
 from gan_color.images.open import BadImageError, open_image, to_srgb
+from tests.helpers import layout_table
 from tests.helpers.image_files import file_bytes, tiff
-
-HEIGHT, WIDTH = 21, 37  # no multiple of a tile or a strip
-RANDOM = np.random.default_rng(0)
-# Photometric, samples, extra samples, and where alpha is (None: nowhere).
-KINDS = [
-    ("minisblack", 1, [], None),
-    ("miniswhite", 1, [], None),
-    ("minisblack", 2, ["unassalpha"], 1),
-    ("minisblack", 2, ["assocalpha"], 1),
-    ("minisblack", 3, ["unspecified", "unassalpha"], 2),
-    ("rgb", 3, [], None),
-    ("rgb", 4, ["unassalpha"], 3),
-    ("rgb", 4, ["assocalpha"], 3),
-    ("rgb", 4, ["unspecified"], None),
-    ("rgb", 5, ["unassalpha", "unspecified"], 3),
-]
-PACKED = ["none", "lzw", "deflate", "packbits", "zstd", "lzma"]
-
-
-def written(kind: tuple, depth: int, planar: str, tile: object, packed: str, order: str, predict):
-    photometric, samples, extra, alpha = kind
-    most = 2**depth - 1
-    values = RANDOM.integers(0, most + 1, (HEIGHT, WIDTH, samples)).astype(f"u{depth // 8}")
-    if extra == ["assocalpha"]:
-        values[..., :-1] = values[..., :-1].astype(np.int64) * values[..., -1:] // most
-    stored = values[..., 0] if samples == 1 else values
-    if planar == "separate":
-        stored = np.ascontiguousarray(np.moveaxis(values, 2, 0))
-    data = tiff(
-        stored,
-        photometric=photometric,
-        planarconfig=planar if samples > 1 else None,
-        tile=tile,
-        compression=None if packed == "none" else packed,
-        predictor=predict,
-        byteorder=order,
-        extrasamples=extra or None,
-        rowsperstrip=None if tile else 8,
-    )
-    colors = 3 if photometric == "rgb" else 1
-    color = values[..., :colors].astype(np.int64)
-    if photometric == "miniswhite":
-        color = most - color
-    if extra == ["assocalpha"]:
-        opaque = np.maximum(values[..., -1:].astype(np.int64), 1)
-        color = np.floor(color * most / opaque + 0.5).clip(0, most)
-    color = np.broadcast_to(color, (HEIGHT, WIDTH, 3)) if colors == 1 else color
-    return data, color, None if alpha is None else values[..., alpha]
+from tests.helpers.layouts import HEIGHT, KINDS, PACKED, RANDOM, WIDTH, chunk, png_16, written
+from tests.helpers.runs import REPOSITORY
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind[0]}-{'-'.join(kind[2])}")
@@ -147,23 +101,6 @@ def test_orientation_and_smaller_pages_at_16_bits():
     assert read(eight).size == (WIDTH, HEIGHT)  # the only page, whatever it says
 
 
-def png_16(values: np.ndarray, kind: int, interlaced: bool, *chunks: bytes) -> bytes:
-    def rows(part: np.ndarray) -> bytes:
-        return b"".join(b"\0" + row.astype(">u2").tobytes() for row in part)
-
-    steps = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
-             (0, 1, 1, 2)]  # fmt: skip
-    passes = [values[y::dy, x::dx] for x, y, dx, dy in steps] if interlaced else [values]
-    height, width = values.shape[:2]
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, interlaced))
-    body = chunk(b"IDAT", zlib.compress(b"".join(map(rows, passes))))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + body + chunk(b"IEND", b"")
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3), (4, 2), (6, 4)])
 @pytest.mark.parametrize("keyed", [False, True])
@@ -193,3 +130,22 @@ def test_a_smaller_page_that_comes_first_is_not_the_photo():
     at = data.index(struct.pack("<H", 254), second)
     data[at + 8] = 0
     assert read(bytes(data)).size == (16, 12)
+
+
+def test_the_documented_table_is_what_is_found():
+    """By one compression; the command takes them all."""
+    documented = (REPOSITORY / "docs" / "formats.md").read_text()
+    assert layout_table.table(["lzw"]) in documented
+
+
+def test_a_table_tells_what_is_read_wrong(monkeypatch):
+    def off_by_one(data: bytes):
+        found = read(data)
+        found.pixels[-1, -1, -1] ^= 1
+        return found
+
+    monkeypatch.setattr(layout_table, "read", off_by_one)
+    rows = layout_table.table(["none"]).splitlines()
+    verdicts = [line for line in rows if line.startswith("| ") and "right" in line]
+    assert not verdicts
+    assert sum("WRONG" in line for line in rows) > 20
