@@ -16,6 +16,8 @@ from gan_color.data import samples
 from gan_color.images.decode import read
 from gan_color.inference.palette import reference_palette
 from gan_color.web import site as sites
+from gan_color.web.colorize import read_mask
+from gan_color.web.limits import Limits
 from tests.helpers.file_server import file_server
 from tests.helpers.onnxruntime_web import real_package
 from tests.helpers.web_photos import photo, write_hinted_model
@@ -160,6 +162,55 @@ def test_it_takes_a_persons_colors_as_the_command_line_does(
         found = download(page)
         assert mean_difference(found, like) < 0.1 * mean_difference(like, expected)
         assert wrong == []
+
+
+def test_what_is_brushed_stays_as_it_is_and_is_downloaded_so(site: Path, model: Path, page: Page):
+    plain = gan_color.load(model).colorize(PHOTOGRAPHS["chelsea"], render=RENDER)
+    truth = Image.open(PHOTOGRAPHS["chelsea"]).convert("RGB")
+    with file_server(site) as url:
+        wrong = open_site(page, url)
+        colorize(page, PHOTOGRAPHS["chelsea"])
+        page.locator("#brush").press("Enter")
+        page.keyboard.press(" ")  # a dot in the middle
+        page.wait_for_function("() => document.querySelector('.kept').strokes.length === 1")
+        found = download(page)
+        assert wrong == []
+    radius = 0.08 / 2 * max(truth.size)
+    rows, columns = np.indices(truth.size[::-1])
+    distance = np.hypot(columns - truth.width / 2, rows - truth.height / 2)
+    inside, outside = distance < radius - 2, distance > radius + 2
+    assert differences(plain, truth)[inside].mean() > 5
+    assert differences(found, truth)[inside].max() == 0
+    assert differences(found, plain)[outside].max() <= 2
+    assert 20 < (~inside & ~outside).sum() < inside.sum()  # the rim is somewhere between the two
+    low, high = (f(np.asarray(plain), np.asarray(truth)) for f in (np.minimum, np.maximum))
+    between = np.clip(np.asarray(found.convert("RGB")), low, high)
+    assert differences(found, Image.fromarray(between)).max() <= 2
+
+
+def test_a_mask_is_enlarged_as_the_server_does(site: Path, browser: Browser):
+    mask = Image.effect_noise((9, 7), 90)
+    pixels = np.asarray(mask.convert("RGBA"))
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    with file_server(site) as url:
+        page.goto(f"{url}about.txt")
+        found = page.evaluate(
+            """async (values) => {
+                const { keptRows } = await import("/static/engine/keep.js");
+                const mask = { data: Uint8ClampedArray.from(values), width: 9, height: 7 };
+                const row = keptRows(mask, 40, 31);
+                return Array.from({ length: 31 }, (_, y) => [...row(y)]);
+            }""",
+            pixels.flatten().tolist(),
+        )
+    context.close()
+    image = read(np.zeros((31, 40, 3), np.uint8))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    expected = read_mask(buffer.getvalue(), image, Limits())
+    assert expected is not None
+    assert np.abs(np.rint(255 * np.array(found)) - expected).max() <= 1
 
 
 def test_a_reference_has_the_palette_that_the_command_line_reads(site: Path, browser: Browser):

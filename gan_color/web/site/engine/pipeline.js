@@ -69,9 +69,10 @@ async function predict(model, L, hints) {
  * Colorize an image {data (RGBA, 8 bit), width, height} in place.
  *
  * model: {stride, hints, palette, run(inputs) -> Promise of ab}; palette is the size of that input, 0 for none.
- * options: {render, saturation, strength, points: [{x, y, color}] in pixels, palette: Float32Array or null}.
+ * options: {render, saturation, strength, points: [{x, y, color}] in pixels, palette: Float32Array or null,
+ * kept(y) -> shares of row y that stay as they are, or null}.
  */
-export async function colorize(image, model, { render, saturation, strength, points, palette }) {
+export async function colorize(image, model, { render, saturation, strength, points, palette, kept }) {
   const { data, width, height } = image;
   const L = lightnessAt(image, ...sizeAt(image, render));
   const told = { ...(points.length ? renderHints(points, image, L) : noHints(L)), palette: palette ?? new Float32Array(model.palette) };
@@ -82,17 +83,22 @@ export async function colorize(image, model, { render, saturation, strength, poi
     : fitCoefficients(ab, L, middle);
   const bound = (value) => Math.max(-1, Math.min(1, value));
   forEachRow([a.slope, a.offset, b.slope, b.offset], width, height, (y, [slopeA, offsetA, slopeB, offsetB]) => {
+    const shares = kept?.(y);
     for (let x = 0; x < width; x += 1) {
+      const share = shares ? shares[x] : 0;
+      if (share === 1) continue;
       const at = 4 * (y * width + x);
-      const light = lightness(data[at], data[at + 1], data[at + 2]);
+      const [red, green, blue] = [data[at], data[at + 1], data[at + 2]];
+      const light = lightness(red, green, blue);
       let newA = bound(bound(slopeA[x] * light + offsetA[x]) * saturation);
       let newB = bound(bound(slopeB[x] * light + offsetB[x]) * saturation);
       if (strength < 1) {
-        const [ownA, ownB] = chroma(data[at], data[at + 1], data[at + 2]);
+        const [ownA, ownB] = chroma(red, green, blue);
         newA = ownA + strength * (newA - ownA);
         newB = ownB + strength * (newB - ownB);
       }
       writeRgb(light, newA, newB, data, at);
+      if (share > 0) [red, green, blue].forEach((own, i) => (data[at + i] = own * share + data[at + i] * (1 - share)));
     }
   });
 }

@@ -93,20 +93,22 @@ export function mean(plane, width, height) {
   return { data, width, height };
 }
 
+/** [first, second, share of the second]: the two of `from` pixels whose centers are around that of pixel i of `to`. */
+export function between(i, from, to) {
+  const at = Math.max(0, ((i + 0.5) * from) / to - 0.5);
+  const first = Math.min(from - 1, Math.floor(at));
+  return [first, Math.min(from - 1, first + 1), at - first];
+}
+
 /** A plane at a larger size, by straight lines between its pixels' centers. */
 export function bilinear(plane, width, height) {
   const data = new Float32Array(width * height);
-  const place = (i, from, to) => {
-    const at = Math.max(0, ((i + 0.5) * from) / to - 0.5);
-    const first = Math.min(from - 1, Math.floor(at));
-    return [first, Math.min(from - 1, first + 1), at - first];
-  };
   for (let y = 0; y < height; y += 1) {
-    const [top, bottom, down] = place(y, plane.height, height);
+    const [top, bottom, down] = between(y, plane.height, height);
     for (let x = 0; x < width; x += 1) {
-      const [left, right, along] = place(x, plane.width, width);
-      const between = (row) => (1 - along) * plane.data[row * plane.width + left] + along * plane.data[row * plane.width + right];
-      data[y * width + x] = (1 - down) * between(top) + down * between(bottom);
+      const [left, right, along] = between(x, plane.width, width);
+      const mixed = (row) => (1 - along) * plane.data[row * plane.width + left] + along * plane.data[row * plane.width + right];
+      data[y * width + x] = (1 - down) * mixed(top) + down * mixed(bottom);
     }
   }
   return { data, width, height };

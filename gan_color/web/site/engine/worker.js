@@ -1,4 +1,5 @@
 // Everything heavy, beside the page: it answers {id, photo, name, options} with {id, answer} or {id, error}.
+import { keptRows } from "./keep.js";
 import { decode, encode } from "./pixels.js";
 import { colorize, sizeAt } from "./pipeline.js";
 import { openModel } from "./session.js";
@@ -36,6 +37,7 @@ async function answer(photo, name, options) {
     strength: Number(options.strength ?? 1),
     points: JSON.parse(options.hints ?? "[]"),
     palette,
+    kept: options.keep ? keptRows(await decode(options.keep, limits.pixels), image.width, image.height) : null,
   });
   return { width: image.width, height: image.height, after: await encode(image, options.format) };
 }
