@@ -24,6 +24,7 @@ from gan_color.web.limits import Limits, RequestError
 from gan_color.web.model_cache import ModelCache
 from gan_color.web.request_queue import ClientDisconnected, RequestQueue
 from gan_color.web.schemas import (
+    FILE_FIELDS,
     Architecture,
     ColorizeForm,
     Error,
@@ -146,7 +147,7 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
 
 def _parse(fields: dict[str, str | bytes], limits: Limits) -> ColorizeForm:
     file = fields.get("file", b"")
-    for name in ("file", "reference", "keep"):
+    for name in FILE_FIELDS:
         if isinstance(fields.get(name), str):
             raise GanColorError(f"{name}: found text, expected a file part with a filename")
     if not file:

@@ -152,3 +152,11 @@ class ColorizeForm(BaseModel):
     response: Annotated[
         Literal["image", "json"], Field(description="The colorized image, or JSON with both.")
     ] = "image"
+
+
+# The fields that are files: what a form may have of them, each once.
+FILE_FIELDS = tuple(
+    name
+    for name, schema in ColorizeForm.model_json_schema()["properties"].items()
+    if "binary" in (schema.get("format"), *(each.get("format") for each in schema.get("anyOf", ())))
+)

@@ -1,4 +1,4 @@
-"""A form with a photo or two, read into bounded memory: nothing is spooled to disk."""
+"""A form with photos, read into bounded memory: nothing is spooled to disk."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from gan_color.web.limits import Limits, RequestError
 from gan_color.web.request_queue import ClientDisconnected
+from gan_color.web.schemas import FILE_FIELDS
 
 FORM_BYTES = 64 * 1024  # for the form around the photo
 MAX_FIELDS = 16
@@ -48,7 +49,7 @@ async def _read_form(request: Request, upload_bytes: int) -> dict[str, str | byt
     parser = MultiPartParser(
         request.headers,
         _bounded(request, upload_bytes),
-        max_files=2,
+        max_files=len(FILE_FIELDS),
         max_fields=MAX_FIELDS,
         max_part_size=FORM_BYTES,
     )

@@ -15,6 +15,7 @@ from gan_color.color.lab import rgb_to_lab, to_float
 from gan_color.hub.model_file import load_model, save_palettes
 from gan_color.models.hints import PaletteBank
 from gan_color.web.app import create_app
+from gan_color.web.schemas import FILE_FIELDS
 from tests.helpers.web_photos import LIMITS, photo, post_photo, write_hinted_model, write_models
 
 
@@ -91,6 +92,18 @@ def test_a_reference_and_a_word_for_saturation_change_the_answer(hinted):
     ]
     assert [answer.status_code for answer in answers] == [200] * 4
     assert len({answer.content for answer in answers}) == 4
+
+
+def test_a_form_may_have_every_file_at_once(hinted):
+    sent = photo((60, 40), "PNG")
+    black = io.BytesIO()
+    Image.new("L", (60, 40)).save(black, "PNG")  # nothing stays as it is
+    found = {"file": sent, "reference": one_color((160, 90, 60)), "keep": black.getvalue()}
+    assert sorted(found) == sorted(FILE_FIELDS)
+    files = {name: (f"{name}.png", data) for name, data in found.items()}
+    answer = hinted.post("/api/colorize", files=files, data={"format": "png"})
+    assert answer.status_code == 200, answer.text
+    assert answer.content == post_with_reference(hinted, found["reference"], format="png").content
 
 
 @pytest.mark.parametrize(
