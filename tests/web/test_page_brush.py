@@ -108,6 +108,18 @@ def test_the_brush_by_touch(server, browser):
     page.close()
 
 
+def test_full_screen_shows_all_that_was_brushed(server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    page.get_by_role("slider", name="Before and after, plain").press("End")  # all of it is "before"
+    clip = "() => getComputedStyle(document.querySelector('.kept')).clipPath"
+    assert page.evaluate(clip) != "none"
+    page.get_by_role("button", name="Full screen, plain").click()
+    page.wait_for_function("() => document.fullscreenElement?.matches('.compare')")
+    assert page.evaluate(clip) == "none"
+    assert wrong == []
+    page.close()
+
+
 @pytest.mark.parametrize("zoom", [1, 2])
 def test_a_stroke_is_where_the_pointer_was_also_when_zoomed(server, browser, zoom):
     page, _ = open_with_photo(browser, server.url)

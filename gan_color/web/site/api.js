@@ -1,6 +1,8 @@
 // In the place of a server: the same questions, answered in this browser. Photos are sent nowhere.
 import { find } from "./dom.js";
 
+export const KEEPS_16_BITS = false; // a canvas has 8
+
 const OFFLINE_NOTE = "Works offline from now on.";
 let asked = 0;
 let pending = 0;

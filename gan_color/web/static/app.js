@@ -3,7 +3,7 @@ import { getBlob, getJson } from "./api.js";
 import { drawKept, setBrush } from "./brush.js";
 import { element, find, setChildren } from "./dom.js";
 import { History, renderPoints, showSwatches } from "./hints.js";
-import { NOTES, openPhoto } from "./photo.js";
+import { kindAt, noteOf, openPhoto } from "./photo.js";
 import { quickAnswer, shrinkReference, waiting, wholeAnswer } from "./requests.js";
 import { drawPoints, resultCard, setSplit } from "./results.js";
 import { listenToWelcome, showExamples } from "./welcome.js";
@@ -40,9 +40,9 @@ function render() {
   find("#results").style.setProperty("--saturation", saturation);
   find("#results").style.setProperty("--strength", strength);
   if (!photo) return;
-  const { results, told, kind, running } = photo;
-  find("#note").textContent = NOTES[kind];
-  find("#note").hidden = !NOTES[kind];
+  const { results, told, running } = photo;
+  find("#note").textContent = noteOf(photo);
+  find("#note").hidden = !noteOf(photo);
   setChildren(find("#results"), results.map(({ card }) => card));
   for (const result of results) {
     setSplit(result.card, state.split);
@@ -88,12 +88,14 @@ async function run(photo, choices = chosenModels().map((model) => ({ model, vari
       const { points, reference } = photo.told.value;
       const choice = { model: model.name, variant, takesHints: model.hints, points, reference };
       const images = await quickAnswer(photo, choice, settings(), signal);
+      if (!photo.size && !photo.results.length) photo.kind = await kindAt(images.before);
       results.push(newResult(photo, choice, images, choices.length > 1));
       photo.results = [...results, ...photo.results.slice(results.length)];
       if (photo === state.current) render();
     }
     photo.results = results;
     state.seconds = (performance.now() - started) / 1000 / choices.length;
+    if (photo === state.current) focusResults();
     if (photo === state.current) say("Done. Drag the line, or move it with the arrow keys.");
   } catch (error) {
     if (signal.aborted) return;
@@ -105,6 +107,11 @@ async function run(photo, choices = chosenModels().map((model) => ({ model, vari
     if (photo === state.current) render();
     showThumbnail(photo);
   }
+}
+
+/** What was pressed is gone with the welcome: the next Tab would start at the top of the page. */
+function focusResults() {
+  if ([document.body, find("#file"), null].includes(document.activeElement)) find("#results").focus({ preventScroll: true });
 }
 
 function tell(photo, started, ahead, count) {
