@@ -21,7 +21,7 @@ from gan_color.evaluation import metrics
 from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.summary import PSNR_LIMIT, bootstrap
 from gan_color.images.open import BadImageError
-from gan_color.inference.hint_spread import spread_hints
+from gan_color.inference.hint_spread import spread_hints, start_of_spread
 from gan_color.inference.palette import as_vivid_as_told
 from gan_color.models.base import NO_HINTS, Colorizer
 from gan_color.models.hints import Hints
@@ -104,7 +104,10 @@ def _figures(
     told = [reveal(ab, patches[:count]) for count in counts]
     told.append(replace(Hints.none(L), palette=whole_palette(ab)))
     answers = [model.predict_ab(L, hints).float().cpu() for hints in told]
+    untold = model.predict_ab(L, Hints.none(L)).float().cpu()
     for i, count in enumerate(counts):
+        if count and model.takes_palette:
+            answers[i] = start_of_spread(answers[i], untold)
         answers[i] = _spread(answers[i], L.cpu(), told[i], patches[:count])
     answers[-1] = as_vivid_as_told(answers[-1], whole_palette(ab.cpu()))
     images = [to_rgb8(L, answer.to(L.device)) for answer in answers]

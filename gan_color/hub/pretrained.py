@@ -22,8 +22,8 @@ DEFAULT = "gan-color-small"
 MODELS = {
     DEFAULT: Shipped(
         "gan-color-small.safetensors",
-        14_102_858,
-        "c79e7a08ba835576a5dc0d72c1b9532248e4992ff59be156e8e8a87b116171b8",
+        14_103_066,
+        "d67fd719e438a556c6b6bf8b0b3211d84eac21c7b3c5ca53babdce91fe0e6024",
     )
 }
 

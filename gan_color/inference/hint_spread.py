@@ -17,9 +17,13 @@ from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 GRID = 96  # cells of the shorter side that ways are looked for on
-STEEP = 3.0  # length, in shorter sides, that a change of 1 in L (50 L*) is worth
-REACH = 0.45  # way, in shorter sides, after which errors are alike to 2 / e
+STEEP = 4.0  # length, in shorter sides, that a change of 1 in L (50 L*) is worth
+REACH = 0.6  # way, in shorter sides, after which errors are alike to 2 / e
+WHOLE = 0.1  # share of an error's square common to all of a picture, which one point cannot tell
 NOISE = 0.1  # share of an error's square that is a point's own: points of one place do not fight
+# What a U-Net makes of points has errors that are not alike along ways; of its answer without them
+# they are. By PSNR of 40 validation photographs 0.3 is best up to 10 points, 0 beyond.
+HEARD = 0.3
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
@@ -35,11 +39,19 @@ def spread_hints(ab: Tensor, L: Tensor, rows: Tensor, columns: Tensor, wanted: T
     coarse = F.interpolate(L, cells, mode="area")[0, 0]
     nodes = (rows * cells[0] // height) * cells[1] + columns * cells[1] // width
     ways = torch.from_numpy(_ways(coarse.numpy(), nodes.numpy())).float() / REACH
-    alike = (1 + ways) * torch.exp(-ways)  # [P, cells]
+    whole = WHOLE * (1 - 1 / len(nodes))
+    alike = whole + (1 - whole) * (1 + ways) * torch.exp(-ways)  # [P, cells]
     missing = wanted - ab[0][:, rows, columns]
     amplitudes = missing @ _inverse(alike[:, nodes])
     change = (amplitudes @ alike).view(1, 2, *cells)
     return ab + F.interpolate(change, (height, width), mode="bilinear")
+
+
+def start_of_spread(told: Tensor, untold: Tensor) -> Tensor:
+    """What points are spread on: of a model's ab that was told of them a share, HEARD, and of its
+    ab that was not the rest.
+    """
+    return HEARD * told + (1 - HEARD) * untold
 
 
 def _inverse(covariance: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from gan_color.inference.chroma_model import (
     without_rim,
 )
 from gan_color.inference.guided_upsample import MIDDLE, bicubic, fit_coefficients
+from gan_color.inference.hint_spread import start_of_spread
 from gan_color.inference.hints import (
     check_inside,
     fit_to_hints,
@@ -45,7 +46,7 @@ from gan_color.inference.saturation import VIVIDNESS
 from gan_color.inference.variants import NONE as NO_PALETTES
 from gan_color.inference.variants import variant_palettes
 from gan_color.models.base import NO_HINTS, NO_PALETTE
-from gan_color.models.hints import PaletteBank
+from gan_color.models.hints import Hints, PaletteBank
 
 __all__ = ["DEFAULTS", "DEFAULT_RENDER", "ColorizationPipeline", "ColorizeOptions"]
 
@@ -204,9 +205,16 @@ def _predict(
         return run_model(model, L, options.precision)
     hints = render_hints(options.hints, sizes, (L.shape[-1], L.shape[-2])).to(L.device)
 
+    untold = Hints.none(L)
+
     def answer(told: Tensor) -> Tensor:
-        ab = run_model(model, L, options.precision, replace(hints, palette=told))
-        return as_vivid_as_told(ab, told)
+        def ask(points: Hints) -> Tensor:
+            ab = run_model(model, L, options.precision, replace(points, palette=told))
+            return as_vivid_as_told(ab, told)
+
+        if options.hints and model.takes_palette:
+            return start_of_spread(ask(hints), ask(untold))
+        return ask(hints)
 
     told = (options.reference or Palette()).vector().to(L.device).expand(len(L), -1)
     ab = answer(told)

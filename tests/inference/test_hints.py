@@ -113,9 +113,11 @@ def test_the_model_is_told_where_it_sees_the_point():
     photo = two_halves(400, 200)
     hints = [(399, 0, "#ff0000"), (200, 100, "#00ff00"), (203, 100, "#0000ff")]
     ColorizationPipeline(model).colorize(photo, 100, tta_sizes=(50,), hints=hints)
-    first, second = model.told
+    first, untold, second, _ = model.told
     assert first is not None
+    assert untold is not None
     assert second is not None
+    assert not untold.mask.any()  # what it makes of the photo without points is asked for too
     assert first.mask.shape[-2:] == (112, 208)  # 100 x 200, padded to the stride
     assert first.mask[0, 0, :2, 198:200].all()
     assert first.mask.sum() == 4 + 3 * 4

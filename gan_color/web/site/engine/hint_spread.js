@@ -2,8 +2,10 @@
 import { bilinear, mean, roundHalfEven } from "./resize.js";
 
 const GRID = 96;
-const STEEP = 3;
-const REACH = 0.45;
+const STEEP = 4;
+const REACH = 0.6;
+const WHOLE = 0.1;
+export const HEARD = 0.3;
 const NOISE = 0.1;
 const STEPS = [[0, 1], [1, 0], [1, 1], [1, -1], [0, -1], [-1, 0], [-1, -1], [-1, 1]];
 const [SWEEPS, DIAGONAL] = [50, 1e-12];
@@ -14,7 +16,8 @@ export function spreadHints(ab, L, pixels, wanted) {
   const [width, height] = [L.width, L.height].map((side) => Math.max(2, roundHalfEven(scale * side)));
   const coarse = mean(L, width, height);
   const nodes = pixels.map(({ x, y }) => Math.floor((y * height) / L.height) * width + Math.floor((x * width) / L.width));
-  const alike = nodes.map((node) => ways(coarse, node).map((way) => (1 + way / REACH) * Math.exp(-way / REACH)));
+  const whole = WHOLE * (1 - 1 / nodes.length);
+  const alike = nodes.map((node) => ways(coarse, node).map((way) => whole + (1 - whole) * (1 + way / REACH) * Math.exp(-way / REACH)));
   const inverse = inverseOf(alike.map((row) => nodes.map((node) => row[node])));
   return ab.map((plane, channel) => {
     const missing = pixels.map(({ x, y }, i) => wanted[channel][i] - plane.data[y * L.width + x]);

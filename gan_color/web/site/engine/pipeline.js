@@ -1,6 +1,7 @@
 // Pixels in, pixels out: gan_color.inference.pipeline in a browser. Nothing here knows a page or a runtime.
 import { chroma, lightness, writeRgb } from "./color.js";
 import { fitCoefficients, forEachRow } from "./guided_upsample.js";
+import { HEARD } from "./hint_spread.js";
 import { fitToHints, noHints, renderHints, vividness } from "./hints.js";
 import { resizeRgb, roundHalfEven } from "./resize.js";
 
@@ -76,7 +77,11 @@ export async function colorize(image, model, { render, saturation, strength, poi
   const { data, width, height } = image;
   const L = lightnessAt(image, ...sizeAt(image, render));
   const told = { ...(points.length ? renderHints(points, image, L) : noHints(L)), palette: palette ?? new Float32Array(model.palette) };
-  const ab = await predict(model, L, told);
+  let ab = await predict(model, L, told);
+  if (points.length && model.palette) {
+    const untold = await predict(model, L, { ...noHints(L), palette: told.palette });
+    ab = ab.map((plane, i) => ({ ...plane, data: plane.data.map((value, at) => HEARD * value + (1 - HEARD) * untold[i].data[at]) }));
+  }
   const middle = lightnessAt(image, Math.min(MIDDLE * L.width, width), Math.min(MIDDLE * L.height, height));
   const [a, b] = points.length && saturation
     ? fitToHints(ab, L, middle, points, image, saturation)
