@@ -236,7 +236,8 @@ class Collector:
             self.queue.stop()
             self.client.close()  # a slow host holds nothing up
             for thread in workers:
-                thread.join()
+                if thread.is_alive():  # Ctrl-C may come before the last of them has begun
+                    thread.join()
             self.store.close()
         if not self.summary.errors:
             self.client.cache.finished()

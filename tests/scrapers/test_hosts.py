@@ -130,8 +130,23 @@ def test_ctrl_c_ends_a_run_that_waits(server, tmp_path):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "run the same command to resume" in said
+
+
+def test_ctrl_c_may_come_before_every_thread_has_begun(server, tmp_path, monkeypatch):
+    begin, begun = threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        if threading.current_thread() is threading.main_thread():  # others start their own
+            if len(begun) == 3:  # the search and two of eight workers
+                raise KeyboardInterrupt
+            begun.append(thread)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe(url_list(tmp_path, [server.url(ONE)])), tmp_path / "set")
 
 
 def test_one_missing_page_stops_no_other(server, tmp_path):
