@@ -27,3 +27,8 @@ UNREAD = frozenset(
         *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
     )
 )
+
+
+def suffix_of(kind: str) -> str:
+    """The suffix that a file of a format is written under: one for each, and a JPEG's for MPO."""
+    return FORMATS[kind.replace("MPO", "JPEG")][0]

@@ -36,7 +36,7 @@ def find_images(folder: Path, shards: bool = False) -> list[Path]:
     """Every image file below a folder (`is_image_file`), sorted; hidden ones are skipped.
 
     So is what `python -m scrapers clean` moved to `quarantine`, beside its manifest; pictures of
-    formats that are not read are left out with a message. `shards` looks into tars too
+    formats that are not read are skipped with a message. `shards` looks into tars too
     (gan_color.images.tar).
 
     Raises GanColorError where the folder does not exist or holds no image.
@@ -54,14 +54,14 @@ def find_images(folder: Path, shards: bool = False) -> list[Path]:
             paths += [member for tar in tars for member in members(tar)]
         found += [path for path in paths if is_image_file(path)]
         unread += [path.suffix.lower() for path in paths if path.suffix.lower() in UNREAD]
-    left_out = f"{len(unread):,} of formats that are not read ({', '.join(sorted(set(unread)))})"
+    skipped = f"{len(unread):,} of formats that are not read ({', '.join(sorted(set(unread)))})"
     if not found:
         raise GanColorError(
-            f"data: found no images in {str(folder)!r}{f', but {left_out}' if unread else ''}, "
+            f"data: found no images in {str(folder)!r}{f', but {skipped}' if unread else ''}, "
             f"expected {', '.join(sorted(SUFFIXES))} files"
         )
     if unread:
-        console.print(f"{folder}: left out {left_out}: convert them first", markup=False)
+        console.print(f"{folder}: skipped {skipped}: convert them first", markup=False)
     return sorted(found)
 
 

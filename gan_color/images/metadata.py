@@ -64,7 +64,7 @@ class Metadata:
 def _within(data: bytes, limit: int, what: str) -> bytes:
     if len(data) <= limit:
         return data
-    warnings.warn(f"{what} is too long for JPEG ({len(data):,} bytes): left out", stacklevel=3)
+    warnings.warn(f"{what} is too long for JPEG ({len(data):,} bytes): dropped", stacklevel=3)
     return b""
 
 

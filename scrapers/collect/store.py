@@ -22,7 +22,7 @@ from scrapers.errors import BadImageError, ScraperError
 from scrapers.fetch.access import FetchError
 from scrapers.fetch.client import PartialDownload
 from scrapers.files import Journal, sha256
-from scrapers.formats import FORMATS
+from scrapers.formats import suffix_of
 from scrapers.images import ORIENTATION, decode, identify, is_turned, upright
 from scrapers.item import Item
 from scrapers.moves import free_name
@@ -135,8 +135,7 @@ class Store:
         digest = sha256(data)
         if digest in self.removed:
             return FetchError("removed on request", digest)
-        suffix = FORMATS[kind.replace("MPO", "JPEG")][0]
-        name = Path("images", _safe(item.label), f"{item.id}{suffix}").as_posix()
+        name = Path("images", _safe(item.label), f"{item.id}{suffix_of(kind)}").as_posix()
         with self._lock:
             first = self._digests.setdefault(digest, name)
             if first != name:

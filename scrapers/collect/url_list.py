@@ -122,7 +122,7 @@ def write_urls(
     barred = Counter[str]()
     for reasons in search.rejected.values():
         barred += reasons
-    return count, search.errors | {"left out": _counts(barred)} if barred else search.errors
+    return count, search.errors | {"skipped": _counts(barred)} if barred else search.errors
 
 
 def _counts(reasons: Counter[str]) -> str:

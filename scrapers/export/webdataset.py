@@ -19,7 +19,7 @@ from scrapers.errors import BadImageError, ScraperError
 from scrapers.export.output import require_own
 from scrapers.export.split import kept
 from scrapers.files import atomic, folder_lock, sha256, write_lines, write_text
-from scrapers.formats import FORMATS
+from scrapers.formats import FORMATS, suffix_of
 from scrapers.images import identify, read_rgb, save
 from scrapers.manifest import Row
 from scrapers.metadata import stripped
@@ -108,7 +108,7 @@ def _suffix(path: Path) -> str:
     kinds = [kind for kind, suffixes in FORMATS.items() if named in suffixes]
     if not named and path.is_file():
         kinds = [str(identify(path).format)]
-    return FORMATS[kinds[0].replace("MPO", "JPEG")][0] if kinds else named
+    return suffix_of(kinds[0]) if kinds else named
 
 
 def _jpeg(path: Path) -> bytes:

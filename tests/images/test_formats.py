@@ -91,7 +91,7 @@ def test_both_packages_have_the_same_table():
     assert of_scrapers.FORMATS == formats.FORMATS
     assert of_scrapers.UNREAD == formats.UNREAD
     assert not formats.SUFFIXES & formats.UNREAD
-    # Whatever Pillow calls a picture's suffix and is not read is left out with a word, or unknown.
+    # Whatever Pillow calls a picture's suffix and is not read is skipped with a word, or unknown.
     assert {".tga", ".jp2", ".psd", ".svg"} <= formats.UNREAD
 
 
@@ -110,11 +110,11 @@ def test_a_file_of_each_suffix_is_read_by_all_or_refused_by_all(suffix, tmp_path
     assert {file.path.name for file in found.files} == names | {"other.png"}
     assert not found.bad
     told = " ".join(capsys.readouterr().err.split())
-    assert (f"left out 2 of formats that are not read ({suffix})" in told) == (not known)
+    assert (f"skipped 2 of formats that are not read ({suffix})" in told) == (not known)
 
     jobs = plan_jobs([album], tmp_path / "out")
     assert {job.source.name for job in jobs} == names | {"other.png"}
-    assert (f"left out 2 of formats that are not read ({suffix})" in capsys.readouterr().err) == (
+    assert (f"skipped 2 of formats that are not read ({suffix})" in capsys.readouterr().err) == (
         not known
     )
     failed, rest = settle(plan_jobs([album / f"photo{suffix}"], tmp_path / "out"), BatchOptions())
