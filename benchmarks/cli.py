@@ -9,7 +9,7 @@ import typer
 from gan_color.cli.app import DeviceOption, SetOption, run_commands
 from gan_color.config.yaml_file import find_recipe
 from gan_color.errors import GanColorError
-from gan_color.hub.pretrained import find_model
+from gan_color.hub.pretrained import DEFAULT, find_model
 
 if TYPE_CHECKING:
     import torch
@@ -225,6 +225,23 @@ def soak(
         raise GanColorError(f"soak: found {len(faults):,} faults, expected none: {faults[0]}")
 
 
+def hints(
+    data: Annotated[Path, typer.Option(help="Photographs that the model was not trained on.")],
+    model: Annotated[Path, typer.Option(parser=find_model, help="A file, or a name.")] = Path(
+        DEFAULT
+    ),
+    images: Annotated[int, typer.Option(help="Of them, evenly spread.", min=1)] = 24,
+) -> None:
+    """Measure what points of the truth give: learned, spread, and both.
+
+    python -m benchmarks hints --data val/ --images 24
+    """
+    from benchmarks.harness import as_markdown
+    from benchmarks.hints import bench_hints
+
+    typer.echo(as_markdown(bench_hints(model, data, images)))
+
+
 def counters(
     write: Annotated[bool, typer.Option(help="Store what is counted now.")] = False,
 ) -> None:
@@ -249,6 +266,6 @@ def main(arguments: list[str] | None = None) -> None:
     run_commands(
         "benchmarks",
         "Measure training, inference, data loading and scraping on this machine.",
-        [train, gpu, soak, counters, scrapers, study_inflection, readme_figure],
+        [train, gpu, soak, hints, counters, scrapers, study_inflection, readme_figure],
         arguments,
     )

@@ -96,26 +96,48 @@ def _figures(
     colorfulness with that, and the truth's.
     """
     L, ab = from_rgb8(truth)
+    patches = draw_points(L, max(counts), seed)
+    untold = model.predict_ab(L, Hints.none(L))
+    answers = [answer_with(model, L, ab, patches[:count], untold) for count in counts]
+    palette = whole_palette(ab)
+    answer = model.predict_ab(L, replace(Hints.none(L), palette=palette))
+    answers.append(as_vivid_as_told(answer, palette) if model.takes_palette else answer)
+    images = [to_rgb8(L, answer) for answer in answers]
+    psnrs = [psnr_of(image, truth) for image in images]
+    return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]
+
+
+def draw_points(L: Tensor, most: int, seed: tuple[int, int]) -> Patches:
+    """So many points of an image L [1, 1, H, W], the same for a seed."""
     size = (L.shape[-2], L.shape[-1])
     side = max(1, round(PATCH * min(size) / 256))
     state = np.random.SeedSequence(seed).generate_state(1)[0]
     generator = torch.Generator().manual_seed(int(state))
-    patches = draw_patches([max(counts)], size, (side, side), generator)
-    told = [reveal(ab, patches[:count]) for count in counts]
-    told.append(replace(Hints.none(L), palette=whole_palette(ab)))
-    answers = [model.predict_ab(L, hints).float().cpu() for hints in told]
-    untold = model.predict_ab(L, Hints.none(L)).float().cpu()
-    for i, count in enumerate(counts):
-        if count and model.takes_palette:
-            answers[i] = start_of_spread(answers[i], untold)
-        answers[i] = _spread(answers[i], L.cpu(), told[i], patches[:count])
-    answers[-1] = as_vivid_as_told(answers[-1], whole_palette(ab.cpu()))
-    images = [to_rgb8(L, answer.to(L.device)) for answer in answers]
-    psnrs = [float(metrics.psnr(image, truth).clamp(max=PSNR_LIMIT)) for image in images]
-    return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]
+    return draw_patches([most], size, (side, side), generator)
 
 
-def _spread(ab: Tensor, L: Tensor, hints: Hints, patches: Patches) -> Tensor:
-    """A model's ab as `colorize` goes on with it: the patches' middles are a person's points."""
+def answer_with(
+    model: Colorizer, L: Tensor, ab: Tensor, patches: Patches, untold: Tensor
+) -> Tensor:
+    """ab [1, 2, H, W] with patches of the true ab revealed, as `colorize` gives it for points in
+    their middles; `untold` is the model's answer without any.
+    """
+    if not len(patches.side):
+        return untold
+    told = reveal(ab, patches)
+    start = model.predict_ab(L, told)
+    if model.takes_palette:
+        start = start_of_spread(start, untold)
+    return spread_patches(start, L, told, patches)
+
+
+def spread_patches(start: Tensor, L: Tensor, told: Hints, patches: Patches) -> Tensor:
+    """ab [1, 2, H, W] on L's device: what `start` lacks in the patches' middles is spread."""
     rows, columns = (edge + patches.side // 2 for edge in (patches.top, patches.left))
-    return spread_hints(ab, L, rows, columns, hints.ab[0].cpu()[:, rows, columns])
+    wanted = told.ab[0].cpu()[:, rows, columns]
+    return spread_hints(start.cpu(), L.cpu(), rows, columns, wanted).to(L.device)
+
+
+def psnr_of(image: Tensor, truth: Tensor) -> float:
+    """In dB, of images uint8 [1, 3, H, W]; PSNR_LIMIT for equal ones."""
+    return float(metrics.psnr(image, truth).clamp(max=PSNR_LIMIT))

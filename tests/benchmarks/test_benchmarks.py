@@ -16,15 +16,18 @@ from benchmarks import step as steps
 from benchmarks.baselines import Baseline, baselines
 from benchmarks.checkpoint import bench_checkpoint
 from benchmarks.cli import main
+from benchmarks.hints import bench_hints
 from benchmarks.loader import bench_loader, plain
 from benchmarks.op_profile import measure_profile
 from gan_color.config import schema
-from gan_color.hub.model_file import load_model
+from gan_color.errors import GanColorError
+from gan_color.hub.model_file import load_model, save_model
 from gan_color.hub.pretrained import DEFAULT, find_model
 from gan_color.images.decode import read
 from gan_color.images.encode import encode
 from gan_color.inference.pipeline import ColorizeOptions, colorize_photo
 from tests.helpers.runs import REPOSITORY
+from tests.helpers.tiny_steps import generator
 
 
 def tiny(*peers: str) -> list[Baseline]:
@@ -226,3 +229,23 @@ def test_a_checkpoint_is_measured_whole():
     assert row["mib"] > 50  # weights, their mean, and two moments of each weight
     assert 0 < row["seconds_training_waits"] <= row["seconds_until_on_disk"]
     assert 0 < row["share_of_an_epoch"] < 1
+
+
+def test_points_are_measured_learned_spread_and_both(
+    sample_folders: tuple[Path, Path], tmp_path: Path
+):
+    path = tmp_path / "m.safetensors"
+    save_model(path, "unet", generator("both", hints=True), {})
+    rows = {row["points"]: row for row in bench_hints(path, sample_folders[1], 2)}
+    assert list(rows) == [0, 1, 2, 5, 10, 20, 50, 100]
+    # Its layers for hints are at zero: it learned nothing, and spreading is all.
+    learned, alone, both = (
+        [row[way] for row in rows.values()]
+        for way in ("told of points", "spread alone", "as colorize does it")
+    )
+    assert len(set(learned)) == 1
+    assert alone == both
+    assert learned[0] == alone[0] < alone[1] < alone[-1]
+    save_model(path, "unet", generator("both"), {})
+    with pytest.raises(GanColorError, match="this model takes none"):
+        bench_hints(path, sample_folders[1], 2)

@@ -82,6 +82,22 @@ def test_a_palette_tells_the_truths_colors_and_no_place(sample_folders: tuple[Pa
     assert low <= found.palette["psnr"] <= high
 
 
+class Points(Repeater):
+    """Takes points and no palette, as siggraph17: one chroma, whatever it is told."""
+
+    @property
+    def takes_palette(self) -> bool:
+        return False
+
+    def forward(self, L: Tensor, hints: Hints | None = None) -> Tensor:
+        return 0 * super().forward(L, hints) + 0.05
+
+
+def test_where_no_palette_is_taken_its_row_is_the_first_one(sample_folders: tuple[Path, Path]):
+    found = hint_curve(Points(), find_images(sample_folders[1])[:2], SMALL, (0, 1))
+    assert found.palette["psnr"] == found.curve[0]["psnr"]
+
+
 def test_what_cannot_be_hinted_is_refused(tmp_path: Path):
     with pytest.raises(GanColorError, match=r"m\.safetensors: hints: this model takes none"):
         check_hintable(generator("none"), SMALL, "m.safetensors")
