@@ -205,15 +205,13 @@ def _predict(
         return run_model(model, L, options.precision)
     hints = render_hints(options.hints, sizes, (L.shape[-1], L.shape[-2])).to(L.device)
 
-    untold = Hints.none(L)
-
     def answer(told: Tensor) -> Tensor:
         def ask(points: Hints) -> Tensor:
             ab = run_model(model, L, options.precision, replace(points, palette=told))
             return as_vivid_as_told(ab, told)
 
         if options.hints and model.takes_palette:
-            return start_of_spread(ask(hints), ask(untold))
+            return start_of_spread(ask(hints), ask(Hints.none(L)))
         return ask(hints)
 
     told = (options.reference or Palette()).vector().to(L.device).expand(len(L), -1)

@@ -36,6 +36,14 @@ def test_a_point_on_each_side_keeps_its_side():
     assert out[:, 62:].max() < 0
 
 
+def test_what_many_points_agree_on_is_taken_for_the_whole_and_one_point_is_not():
+    points = [(10 * i, 10 * j) for i in range(1, 7) for j in range(1, 5)]
+    one = spread(halves(), points[:1], [(0.2, 0.0)])[0, 0]
+    many = spread(halves(), points, [(0.2, 0.0)] * len(points))[0, 0]
+    assert one[:, 70:].max() < 0.01
+    assert many[:, 70:].min() > 0.02
+
+
 def test_a_way_around_counts_and_not_the_distance():
     """A wall between two places side by side, open at one end."""
     L = torch.zeros(1, 1, 90, 90)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import save_model
+from gan_color.inference.hint_spread import HEARD
 from gan_color.inference.hints import HintPoint, parse_hint, read_hints, render_hints
 from gan_color.inference.onnx_model import OnnxColorizer, export_onnx
 from gan_color.inference.pipeline import ColorizationPipeline
@@ -128,6 +129,34 @@ def test_the_model_is_told_where_it_sees_the_point():
     assert torch.equal(second.ab[0, :, 25, 50], blue)  # one pixel for both: the last word
     ColorizationPipeline(model).colorize(photo, 100)
     assert model.told[-1] is None
+
+
+class Overdone(Listener):
+    """Gives one chroma everywhere where it is told of points, and none where it is not."""
+
+    def forward(self, L: Tensor, hints: Hints | None = None) -> Tensor:
+        ab = super().forward(L, hints)
+        return ab if hints is not None and hints.mask.any() else torch.zeros_like(ab)
+
+
+class Alone(Overdone):
+    """Takes points and no palette, as siggraph17."""
+
+    @property
+    def takes_palette(self) -> bool:
+        return False
+
+
+def test_a_unets_own_answer_to_points_counts_for_a_share():
+    """Across an edge, where nothing is spread; that of a model of points alone is taken whole."""
+    photo, hints = two_halves(), [(100, 300, "#5a6e9a")]
+    far = []
+    for kind in (Overdone, Alone):
+        model = kind(0.2, 0.1)
+        out = ColorizationPipeline(model).colorize(photo, 100, hints=hints)
+        assert len(model.told) == (2 if model.takes_palette else 1)
+        far.append(np.linalg.norm(lab_of(out)[300, 900, 1:]))
+    assert far[0] / far[1] == pytest.approx(HEARD, abs=0.05)
 
 
 def test_hints_outside_of_the_render_size_do_not_exist():
