@@ -22,7 +22,7 @@ from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.evaluation.summary import PSNR_LIMIT, bootstrap
 from gan_color.images.open import BadImageError
 from gan_color.inference.hint_spread import spread_hints, start_of_spread
-from gan_color.inference.palette import as_vivid_as_told
+from gan_color.inference.palette_match import match_palette
 from gan_color.models.base import NO_HINTS, Colorizer
 from gan_color.models.hints import Hints
 
@@ -101,7 +101,7 @@ def _figures(
     answers = [answer_with(model, L, ab, patches[:count], untold) for count in counts]
     palette = whole_palette(ab)
     answer = model.predict_ab(L, replace(Hints.none(L), palette=palette))
-    answers.append(as_vivid_as_told(answer, palette) if model.takes_palette else answer)
+    answers.append(match_palette(answer, palette) if model.takes_palette else answer)
     images = [to_rgb8(L, answer) for answer in answers]
     psnrs = [psnr_of(image, truth) for image in images]
     return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]

@@ -19,10 +19,9 @@ from gan_color.images.decode import read
 from gan_color.images.photo import Photo, to_8_bit
 from gan_color.inference.guided_upsample import bicubic
 from gan_color.inference.saturation import VIVIDNESS
-from gan_color.models.hints import CHROMA_SCALE, mean_chroma, palette
+from gan_color.models.hints import mean_chroma, palette
 
 SEEN_SIDE = 64  # pixels of a reference's shorter side; in training a quarter of a crop's
-MOST = 1.6  # factor by which an answer's chroma is brought to what was told, up or down
 NEUTRAL = 2.0 / AB_SCALE  # mean chroma (2 of a*, b*) below which a photo has no colors to give
 
 
@@ -81,14 +80,3 @@ def with_vividness(told: Tensor, ab: Tensor, vividness: str) -> Tensor:
     unsaid = torch.zeros(len(ab), BIN_COUNT, device=ab.device)
     said = palette(unsaid, 0 * known, chroma, known)
     return torch.cat((told[:, : BIN_COUNT + 1], said[:, BIN_COUNT + 1 :]), dim=1)
-
-
-def as_vivid_as_told(ab: Tensor, told: Tensor) -> Tensor:
-    """ab [B, 2, h, w] in -1..1 by a factor that gives it the mean chroma of `told` [B, PALETTE],
-    where that is known: a model that is unsure answers more softly than it was told. What the photo
-    may not be, such as gray, stays near: the factor is at most MOST.
-    """
-    wanted, known = (column.to(ab.device) for column in told[:, BIN_COUNT + 1 :].split(1, dim=1))
-    found = mean_chroma(ab).clamp(min=NEUTRAL / 10)[:, None]
-    factor = (wanted / CHROMA_SCALE / found).clamp(1 / MOST, MOST)
-    return ab * torch.where(known > 0, factor, 1.0)[:, :, None, None]

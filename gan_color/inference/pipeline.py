@@ -37,10 +37,10 @@ from gan_color.inference.hints import (
 from gan_color.inference.options import DEFAULT_RENDER, DEFAULTS, ColorizeOptions
 from gan_color.inference.palette import (
     Palette,
-    as_vivid_as_told,
     read_reference,
     with_vividness,
 )
+from gan_color.inference.palette_match import MOST, MOST_OF_VARIANTS, match_palette
 from gan_color.inference.recombine import recombine
 from gan_color.inference.saturation import VIVIDNESS
 from gan_color.inference.variants import NONE as NO_PALETTES
@@ -208,7 +208,7 @@ def _predict(
     def answer(told: Tensor) -> Tensor:
         def ask(points: Hints) -> Tensor:
             ab = run_model(model, L, options.precision, replace(points, palette=told))
-            return as_vivid_as_told(ab, told)
+            return match_palette(ab, told, MOST_OF_VARIANTS if options.variant else MOST)
 
         if options.hints and model.takes_palette:
             return start_of_spread(ask(hints), ask(Hints.none(L)))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gan_color.atomic import sync
-from gan_color.color.ab_bins import bin_of_grid_point
+from gan_color.color.ab_bins import ab_bins, bin_of_grid_point
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.hub.model_card import model_card
@@ -113,6 +113,7 @@ def _fill(site: Path, model: Path, package: Path) -> list[str]:
         "limits": LIMITS,
         "models": [described],
         "examples": names,
+        "bins": ab_bins().tolist(),
         "bin_of": bin_of_grid_point().tolist(),
     }
     _write(site / "site.json", json.dumps(content))

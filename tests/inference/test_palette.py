@@ -12,7 +12,8 @@ from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.color.lab import AB_SCALE, from_rgb8, rgb_to_lab, to_float
 from gan_color.data.simulated_hints import whole_palette
 from gan_color.errors import GanColorError
-from gan_color.inference.palette import MOST, read_reference
+from gan_color.inference.palette import read_reference
+from gan_color.inference.palette_match import MOST
 from gan_color.inference.pipeline import ColorizationPipeline
 from gan_color.inference.saturation import VIVIDNESS, parse_saturation
 from gan_color.models.base import Colorizer, ModelOptions

@@ -92,6 +92,7 @@ def test_the_model_is_half_as_large_and_answers_as_the_page_is_told(site: Path, 
     assert found["stride"] == OnnxColorizer(file).stride
     assert len({*found["probe"]["ab"]}) > 8
     assert len(described["bin_of"]) == 23**2
+    assert len(described["bins"]) == max(described["bin_of"]) + 1
     assert described["examples"] == ["coffee"]
     assert (site / "examples" / "coffee-colorized.jpg").stat().st_size > 1000
 

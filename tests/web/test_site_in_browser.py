@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import gan_color
+from gan_color.color.ab_bins import bin_shares
 from gan_color.data import samples
 from gan_color.images.decode import read
 from gan_color.inference.palette import reference_palette
+from gan_color.inference.palette_match import match_palette
+from gan_color.models.hints import mean_chroma, palette
 from gan_color.web import site as sites
 from gan_color.web.colorize import read_mask
 from gan_color.web.limits import Limits
@@ -221,7 +225,7 @@ def test_a_reference_has_the_palette_that_the_command_line_reads(site: Path, bro
         page.goto(f"{url}about.txt")
         found = page.evaluate(
             """async (values) => {
-                const { referencePalette } = await import("/static/engine/hints.js");
+                const { referencePalette } = await import("/static/engine/palette.js");
                 const { sizeAt } = await import("/static/engine/pipeline.js");
                 const site = await (await fetch("/site.json")).json();
                 const photo = { data: Uint8ClampedArray.from(values), width: 90, height: 70 };
@@ -234,6 +238,35 @@ def test_a_reference_has_the_palette_that_the_command_line_reads(site: Path, bro
     assert len(found) == len(expected)
     assert np.abs(np.array(found) - expected).max() < 0.03
     assert np.abs(np.array(found)[-3:] - expected[-3:]).max() < 1e-3
+
+
+def test_an_answer_is_brought_to_a_palette_as_the_command_line_does_it(
+    site: Path, browser: Browser
+):
+    generator = torch.Generator().manual_seed(0)
+    ab, truth = 0.1 * torch.randn(2, 1, 2, 24, 24, generator=generator) + 0.03
+    ab[:, 1] *= 0.5
+    ab[..., 0] = 0
+    known = torch.ones(1)
+    told = palette(bin_shares(truth), known, mean_chroma(truth), known)
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    with file_server(site) as url:
+        page.goto(f"{url}about.txt")
+        found = page.evaluate(
+            """async ([planes, told]) => {
+                const { matchPalette } = await import("/static/engine/palette.js");
+                const { bins } = await (await fetch("/site.json")).json();
+                const given = planes.map((values) => ({ data: Float32Array.from(values) }));
+                const matched = matchPalette(given, Float32Array.from(told), bins);
+                return matched.map((plane) => [...plane.data]);
+            }""",
+            [ab[0].flatten(1).tolist(), told[0].tolist()],
+        )
+    context.close()
+    expected = match_palette(ab, told)[0].flatten(1)
+    assert (torch.tensor(found) - expected).abs().max() < 1e-4
+    assert (expected - ab[0].flatten(1)).abs().max() > 0.05
 
 
 def test_errors_name_the_file_and_what_to_do(site: Path, page: Page, tmp_path: Path):

@@ -2,7 +2,7 @@
 import { chroma, lightness } from "./color.js";
 import { fitCoefficients } from "./guided_upsample.js";
 import { spreadHints } from "./hint_spread.js";
-import { resizeRgb, taps } from "./resize.js";
+import { taps } from "./resize.js";
 
 const PATCH = 1; // pixels of the render size around a point that the model is told, on each side
 const REACH = 0.03; // standard deviation of what is laid around a point, as a share of the shorter side
@@ -10,11 +10,6 @@ const ALIKE = 0.12; // of L, at which it counts exp(-1/2)
 const RIDGE = 1e-3; // keeps points that lie within one pixel of the render size from fighting
 const ROUNDS = 6;
 const CLOSE = 0.3 / 110;
-const SEEN_SIDE = 64; // pixels of a reference's shorter side
-const NEUTRAL = 2 / 110; // mean chroma below which a photo has no colors to give
-const CHROMA_SCALE = 10;
-const MOST = 1.6; // factor by which an answer's chroma is brought to what was told, up or down
-const [GRID_LIMIT, GRID_STEP, GRID_SIDE] = [110, 10, 23];
 
 const colorOf = (hex) => chroma(...[1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 const empty = ({ width, height }) => ({ data: new Float32Array(width * height), width, height });
@@ -110,33 +105,4 @@ function ridgeInverse(A) {
     }
   }
   return rows.map((row) => row.slice(n));
-}
-
-/**
- * The input hint_palette of a reference photo {data (RGBA), width, height}: roots of the bins' shares, known, chroma.
- * binOf gives the bin of each point of the grid of a* and b*.
- */
-export function referencePalette(photo, binOf, size, sizeAt) {
-  const [r, g, b] = resizeRgb(photo, ...sizeAt(photo, SEEN_SIDE));
-  const palette = new Float32Array(size);
-  const cell = (value) => Math.max(0, Math.min(GRID_SIDE - 1, Math.round((value * 110 + GRID_LIMIT) / GRID_STEP)));
-  let total = 0;
-  r.forEach((value, i) => {
-    const [a, other] = chroma(value, g[i], b[i]);
-    palette[binOf[cell(a) * GRID_SIDE + cell(other)]] += 1 / r.length;
-    total += Math.hypot(a, other) / r.length;
-  });
-  if (total < NEUTRAL) throw new Error("The other photo is gray. Choose one with colors.");
-  const shares = size - 3;
-  for (let i = 0; i < shares; i += 1) palette[i] = Math.sqrt(palette[i]);
-  palette.set([1, CHROMA_SCALE * total, 1], shares);
-  return palette;
-}
-
-/** The factor that gives the planes a and b the mean chroma of the input hint_palette, 1 where that says none. */
-export function vividness([a, b], palette) {
-  const [chromaTold, known] = palette.slice(-2);
-  if (!known) return 1;
-  const found = a.data.reduce((sum, value, i) => sum + Math.hypot(value, b.data[i]), 0) / a.data.length;
-  return Math.max(1 / MOST, Math.min(MOST, chromaTold / CHROMA_SCALE / Math.max(found, NEUTRAL / 10)));
 }

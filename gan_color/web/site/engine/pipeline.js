@@ -2,7 +2,8 @@
 import { chroma, lightness, writeRgb } from "./color.js";
 import { fitCoefficients, forEachRow } from "./guided_upsample.js";
 import { HEARD } from "./hint_spread.js";
-import { fitToHints, noHints, renderHints, vividness } from "./hints.js";
+import { fitToHints, noHints, renderHints } from "./hints.js";
+import { matchPalette } from "./palette.js";
 import { resizeRgb, roundHalfEven } from "./resize.js";
 
 const MIDDLE = 2; // back-projection looks at this many times the render size
@@ -33,7 +34,7 @@ function pad(plane, stride, fill) {
   return { data, width, height };
 }
 
-/** The planes a and b at the render size: the model's, without what it gets wrong along the rim. */
+/** The planes a and b at the render size, as the model gives them. */
 async function predict(model, L, hints) {
   const padded = pad(L, model.stride);
   const { width, height } = padded;
@@ -51,19 +52,20 @@ async function predict(model, L, hints) {
     ...(model.palette ? { hint_palette: [hints.palette, [1, hints.palette.length]] } : {}),
   });
   if (!answer.every(Number.isFinite)) throw new Error("The model gave colors that are no numbers. Reload the page, then try again.");
-  const read = (rim, factor) => [0, 1].map((channel) => {
+  return [0, 1].map((channel) => {
     const data = new Float32Array(L.width * L.height);
     for (let y = 0; y < L.height; y += 1) {
-      const row = Math.max(rim, Math.min(L.height - 1 - rim, y));
-      for (let x = 0; x < L.width; x += 1) {
-        const column = Math.max(rim, Math.min(L.width - 1 - rim, x));
-        data[y * L.width + x] = factor * answer[(channel * height + row) * width + column];
-      }
+      for (let x = 0; x < L.width; x += 1) data[y * L.width + x] = answer[(channel * height + y) * width + x];
     }
     return { data, width: L.width, height: L.height };
   });
-  const factor = model.palette ? vividness(read(0, 1), hints.palette) : 1;
-  return read(L.width > 2 * RIM + 1 && L.height > 2 * RIM + 1 ? RIM : 0, factor);
+}
+
+/** The pixels along the rim of a plane like those next to it. */
+function withoutRim({ data, width, height }) {
+  const rim = width > 2 * RIM + 1 && height > 2 * RIM + 1 ? RIM : 0;
+  const inside = (at, side) => Math.max(rim, Math.min(side - 1 - rim, at));
+  return { data: data.map((_, i) => data[inside(Math.floor(i / width), height) * width + inside(i % width, width)]), width, height };
 }
 
 /**
@@ -71,15 +73,16 @@ async function predict(model, L, hints) {
  *
  * model: {stride, hints, palette, run(inputs) -> Promise of ab}; palette is the size of that input, 0 for none.
  * options: {render, saturation, strength, points: [{x, y, color}] in pixels, palette: Float32Array or null,
- * kept(y) -> shares of row y that stay as they are, or null}.
+ * bins: [a*, b*] of each of its shares, kept(y) -> shares of row y that stay as they are, or null}.
  */
-export async function colorize(image, model, { render, saturation, strength, points, palette, kept }) {
+export async function colorize(image, model, { render, saturation, strength, points, palette, bins, kept }) {
   const { data, width, height } = image;
   const L = lightnessAt(image, ...sizeAt(image, render));
   const told = { ...(points.length ? renderHints(points, image, L) : noHints(L)), palette: palette ?? new Float32Array(model.palette) };
-  let ab = await predict(model, L, told);
+  const ask = async (hints) => matchPalette(await predict(model, L, hints), told.palette, bins).map(withoutRim);
+  let ab = await ask(told);
   if (points.length && model.palette) {
-    const untold = await predict(model, L, { ...noHints(L), palette: told.palette });
+    const untold = await ask({ ...noHints(L), palette: told.palette });
     ab = ab.map((plane, i) => ({ ...plane, data: plane.data.map((value, at) => HEARD * value + (1 - HEARD) * untold[i].data[at]) }));
   }
   const middle = lightnessAt(image, Math.min(MIDDLE * L.width, width), Math.min(MIDDLE * L.height, height));

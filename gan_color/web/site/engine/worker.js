@@ -3,7 +3,7 @@ import { keptRows } from "./keep.js";
 import { decode, encode } from "./pixels.js";
 import { colorize, sizeAt } from "./pipeline.js";
 import { openModel } from "./session.js";
-import { referencePalette } from "./hints.js";
+import { referencePalette } from "./palette.js";
 
 const SITE = new URL("../../", import.meta.url);
 let site;
@@ -37,6 +37,7 @@ async function answer(photo, name, options) {
     strength: Number(options.strength ?? 1),
     points: JSON.parse(options.hints ?? "[]"),
     palette,
+    bins: site.bins,
     kept: options.keep ? keptRows(await decode(options.keep, limits.pixels), image.width, image.height) : null,
   });
   return { width: image.width, height: image.height, after: await encode(image, options.format) };
