@@ -19,7 +19,7 @@ from scrapers import manifest
 from scrapers.checks.phash import phash, to_text
 from scrapers.clean.takedown import removed
 from scrapers.errors import BadImageError, ScraperError
-from scrapers.fetch.access import FetchError
+from scrapers.fetch.answers import FetchError
 from scrapers.fetch.client import PartialDownload
 from scrapers.files import Journal, sha256
 from scrapers.formats import suffix_of

@@ -4,13 +4,11 @@ Every request identifies us, obeys the host's rate limit, robots.txt and opt-out
 public addresses, and always verifies TLS.
 """
 
-import email.utils
 import random
 import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -18,6 +16,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from scrapers.fetch.answers import FetchError
 from scrapers.fetch.deadlines import Deadlines
 from scrapers.fetch.rate_limits import RateLimits, origin
 from scrapers.fetch.robots import (
@@ -32,7 +31,6 @@ from scrapers.fetch.ssrf_guard import GuardedAdapter, PrivateAddressError
 from scrapers.recipe import Limits
 
 REDIRECTS = 5
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
 
 
@@ -56,47 +54,9 @@ def among(url: str, hosts: Collection[str]) -> bool:
     return any(host == name.lower() or host.endswith(f".{name.lower()}") for name in hosts)
 
 
-@dataclass(frozen=True)
-class FetchError:
-    """Why a fetch failed; a value, not an exception, so that callers count it.
-
-    `retry`: it may succeed later, but not before `after` seconds.
-    """
-
-    reason: str
-    detail: str = ""
-    retry: bool = False
-    after: float | None = None
-    url: str = ""  # where it failed, after redirects
-
-
 def user_agent(contact: str) -> str:
     """Name, version and contact."""
     return f"{TOKEN}/1.0 ({contact}) requests/{version('requests')}"
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, given as a number or a date."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, moment.timestamp() - time.time())
-
-
-def status_error(response: requests.Response) -> FetchError | None:
-    """The error of a response's status, or None."""
-    code = response.status_code
-    if code in (200, 206):
-        return None
-    after = retry_after(response.headers.get("Retry-After"))
-    return FetchError(f"http-{code}", retry=code in TRANSIENT, after=after)
 
 
 class Access:

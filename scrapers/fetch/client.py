@@ -16,7 +16,8 @@ from bs4 import BeautifulSoup
 from urllib3.exceptions import HTTPError
 
 from scrapers.errors import SourceError
-from scrapers.fetch.access import Access, FetchError, retry_after, status_error
+from scrapers.fetch.access import Access
+from scrapers.fetch.answers import FetchError, retry_after, status_error
 from scrapers.fetch.response_cache import ResponseCache
 from scrapers.fetch.robots import blocked_by_tags, meta_tags
 from scrapers.recipe import Limits

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from scrapers import licenses
 from scrapers.errors import SourceError
-from scrapers.fetch.access import FetchError, among
+from scrapers.fetch.access import among
+from scrapers.fetch.answers import FetchError
 from scrapers.fetch.client import PAGE_BYTES, Page
 from scrapers.item import Item, plain
 from scrapers.sources.base import Source, safe_id

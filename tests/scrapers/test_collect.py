@@ -14,7 +14,8 @@ import pytest
 
 from scrapers import manifest
 from scrapers.errors import ScraperError
-from scrapers.fetch.access import Access, retry_after, user_agent
+from scrapers.fetch.access import Access, user_agent
+from scrapers.fetch.answers import retry_after
 from scrapers.recipe import Limits
 from tests.fakes.image_server import Answer, Photo, Server, photos, synthetic
 from tests.helpers.recipes import recipe, run, stored, url_list

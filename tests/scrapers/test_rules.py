@@ -8,7 +8,8 @@ from scrapers.checks.rules import Rules
 from scrapers.cli import main
 from scrapers.collect.filters import rejection_reason
 from scrapers.errors import ScraperError
-from scrapers.fetch.access import Access, FetchError
+from scrapers.fetch.access import Access
+from scrapers.fetch.answers import FetchError
 from scrapers.fetch.robots import Reservations, Robots, blocked_by_tags
 from scrapers.fetch.ssrf_guard import is_public
 from scrapers.item import Item
