@@ -166,13 +166,15 @@ def study_inflection(
 
 
 def scrapers(
-    what: Annotated[str, typer.Argument(help="collect, clean, duplicates or verdicts")],
+    what: Annotated[str, typer.Argument(help="collect, clean, duplicates, scale or verdicts")],
     images: Annotated[int, typer.Option(min=0, help="how many; 0: the default")] = 0,
-    folder: Annotated[Path | None, typer.Option(help="real images, or labeled ones")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="real or labeled images; for scale: where to")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="csv: file, expected, hard")] = None,
 ) -> None:
     """Measure: images a second, or verdicts against labels."""
-    from benchmarks.scraping import run
+    from benchmarks.scraping.benches import run
     from scrapers.errors import ScraperError
 
     try:

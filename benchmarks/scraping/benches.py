@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import requests
 
+from benchmarks.scraping.scale import bench_scale
 from scrapers import manifest
 from scrapers.checks.duplicates import near
 from scrapers.clean.run import clean
@@ -35,11 +36,13 @@ def run(what: str, images: int, folder: Path | None, labels: Path | None) -> str
         return bench_duplicates(images or 1_000_000)
     if what == "clean":
         return bench_clean(images or 2000, folder)
+    if what == "scale":
+        return bench_scale(images or 5000, folder)
     if what == "verdicts" and folder and labels:
         return verdicts(folder, labels)
     raise ScraperError(
-        f"benchmarks: found {what!r}, expected collect, clean, duplicates, or verdicts with "
-        "--folder and --labels"
+        f"benchmarks: found {what!r}, expected collect, clean, duplicates, scale, or verdicts "
+        "with --folder and --labels"
     )
 
 
@@ -47,7 +50,7 @@ def run(what: str, images: int, folder: Path | None, labels: Path | None) -> str
 def _image_server(*options: object) -> Iterator[dict[str, Any]]:
     """The fake image services in a process; yields what it says of itself: address, images."""
     command = [sys.executable, "-m", "tests.fakes.image_server", *map(str, options)]
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=root) as process:
         assert process.stdout is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.scraping import verdicts
+from benchmarks.scraping.benches import verdicts
 from scrapers import manifest
 from scrapers.checks.color import color_verdict
 from scrapers.checks.inspect_image import inspect_image

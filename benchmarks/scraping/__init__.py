@@ -1,0 +1,1 @@
+"""What collecting, cleaning and packing cost, and how right the verdicts are."""
