@@ -1,10 +1,12 @@
 """The server in a real process, and a real browser, for every test of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.helpers.web_photos import write_hinted_model
 from tests.helpers.web_server import CHROMIUM, NGINX, Server
 
 
@@ -33,3 +35,11 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that takes hints: what a static site is made of."""
+    path = tmp_path_factory.mktemp("model") / "my model.safetensors"
+    write_hinted_model(path)
+    return path

@@ -2,17 +2,12 @@
 
 import asyncio
 import base64
-import inspect
 import io
 import json
-import os
 import re
-import shutil
-import sys
 import threading
 from pathlib import Path
 
-import cv2
 import httpx
 import numpy as np
 import pytest
@@ -26,11 +21,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.transport.serialization import Binary
 from starlette.testclient import TestClient
 
-from gan_color.cli import main
-from gan_color.cli.serve import serve
 from gan_color.color.lab import rgb_to_lab, to_float
-from gan_color.hub.pretrained import DEFAULT
-from gan_color.models import registry
 from gan_color.web import colorize
 from gan_color.web.api import TEMPLATES, create_api
 from gan_color.web.app import create_app
@@ -98,37 +89,6 @@ def test_a_model_with_scene_classes_names_them_in_json_and_in_a_header(tmp_path)
     found = post_photo(client, photo(), response="json").json()["scenes"]
     assert list(found.items()) == list(expected.items())
     assert json.loads(post_photo(client, photo()).headers["scenes"]) == expected
-
-
-def test_added_changed_and_deleted_model_files_are_noticed(folder, tmp_path):
-    place = tmp_path / "models"
-    shutil.copytree(folder, place)
-    cache = ModelCache(place, torch.device("cpu"), max_models=1)
-    client = TestClient(create_api(cache, Limits()))
-    assert [m["name"] for m in client.get("/models").json()["models"]] == ["plain", "run"]
-    run = shutil.copy(place / "run" / "model.safetensors", place / "model.safetensors")
-    extra = Path(shutil.copy(run, tmp_path / "model.safetensors"))
-    cache.extra = (extra,)  # named after its file, like those in the folder itself
-    assert list(cache.files()) == ["model", "plain", "run", "model/model"]
-    cache.extra = ()
-    Path(run).unlink()
-    assert [a["name"] for a in client.get("/models").json()["architectures"]] == registry.names()
-    assert len(cache.unusable()) == 1
-    first = cache.load(cache.find(None))
-    assert cache.load(cache.find("plain")) is first
-    cache.load(cache.find("run"))  # evicts the first one
-    assert cache.load(cache.find("plain")) is not first
-    second = cache.load(cache.find("plain"))
-    os.utime(place / "plain.safetensors", (1, 1))
-    assert cache.load(cache.find("plain")) is not second
-    shutil.copy(place / "plain.safetensors", place / "a new one.safetensors")
-    names = [m["name"] for m in client.get("/models").json()["models"]]
-    assert names == ["a new one", "plain", "run"]
-    shutil.rmtree(place)
-    assert client.get("/models").json()["models"] == []
-    assert client.get("/health").json()["models"] == 0
-    answer = client.post("/colorize", files={"file": photo()})
-    assert (answer.status_code, "found none on the server" in answer.json()["error"]) == (422, True)
 
 
 @pytest.mark.parametrize(
@@ -290,92 +250,3 @@ def test_the_api_page_escapes_what_it_shows():
     assert "&lt;b&gt;" in page
     assert "GET /&lt;i&gt;" in page
     assert not {"<b>", "<i>"} & set(re.findall("<[^>]*>", page))
-
-
-def test_serve_reports_an_error_in_one_line(tmp_path, capsys):
-    def failing(*arguments: object) -> str:
-        with pytest.raises(SystemExit) as caught:
-            main(["serve", *map(str, arguments)])
-        assert caught.value.code == 2
-        *before, line = capsys.readouterr().err.strip().splitlines()
-        assert all(said.startswith("starting: ") for said in before)
-        return line
-
-    assert "found none in" in failing("--models", tmp_path, "--port", 0)
-    (tmp_path / "x.safetensors").write_text("none")
-    assert "not a readable safetensors" in failing("--models", tmp_path, "--port", 0)
-    assert "--port" in failing("--models", tmp_path, "--port", 0, "--host", "192.0.2.1")
-    assert "like /color" in failing("--models", tmp_path, "--port", 0, "--root-path", "color")
-
-
-def test_the_shipped_model_is_listed_after_those_of_the_folder(tmp_path, folder, monkeypatch):
-    def listed(place: Path | None) -> list[str]:
-        application = create_app(place, "cpu", page=False, shipped=True)
-        answer = TestClient(application).get("/api/models").json()
-        return [model["name"] for model in answer["models"]]
-
-    assert listed(folder)[-1] == DEFAULT
-    assert len(listed(folder)) > 1
-    monkeypatch.chdir(tmp_path)  # without runs
-    assert listed(None) == [DEFAULT]
-
-
-def test_serve_without_the_extra_names_it(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "gan_color.web.server", raising=False)
-    with pytest.raises(SystemExit):
-        main(["serve"])
-    assert "found no package 'uvicorn'; install the extra" in capsys.readouterr().err
-
-
-def test_the_server_listens_on_this_machine_only_by_default():
-    assert inspect.signature(serve).parameters["host"].default == "127.0.0.1"
-
-
-def mask(size: tuple[int, int], kept: tuple[int, int, int, int], kind: str = "PNG") -> bytes:
-    """White where `kept` (left, top, right, bottom) is, black elsewhere."""
-    image = Image.new("L", size)
-    image.paste(255, kept)
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return buffer.getvalue()
-
-
-def post_with_mask(client: TestClient, keep: bytes | None, sent: bytes) -> httpx.Response:
-    files = {"file": ("old.png", sent)} | ({"keep": ("keep.png", keep)} if keep else {})
-    return client.post("/api/colorize", files=files, data={"format": "png", "render": "64"})
-
-
-@pytest.mark.parametrize("depth", [8, 16])
-def test_what_a_mask_keeps_is_the_photos_own_to_the_bit(client, depth):
-    truth = np.random.default_rng(0).integers(0, 2**depth, (40, 60, 3)).astype(f"uint{depth}")
-    sent = cv2.imencode(".png", truth)[1].tobytes()
-    answers = [
-        post_with_mask(client, keep, sent)
-        for keep in (None, mask((60, 40), (0, 0, 30, 40)), mask((15, 10), (0, 0, 0, 0)))
-    ]
-    plain, kept, none = (
-        cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED)
-        for answer in answers
-    )
-    assert kept.dtype == truth.dtype
-    assert np.array_equal(kept[:, :30], truth[:, :30])
-    assert not np.array_equal(plain[:, :30], truth[:, :30])
-    assert np.array_equal(kept[:, 30:], plain[:, 30:])
-    assert np.array_equal(none, plain)
-
-
-@pytest.mark.parametrize(
-    ("keep", "message"),
-    [
-        (mask((40, 60), (0, 0, 9, 9)), "keep: found 40 x 60 pixels, expected the shape of the"),
-        (b"no photo", "keep: found 8 bytes that are not an image"),
-        (mask((60, 40), (0, 0, 9, 9))[:60], "keep: found"),
-    ],
-)
-def test_what_is_no_mask_is_refused(client, keep, message):
-    answer = post_with_mask(client, keep, photo((60, 40), "PNG"))
-    assert answer.status_code == 422
-    assert answer.json()["error"].startswith(message)
-    text = post_photo(client, photo(), keep="all")
-    assert "keep: found text, expected a file part" in text.json()["error"]

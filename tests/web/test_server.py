@@ -1,7 +1,9 @@
-"""The server in a real process: clients side by side, headers, paths, and a real proxy."""
+"""The server in a real process: clients side by side, headers, paths, a real proxy; its command."""
 
+import inspect
 import io
 import re
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from gan_color.cli import main
+from gan_color.cli.serve import serve
 from tests.helpers.runs import REPOSITORY
 from tests.helpers.web_photos import photo, post_photo
 from tests.helpers.web_server import CHROMIUM, NGINX, Server, nginx, open_page
@@ -140,3 +144,31 @@ def test_the_server_works_behind_nginx_as_documented(servers, tmp_path, request)
             expect(page.locator(".result")).to_be_visible(timeout=60_000)
             assert [text for text in wrong if "favicon" not in text] == []
             page.close()
+
+
+def test_serve_reports_an_error_in_one_line(tmp_path, capsys):
+    def failing(*arguments: object) -> str:
+        with pytest.raises(SystemExit) as caught:
+            main(["serve", *map(str, arguments)])
+        assert caught.value.code == 2
+        *before, line = capsys.readouterr().err.strip().splitlines()
+        assert all(said.startswith("starting: ") for said in before)
+        return line
+
+    assert "found none in" in failing("--models", tmp_path, "--port", 0)
+    (tmp_path / "x.safetensors").write_text("none")
+    assert "not a readable safetensors" in failing("--models", tmp_path, "--port", 0)
+    assert "--port" in failing("--models", tmp_path, "--port", 0, "--host", "192.0.2.1")
+    assert "like /color" in failing("--models", tmp_path, "--port", 0, "--root-path", "color")
+
+
+def test_serve_without_the_extra_names_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "gan_color.web.server", raising=False)
+    with pytest.raises(SystemExit):
+        main(["serve"])
+    assert "found no package 'uvicorn'; install the extra" in capsys.readouterr().err
+
+
+def test_the_server_listens_on_this_machine_only_by_default():
+    assert inspect.signature(serve).parameters["host"].default == "127.0.0.1"

@@ -12,7 +12,6 @@ from gan_color.inference.onnx_model import OnnxColorizer
 from gan_color.web import examples, runtime
 from gan_color.web import site as sites
 from tests.helpers.onnxruntime_web import write_folder
-from tests.helpers.web_photos import write_hinted_model
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,13 +20,6 @@ def one_example() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sites, "EXAMPLES", ("none", "coffee"))
         yield
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "my model.safetensors"
-    write_hinted_model(path)
-    return path
 
 
 @pytest.fixture(scope="module")

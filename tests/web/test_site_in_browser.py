@@ -5,6 +5,7 @@ nowhere else, and without a network after the first load.
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,18 +25,11 @@ from gan_color.web.colorize import read_mask
 from gan_color.web.limits import Limits
 from tests.helpers.file_server import file_server
 from tests.helpers.onnxruntime_web import real_package
-from tests.helpers.web_photos import photo, write_hinted_model
+from tests.helpers.web_photos import photo
 from tests.helpers.web_server import is_local
 
 RENDER = 128
 PHOTOGRAPHS = {"coffee": samples.held_out(), **samples.photographs()}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "hinted.safetensors"
-    write_hinted_model(path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +83,7 @@ def done(page: Page) -> None:
 
 def download(page: Page, kind: str = "PNG") -> Image.Image:
     with page.expect_download(timeout=120_000) as started:
-        page.get_by_role("button", name=f"Download hinted as {kind}").click()
+        page.get_by_role("button", name=f"Download my model as {kind}").click()
     return Image.open(io.BytesIO(Path(started.value.path()).read_bytes()))
 
 
@@ -106,6 +100,16 @@ def difference(found: Image.Image, expected: Image.Image) -> int:
 
 def mean_difference(found: Image.Image, expected: Image.Image) -> float:
     return float(differences(found, expected).mean())
+
+
+def evaluate(site: Path, browser: Browser, script: str, argument: object) -> Any:
+    """What a script that imports the site's modules gives in a page of the site."""
+    page = browser.new_page(bypass_csp=True)
+    with file_server(site) as url:
+        page.goto(f"{url}about.txt")
+        found = page.evaluate(script, argument)
+    page.close()
+    return found
 
 
 def test_it_answers_as_the_command_line_and_asks_nobody(site: Path, model: Path, page: Page):
@@ -194,21 +198,17 @@ def test_what_is_brushed_stays_as_it_is_and_is_downloaded_so(site: Path, model: 
 
 def test_a_mask_is_enlarged_as_the_server_does(site: Path, browser: Browser):
     mask = Image.effect_noise((9, 7), 90)
-    pixels = np.asarray(mask.convert("RGBA"))
-    context = browser.new_context(bypass_csp=True)
-    page = context.new_page()
-    with file_server(site) as url:
-        page.goto(f"{url}about.txt")
-        found = page.evaluate(
-            """async (values) => {
-                const { keptRows } = await import("/static/engine/keep.js");
-                const mask = { data: Uint8ClampedArray.from(values), width: 9, height: 7 };
-                const row = keptRows(mask, 40, 31);
-                return Array.from({ length: 31 }, (_, y) => [...row(y)]);
-            }""",
-            pixels.flatten().tolist(),
-        )
-    context.close()
+    found = evaluate(
+        site,
+        browser,
+        """async (values) => {
+            const { keptRows } = await import("/static/engine/keep.js");
+            const mask = { data: Uint8ClampedArray.from(values), width: 9, height: 7 };
+            const row = keptRows(mask, 40, 31);
+            return Array.from({ length: 31 }, (_, y) => [...row(y)]);
+        }""",
+        np.asarray(mask.convert("RGBA")).flatten().tolist(),
+    )
     image = read(np.zeros((31, 40, 3), np.uint8))
     buffer = io.BytesIO()
     mask.save(buffer, "PNG")
@@ -219,21 +219,18 @@ def test_a_mask_is_enlarged_as_the_server_does(site: Path, browser: Browser):
 
 def test_a_reference_has_the_palette_that_the_command_line_reads(site: Path, browser: Browser):
     pixels = np.asarray(Image.open(PHOTOGRAPHS["chelsea"]).convert("RGBA").crop((0, 0, 90, 70)))
-    context = browser.new_context(bypass_csp=True)
-    page = context.new_page()
-    with file_server(site) as url:
-        page.goto(f"{url}about.txt")
-        found = page.evaluate(
-            """async (values) => {
-                const { referencePalette } = await import("/static/engine/palette.js");
-                const { sizeAt } = await import("/static/engine/pipeline.js");
-                const site = await (await fetch("/site.json")).json();
-                const photo = { data: Uint8ClampedArray.from(values), width: 90, height: 70 };
-                return [...referencePalette(photo, site.bin_of, site.models[0].palette, sizeAt)];
-            }""",
-            pixels.flatten().tolist(),
-        )
-    context.close()
+    found = evaluate(
+        site,
+        browser,
+        """async (values) => {
+            const { referencePalette } = await import("/static/engine/palette.js");
+            const { sizeAt } = await import("/static/engine/pipeline.js");
+            const site = await (await fetch("/site.json")).json();
+            const photo = { data: Uint8ClampedArray.from(values), width: 90, height: 70 };
+            return [...referencePalette(photo, site.bin_of, site.models[0].palette, sizeAt)];
+        }""",
+        pixels.flatten().tolist(),
+    )
     expected = reference_palette(read(pixels[..., :3].copy())).vector()[0].numpy()
     assert len(found) == len(expected)
     assert np.abs(np.array(found) - expected).max() < 0.03
@@ -249,21 +246,18 @@ def test_an_answer_is_brought_to_a_palette_as_the_command_line_does_it(
     ab[..., 0] = 0
     known = torch.ones(1)
     told = palette(bin_shares(truth), known, mean_chroma(truth), known)
-    context = browser.new_context(bypass_csp=True)
-    page = context.new_page()
-    with file_server(site) as url:
-        page.goto(f"{url}about.txt")
-        found = page.evaluate(
-            """async ([planes, told]) => {
-                const { matchPalette } = await import("/static/engine/palette.js");
-                const { bins } = await (await fetch("/site.json")).json();
-                const given = planes.map((values) => ({ data: Float32Array.from(values) }));
-                const matched = matchPalette(given, Float32Array.from(told), bins);
-                return matched.map((plane) => [...plane.data]);
-            }""",
-            [ab[0].flatten(1).tolist(), told[0].tolist()],
-        )
-    context.close()
+    found = evaluate(
+        site,
+        browser,
+        """async ([planes, told]) => {
+            const { matchPalette } = await import("/static/engine/palette.js");
+            const { bins } = await (await fetch("/site.json")).json();
+            const given = planes.map((values) => ({ data: Float32Array.from(values) }));
+            const matched = matchPalette(given, Float32Array.from(told), bins);
+            return matched.map((plane) => [...plane.data]);
+        }""",
+        [ab[0].flatten(1).tolist(), told[0].tolist()],
+    )
     expected = match_palette(ab, told)[0].flatten(1)
     assert (torch.tensor(found) - expected).abs().max() < 1e-4
     assert (expected - ab[0].flatten(1)).abs().max() > 0.05
