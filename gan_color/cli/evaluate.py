@@ -149,7 +149,9 @@ def _shaped(records: list[dict[str, object]], models: int) -> object:
 def _measure_hints(
     results: "list[Result]", data: Path, protocol: "EvalProtocol", most: int
 ) -> None:
-    """Put what each model does with hints into its figures, as "hints" and "palette"."""
+    """Put what each model does with hints into its figures, as "hints", "palette" and
+    "hint_reach".
+    """
     from gan_color.evaluation.hint_curve import counts_up_to, hint_curve
     from gan_color.images.files import find_images
 
@@ -157,7 +159,7 @@ def _measure_hints(
         model = result.predictor.model
         if model is not None:
             found = hint_curve(model, find_images(data), protocol, counts_up_to(most))
-            result.figures.update(hints=found.curve, palette=found.palette)
+            result.figures.update(hints=found.curve, palette=found.palette, hint_reach=found.reach)
 
 
 def _print_hints(results: "list[Result]") -> None:
@@ -176,6 +178,8 @@ def _print_hints(results: "list[Result]") -> None:
                 f"{'palette':>8}{found['psnr']:>9.2f}{gain:>+9.2f}   "
                 f"colorfulness {found['colorfulness']:.0%} of the truth's"
             )
+            if reach := result.figures["hint_reach"]:
+                typer.echo(f"what the first point changes is {reach:.0f} pixels from it on average")
 
 
 def _print(results: "list[Result]") -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_color.color.lab import from_rgb8, to_rgb8
+from gan_color.color.lab import AB_SCALE, from_rgb8, to_rgb8
 from gan_color.data.simulated_hints import Patches, draw_patches, reveal, whole_palette
 from gan_color.errors import GanColorError
 from gan_color.evaluation import metrics
@@ -29,6 +29,7 @@ from gan_color.models.hints import Hints
 COUNTS = (0, 1, 2, 5, 10, 20, 50, 100)
 PATCH = 6  # pixels a side, of an image of 256
 SEED = 0
+SEEN = 2.3  # CIE76, a difference that is just seen
 
 
 def counts_up_to(most: int) -> tuple[int, ...]:
@@ -53,11 +54,14 @@ class HintFigures:
     """What a model does with hints, means over images with 95 % intervals (None of one image).
 
     `curve`: {"points", "psnr", "psnr_ci"} for each number of points. `palette`: with the truth's
-    global hints instead, "psnr", "psnr_ci", and "colorfulness" as a share of the truth's.
+    global hints instead, "psnr", "psnr_ci", and "colorfulness" as a share of the truth's. `reach`:
+    pixels from the first point to what it changes, by `reach_of`; None where `counts` do not begin
+    with 0 and 1, and where it changed nothing in any image.
     """
 
     curve: list[dict[str, Any]]
     palette: dict[str, Any]
+    reach: float | None
 
 
 @torch.no_grad()
@@ -74,7 +78,8 @@ def hint_curve(
         found.append(_figures(model, truth, counts, (SEED, len(found))))
     if not found:
         raise GanColorError("--hints: found no color photograph")
-    *table, colorfulness, true_colorfulness = np.array(found).T
+    *table, colorfulness, true_colorfulness, reach = np.array(found).T
+    reaches = reach[~np.isnan(reach)]
     intervals = bootstrap({str(i): column for i, column in enumerate(table)})
     rows = [
         {
@@ -86,6 +91,7 @@ def hint_curve(
     return HintFigures(
         [{"points": count, **row} for count, row in zip(counts, rows, strict=False)],
         {**rows[-1], "colorfulness": float(colorfulness.mean() / true_colorfulness.mean())},
+        float(reaches.mean()) if len(reaches) else None,
     )
 
 
@@ -93,18 +99,21 @@ def _figures(
     model: Colorizer, truth: Tensor, counts: Sequence[int], seed: tuple[int, int]
 ) -> list[float]:
     """Of one image, uint8 [1, 3, H, W]: PSNR for each number of points, then with its palette;
-    colorfulness with that, and the truth's.
+    colorfulness with that, and the truth's; reach of the first point, not a number where unknown.
     """
     L, ab = from_rgb8(truth)
     patches = draw_points(L, max(counts), seed)
     untold = model.predict_ab(L, Hints.none(L))
     answers = [answer_with(model, L, ab, patches[:count], untold) for count in counts]
+    reach = float("nan")
+    if tuple(counts[:2]) == (0, 1):
+        reach = reach_of(answers[0], answers[1], *_middles(patches[:1]))
     palette = whole_palette(ab)
     answer = model.predict_ab(L, replace(Hints.none(L), palette=palette))
     answers.append(match_palette(answer, palette) if model.takes_palette else answer)
     images = [to_rgb8(L, answer) for answer in answers]
     psnrs = [psnr_of(image, truth) for image in images]
-    return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth))]
+    return [*psnrs, *(float(metrics.colorfulness(image)) for image in (images[-1], truth)), reach]
 
 
 def draw_points(L: Tensor, most: int, seed: tuple[int, int]) -> Patches:
@@ -133,9 +142,24 @@ def answer_with(
 
 def spread_patches(start: Tensor, L: Tensor, told: Hints, patches: Patches) -> Tensor:
     """ab [1, 2, H, W] on L's device: what `start` lacks in the patches' middles is spread."""
-    rows, columns = (edge + patches.side // 2 for edge in (patches.top, patches.left))
+    rows, columns = _middles(patches)
     wanted = told.ab[0].cpu()[:, rows, columns]
     return spread_hints(start.cpu(), L.cpu(), rows, columns, wanted).to(L.device)
+
+
+def _middles(patches: Patches) -> tuple[Tensor, Tensor]:
+    rows, columns = (edge + patches.side // 2 for edge in (patches.top, patches.left))
+    return rows, columns
+
+
+def reach_of(before: Tensor, after: Tensor, row: Tensor, column: Tensor) -> float:
+    """Mean distance in pixels from a point to those whose ab [1, 2, H, W] it changed by more than
+    SEEN, not a number where there are none: the hint propagation range of iColoriT,
+    https://arxiv.org/abs/2207.06831.
+    """
+    changed = (after - before)[0].norm(dim=0) * AB_SCALE > SEEN
+    places = changed.nonzero().cpu() - torch.cat((row, column))
+    return float(places.float().norm(dim=1).mean())
 
 
 def psnr_of(image: Tensor, truth: Tensor) -> float:

@@ -9,7 +9,7 @@ from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.color.lab import AB_SCALE
 from gan_color.models.hints import CHROMA_SCALE, mean_chroma
 
-MOST = 2.5  # factor of a pixel's chroma, and power of it: at most, and 1 / MOST at least
+MOST = 2.75  # factor of a pixel's chroma, and power of it: at most, and 1 / MOST at least
 MOST_OF_VARIANTS = 1.6  # a like photograph's colors, where this one need not have them all
 FAINT = 0.2 / AB_SCALE  # chroma (0.2 of a*, b*) beside which nothing is to be divided
 TINY = 1e-9  # instead of a 0 to divide by

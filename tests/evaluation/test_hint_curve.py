@@ -1,6 +1,7 @@
 """PSNR over the number of revealed points."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.color.lab import AB_SCALE
 from gan_color.errors import GanColorError
-from gan_color.evaluation.hint_curve import check_hintable, counts_up_to, hint_curve
+from gan_color.evaluation.hint_curve import check_hintable, counts_up_to, hint_curve, reach_of
 from gan_color.evaluation.protocols import EvalProtocol
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import find_images
@@ -120,7 +121,9 @@ def test_the_command_prints_a_table_and_writes_it(
     page = tmp_path / "page.html"
     assert run(*common, "-m", path, "--html", page) == 0
     assert "With points of the truth" in page.read_text()
-    table = [line.split() for line in capsys.readouterr().out.splitlines()][-5:]
+    *table, reach = [line.split() for line in capsys.readouterr().out.splitlines()][-6:]
+    assert reach[:5] == ["what", "the", "first", "point", "changes"]
+    assert float(reach[6]) > 0
     assert table[0] == ["points", "PSNR", "gain"]
     assert [row[0] for row in table[1:]] == ["0", "1", "2", "palette"]
     gains = [float(row[2]) for row in table[1:]]
@@ -136,3 +139,17 @@ def test_the_command_prints_a_table_and_writes_it(
     save_model(path, "unet", generator("both"), {})
     assert run(*common, "-m", path) == 2
     assert "m: hints: this model takes none" in one_line(capsys)
+
+
+def test_a_point_reaches_as_far_as_what_it_changes(sample_folders: tuple[Path, Path]):
+    before = torch.zeros(1, 2, 9, 9)
+    after = before.clone()
+    after[0, 0, 4, 1] = 2.4 / AB_SCALE  # 3 pixels away
+    after[0, 1, 8, 4] = -9 / AB_SCALE  # 4
+    after[0, :, 0, 0] = 1.6 / AB_SCALE  # 2.26 of both: not seen
+    point = (torch.tensor([4]), torch.tensor([4]))
+    assert reach_of(before, after, *point) == pytest.approx(3.5)
+    assert math.isnan(reach_of(before, before, *point))
+    paths = find_images(sample_folders[1])[:2]
+    assert 0 < hint_curve(Repeater(), paths, SMALL, (0, 1)).reach < 64
+    assert hint_curve(Repeater(), paths, SMALL, (0, 5)).reach is None
