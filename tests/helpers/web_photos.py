@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gan_color.hub.model_file import save_model
+from gan_color.color.ab_bins import BIN_COUNT
+from gan_color.hub.model_file import load_model, save_model, save_palettes
 from gan_color.models import registry
+from gan_color.models.hints import PaletteBank
 from gan_color.web.limits import Limits
 
 LIMITS = Limits(upload_bytes=300_000, pixels=1_000_000)
@@ -39,6 +41,17 @@ def write_hinted_model(path: Path) -> None:
     for weight in model.hint_branches.parameters():  # as if they had been trained
         torch.nn.init.normal_(weight, std=0.1)
     save_model(path, "unet", model, {})
+
+
+def write_model_with_palettes(path: Path) -> None:
+    """One that has variants too: four palettes for each of three contents."""
+    write_hinted_model(path)
+    channels = load_model(path).content(torch.zeros(1, 1, 64, 64)).shape[1]
+    generator = torch.Generator().manual_seed(0)
+    contents = torch.randn(3, channels, generator=generator)
+    shares = torch.rand(3, 4, BIN_COUNT, generator=generator) ** 40  # a few bins of each
+    bank = PaletteBank(contents, shares / shares.sum(dim=2, keepdim=True))
+    save_palettes(path, path, bank, {})
 
 
 def photo(size: tuple[int, int] = (60, 40), kind: str = "JPEG", **options: object) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.helpers.web_photos import write_hinted_model
+from tests.helpers.web_photos import write_hinted_model, write_model_with_palettes
 from tests.helpers.web_server import CHROMIUM, NGINX, Server
 
 
@@ -35,6 +35,15 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+@pytest.fixture(scope="module")
+def hinted(server: Server) -> Iterator[None]:
+    """The server with one more model, the first: it takes hints and has variants."""
+    path = server.models / "a hinted.safetensors"
+    write_model_with_palettes(path)
+    yield
+    path.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -88,32 +88,6 @@ def test_the_first_sight_is_an_example_that_moves_with_the_hand(server, browser)
     page.close()
 
 
-def test_the_page_fits_a_phone_and_reports_errors(server, browser):
-    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-    page, wrong = open_page(browser, server.url, **phone)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    status = page.locator("#status")
-    bad = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"none"}
-    page.set_input_files("#file", bad)
-    expect(status).to_contain_text("found 4 bytes that are not an image", timeout=60_000)
-    assert [text for text in wrong if not text.startswith("422 ")] == []
-    page.reload()
-    page.locator("[data-example=coffee]").press("Enter")  # by keyboard
-    expect(page.locator(".result")).to_be_visible(timeout=60_000)
-    expect(status).to_contain_text("Done.")
-    box = page.locator(".result .compare").bounding_box()
-    assert box
-    assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
-    assert box["y"] + box["height"] < 844  # the result is what one sees
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    small = page.evaluate(
-        "[...document.querySelectorAll('button')].filter(b => b.checkVisibility() && "
-        "b.getBoundingClientRect().height < 44).map(b => b.outerHTML)"
-    )
-    assert small == []
-    page.close()
-
-
 def test_several_photos_are_a_strip_and_a_zip(server, browser):
     page, wrong = open_page(browser, server.url)
     sent = [

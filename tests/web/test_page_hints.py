@@ -4,30 +4,11 @@ import io
 import json
 from pathlib import Path
 
-import pytest
-import torch
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from gan_color.color.ab_bins import BIN_COUNT
-from gan_color.hub.model_file import load_model, save_palettes
-from gan_color.models.hints import PaletteBank
-from tests.helpers.web_photos import photo, write_hinted_model
+from tests.helpers.web_photos import photo
 from tests.helpers.web_server import open_page
-
-
-@pytest.fixture(scope="module")
-def hinted(server) -> None:
-    """The server with one more model, the first: it takes hints and has variants."""
-    plain, path = server.models / "plain-hinted.safetensors", server.models / "a hinted.safetensors"
-    write_hinted_model(plain)
-    channels = load_model(plain).content(torch.zeros(1, 1, 64, 64)).shape[1]
-    shares = torch.eye(BIN_COUNT)[None, [20, 100, 180, 260]]
-    save_palettes(plain, path, PaletteBank(torch.ones(1, channels), shares), {})
-    plain.unlink()
-    yield
-    path.unlink()
-
 
 # What the page puts into its forms; the browser tells nobody the body of one with a file.
 WATCH = """() => {

@@ -72,6 +72,7 @@ function render() {
 async function run(photo, choices = chosenModels().map((model) => ({ model, variant: photo.variant ?? 0 }))) {
   photo.running?.abort();
   const { signal } = (photo.running = new AbortController());
+  if (photo === state.current) say("");
   if (choices.length === 0) {
     photo.running = null;
     render();
@@ -206,7 +207,8 @@ function show(photo) {
   say("");
   find("#reference").value = "";
   render();
-  find("#stage").scrollIntoView({ block: "nearest" });
+  // On a phone the header makes room for the picture.
+  find("#workspace").scrollIntoView({ block: matchMedia("(max-width: 860px)").matches ? "start" : "nearest" });
 }
 
 function showThumbnail(photo) {
