@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_color.hub.model_file import read_header
+from gan_color.hub.strengths import Strengths, strengths_of
 
 UNKNOWN = "not recorded"
 
@@ -68,6 +69,7 @@ def model_card(path: Path, notes: list[str] | None = None, repository: str | Non
         "",
         "## Limits",
         "",
+        *_strengths(strengths_of(path, header)),
         "- A photo has many true colors; this is one plausible answer, and no evidence of any.",
         "- What the training photographs lack, the model does not know.",
         "",
@@ -104,6 +106,11 @@ def _start(found: object) -> list[str]:
 def _use(repository: str) -> list[str]:
     code = f'gan_color.load("hf-hub:{repository}").colorize("old.jpg").save("colorized.jpg")'
     return ["```python", "import gan_color", "", code, "```", ""]
+
+
+def _strengths(said: Strengths) -> list[str]:
+    lines = (("Good at", said["good_at"]), ("Bad at", said["bad_at"]))
+    return [f"- {name}: {words}." for name, words in lines if words]
 
 
 def _imported(record: dict[str, Any]) -> list[str]:

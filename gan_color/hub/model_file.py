@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 from gan_color.atomic import atomic_write
 from gan_color.config import legacy
 from gan_color.errors import GanColorError
+from gan_color.hub.strengths import strengths_in
 from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.hints import PaletteBank
@@ -53,10 +54,11 @@ def save_half(source: Path, target: Path, record: dict[str, Any] | None = None) 
     relative to the largest weight of its tensor. Loading gives float32 again.
 
     `record` is added to what the file says of its training. Raises GanColorError for a weight
-    that float16 cannot hold.
+    that float16 cannot hold, and for a `good_at` or `bad_at` that is no line of text.
     """
     header = read_header(source)
     header["record"] = header["record"] | (record or {})
+    strengths_in(header["record"])
     stored = load_file(source)
     half = {key: t.half() if t.is_floating_point() else t for key, t in stored.items()}
     worst = 0.0

@@ -11,11 +11,15 @@ FOLDER = Path(__file__).parents[1] / "weights"
 
 
 class Shipped(NamedTuple):
-    """A model file of the package: its name in FOLDER, its size, its SHA-256."""
+    """A model file of the package: its name in FOLDER, its size, its SHA-256, and what
+    gan_color.hub.strengths says of it.
+    """
 
     file: str
     bytes: int
     sha256: str
+    good_at: str
+    bad_at: str
 
 
 DEFAULT = "gan-color-small"
@@ -24,6 +28,9 @@ MODELS = {
         "gan-color-small.safetensors",
         14_103_066,
         "d67fd719e438a556c6b6bf8b0b3211d84eac21c7b3c5ca53babdce91fe0e6024",
+        good_at="people, landscapes, animals, and the look of 1940s color film",
+        bad_at="things whose color their lightness does not tell: clothes, cars, flowers, painted "
+        "walls; strong reds are few",
     )
 }
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from gan_color.errors import GanColorError
 from gan_color.hub.model_file import has_palettes, read_header
+from gan_color.hub.strengths import Strengths, strengths_of
 from gan_color.inference.backends import load_backend, provenance
 from gan_color.inference.chroma_model import ChromaModel
 from gan_color.models import registry
@@ -29,6 +30,7 @@ class ModelFile:
     architecture: str
     takes_hints: bool
     has_variants: bool
+    strengths: Strengths
 
     def describe(self) -> dict[str, Any]:
         """What the API publishes of it; the training record stays private."""
@@ -39,6 +41,7 @@ class ModelFile:
             "bytes": self.version[1],
             "hints": self.takes_hints,
             "variants": self.has_variants,
+            **self.strengths,
         }
 
 
@@ -121,9 +124,12 @@ def _examine(name: str, version: Version) -> ModelFile | str:
         header = read_header(version[0])
         architecture = header["name"]
         options = registry.parse_options(architecture, header["options"])
+        strengths = strengths_of(version[0], header)
     except GanColorError as error:
         return str(error)
     except ValidationError as error:
         kind = registry.model_class(architecture).Options
         return explain(error, kind, str(version[0]))
-    return ModelFile(name, version, architecture, options.takes_hints, has_palettes(header))
+    return ModelFile(
+        name, version, architecture, options.takes_hints, has_palettes(header), strengths
+    )

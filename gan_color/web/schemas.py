@@ -24,6 +24,8 @@ class Model(BaseModel):
     bytes: int
     hints: Annotated[bool, Field(description="Takes colors for points of the photo.")]
     variants: Annotated[bool, Field(description="Has other plausible answers to choose from.")]
+    good_at: Annotated[str, Field(description="In words, such as: people. Empty: not said.")]
+    bad_at: Annotated[str, Field(description="The same.")]
 
 
 class Architecture(BaseModel):

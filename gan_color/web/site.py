@@ -23,6 +23,7 @@ from gan_color.hub.model_card import model_card
 from gan_color.hub.model_file import read_header
 from gan_color.hub.pretrained import FOLDER as SHIPPED
 from gan_color.hub.pretrained import terms_of
+from gan_color.hub.strengths import strengths_of
 from gan_color.images.encode import encode
 from gan_color.inference.backends import load_backend
 from gan_color.inference.onnx_model import OnnxColorizer, Parity, export_onnx
@@ -147,6 +148,7 @@ def _write_model(
         "paper": registry.model_class(header["name"]).paper,
         "bytes": (folder / file).stat().st_size,
         "variants": False,  # they need more of a model than an ONNX file gives
+        **strengths_of(model, header),
         **_probe(folder / file),
     }
     worst: Parity = max(report, key=lambda row: row.largest)

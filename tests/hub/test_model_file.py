@@ -13,6 +13,7 @@ from PIL import Image
 
 import gan_color
 from gan_color.errors import GanColorError
+from gan_color.hub import pretrained
 from gan_color.hub.model_card import model_card
 from gan_color.hub.model_file import load_model, read_header, save_half, save_model
 from gan_color.inference import onnx_model
@@ -116,6 +117,27 @@ def test_float16_halves_the_file_and_keeps_the_colors(trained: Path, tmp_path: P
     save_model(tmp_path / "broken.safetensors", "unet", broken, {})
     with pytest.raises(GanColorError, match=r"head\.weight .* beyond float16"):
         save_half(tmp_path / "broken.safetensors", half)
+
+
+@pytest.mark.parametrize("found", [["people"], 3, None, "people\nand cats", "x" * 301])
+def test_what_a_model_is_good_at_is_one_line_of_text(trained: Path, tmp_path: Path, found: object):
+    half = tmp_path / "half.safetensors"
+    for key in ("good_at", "bad_at"):
+        with pytest.raises(GanColorError, match=rf"^{key}: found .*, expected text in one line"):
+            save_half(trained, half, {key: found})
+    assert not half.exists()
+    save_model(half, "unet", tiny_model(), {"good_at": found})  # by other hands
+    with pytest.raises(GanColorError, match=r"^good_at: found"):
+        model_card(half)
+
+
+def test_the_card_says_what_the_model_is_good_and_bad_at(trained: Path, tmp_path: Path):
+    half = tmp_path / "half.safetensors"
+    save_half(trained, half, {"good_at": " people ", "bad_at": "cars & <b>"})
+    assert "- Good at: people.\n- Bad at: cars & <b>.\n" in model_card(half)
+    assert "ood at: " not in model_card(trained)
+    shipped = pretrained.verified(pretrained.DEFAULT)
+    assert f"- Bad at: {pretrained.MODELS[pretrained.DEFAULT].bad_at}." in model_card(shipped)
 
 
 def test_the_card_says_what_the_record_says_and_what_it_leaves_open(trained: Path, tmp_path: Path):

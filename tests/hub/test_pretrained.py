@@ -75,6 +75,7 @@ def test_the_card_names_the_file_its_hash_and_what_its_header_says():
         assert record[key], key
     assert record["data_license"] in CARD
     assert record["command"] in CARD
+    assert f"**Good at**: {kept.good_at}. **Bad at**: {kept.bad_at}." in " ".join(CARD.split())
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "other"])

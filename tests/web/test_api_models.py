@@ -8,7 +8,8 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
-from gan_color.hub.pretrained import DEFAULT
+from gan_color.hub.model_file import save_half
+from gan_color.hub.pretrained import DEFAULT, MODELS
 from gan_color.models import registry
 from gan_color.web.api import create_api
 from gan_color.web.app import create_app
@@ -63,3 +64,22 @@ def test_the_shipped_model_is_listed_after_those_of_the_folder(tmp_path, folder,
     assert len(listed(folder)) > 1
     monkeypatch.chdir(tmp_path)  # without runs
     assert listed(None) == [DEFAULT]
+
+
+def test_what_a_model_is_good_and_bad_at_is_listed_and_no_more_of_its_record(tmp_path, folder):
+    save_half(
+        folder / "plain.safetensors",
+        tmp_path / "told.safetensors",
+        {"good_at": "people", "bad_at": "cars", "run": "private"},
+    )
+    client = TestClient(create_app(tmp_path, "cpu", page=False, shipped=True))
+    answer = client.get("/api/models")
+    told, shipped = answer.json()["models"]
+    assert (told["good_at"], told["bad_at"]) == ("people", "cars")
+    assert (shipped["good_at"], shipped["bad_at"]) == (
+        MODELS[DEFAULT].good_at,
+        MODELS[DEFAULT].bad_at,
+    )
+    assert "private" not in answer.text
+    plain = TestClient(create_app(folder, "cpu", page=False)).get("/api/models").json()["models"]
+    assert {(each["good_at"], each["bad_at"]) for each in plain} == {("", "")}

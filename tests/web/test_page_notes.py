@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
+from gan_color.hub.model_file import save_half
 from tests.helpers.web_photos import photo
 from tests.helpers.web_server import open_page
 
@@ -81,3 +82,18 @@ def test_the_focus_is_at_the_result_of_what_was_pressed(server, browser):
     expect(page.locator("#status")).to_contain_text("Done.")
     expect(page.locator("#render")).to_be_focused()  # it is not taken from what one is doing
     page.close()
+
+
+def test_the_page_says_what_each_model_is_good_and_bad_at(server, browser):
+    path = server.models / "told.safetensors"
+    words = {"good_at": "people & <b>cats</b>", "bad_at": "cars"}
+    save_half(server.models / "plain.safetensors", path, words)
+    page, wrong = open_page(browser, server.url)
+    page.locator("summary").evaluate("e => (e.parentElement.open = true)")
+    told, plain = (page.locator(".model", has_text=name) for name in ("told", "plain"))
+    expect(told).to_contain_text("Good at: people & <b>cats</b>.")  # text, not HTML
+    expect(told).to_contain_text("Bad at: cars.")
+    expect(plain).not_to_contain_text("ood at")
+    assert wrong == []
+    page.close()
+    path.unlink()

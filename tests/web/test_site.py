@@ -79,6 +79,7 @@ def test_the_model_is_half_as_large_and_answers_as_the_page_is_told(site: Path, 
     (found,) = described["models"]
     assert (found["name"], found["file"]) == ("my model", "my_model.onnx")
     assert (found["hints"], found["palette"], found["variants"]) == (True, 316, False)
+    assert (found["good_at"], found["bad_at"]) == ("", "")
     file = site / "model" / found["file"]
     assert found["bytes"] == file.stat().st_size < 0.6 * model.stat().st_size
     assert found["stride"] == OnnxColorizer(file).stride

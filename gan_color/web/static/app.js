@@ -257,11 +257,15 @@ async function takeExample(name) {
 }
 
 function renderChoices() {
-  const megabytes = (model) => `${model.architecture}, ${(model.bytes / 1e6).toFixed(1)} MB${model.hints ? ", takes your colors" : ""}`;
+  const told = (model) => [
+    `${model.architecture}, ${(model.bytes / 1e6).toFixed(1)} MB${model.hints ? ", takes your colors" : ""}`,
+    ...(model.good_at ? [`Good at: ${model.good_at}.`] : []),
+    ...(model.bad_at ? [`Bad at: ${model.bad_at}.`] : []),
+  ];
   find("#models").replaceChildren(...state.models.map((model, i) =>
     element("label", { className: "model", title: model.paper },
       element("input", { type: "checkbox", name: "model", value: model.name, checked: i === 0, label: model.name }),
-      element("span", {}, element("b", {}, model.name), element("small", {}, megabytes(model))))));
+      element("span", {}, element("b", {}, model.name), ...told(model).map((line) => element("small", {}, line))))));
 }
 
 function listen() {
