@@ -18,7 +18,6 @@ from gan_color.data.loaders import KeySampler, draw_probabilities, training_load
 from gan_color.data.prepare import MANIFEST, find_data, measure_prior, report_data
 from gan_color.distributed import choose_device
 from gan_color.errors import GanColorError
-from gan_color.hub.init_from import origin
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
 from gan_color.training import amp, checkpoint, run_folder
@@ -41,10 +40,10 @@ from gan_color.training.dry_run.hours import resolve_hours
 from gan_color.training.learner import ColorLearner
 from gan_color.training.loggers import create
 from gan_color.training.loggers.base import Reported
-from gan_color.training.loggers.wandb_artifacts import find_model
 from gan_color.training.memory.auto_batch import resolve_batches
 from gan_color.training.networks import Networks
 from gan_color.training.report.page import REPORT, write_report
+from gan_color.training.report.record import training_record
 from gan_color.training.report.sessions import Session
 from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
@@ -255,21 +254,7 @@ class Trainer:
         """Export the EMA generator and write the report; returns the model file's path."""
         path = self.folder / "model.safetensors"
         if distributed.rank() == 0:
-            kept = {"name", "kind", "images", "size", "batch_size"}
-            training = {
-                "run": self.config.run.name,
-                "stages": [
-                    s.stage.model_dump(mode="json", include=kept) for s in self.config.schedule
-                ],
-                "images": self.state.total_images,
-                "data_license": self.config.data.license,
-                "training_images": self.data.summary["train"],
-                "sources": self.data.summary["sources"],
-                "figures": self.state.figures,
-                "best": self.state.best,
-            }
-            if self.config.run.init_from:
-                training["init_from"] = origin(str(self.config.run.init_from), find_model)
+            training = training_record(self.config, self.state, self.data.summary)
             save_model(path, self.config.model["name"], self.networks.ema.model, training)
             last = self.config.schedule[-1]
             aliases = ["final", self.state.stage.name]
