@@ -25,7 +25,7 @@ const run = async (inputs) => {
   const tensors = Object.entries(inputs).map(([name, [data, shape]]) => [name, new ort.Tensor("float32", data, shape)]);
   const { ab } = await session.run(Object.fromEntries(tensors));
   inModel = seconds() - started;
-  return ab.data;
+  return { ab: ab.data };
 };
 const median = (values) => values.sort((one, other) => one - other)[Math.floor(values.length / 2)].toFixed(2);
 for (const [width, height] of SIZES) {
@@ -33,7 +33,7 @@ for (const [width, height] of SIZES) {
   for (let i = 0; i < REPEATS; i += 1) {
     const data = Uint8ClampedArray.from({ length: 4 * width * height }, (_, at) => (at % 4 === 3 ? 255 : (at / 1500) % 256));
     const started = seconds();
-    await colorize({ data, width, height }, { ...model, run }, { render: RENDER, saturation: 1, strength: 1, points: [], palette: null });
+    await colorize({ data, width, height }, { ...model, run }, { render: RENDER, saturation: 1, strength: 1, points: [], palette: null, variant: 0 });
     whole.push(seconds() - started);
     alone.push(inModel);
   }

@@ -26,6 +26,7 @@ from gan_color.models.hints import PALETTE, Hints
 OPSET = 17
 INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}  # channels of each
 PALETTE_INPUT = "hint_palette"
+CONTENT = "content"  # output that variants go by
 HINTED = 0.01  # share of pixels that the comparison tells
 PARITY_SIZES = ((64, 64), (96, 160), (256, 256), (224, 352))
 TOLERANCE = 1e-3  # of ab, where 1 is 110 of a* or b*: an eighth of what an eye tells apart
@@ -43,14 +44,17 @@ def _need(name: str) -> Any:
 
 
 class _Whole(nn.Module):
-    """L in, and hints where it takes them, ab out: what colorize() does to a padded photo."""
+    """L in, and hints where it takes them, ab out: what colorize() does to a padded photo; with
+    `content`, what variants go by too.
+    """
 
-    def __init__(self, model: Colorizer) -> None:
+    def __init__(self, model: Colorizer, content: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.content = model, content
 
-    def forward(self, L: Tensor, *hints: Tensor) -> Tensor:
-        return self.model.forward_ab(L, Hints(*hints) if hints else None)
+    def forward(self, L: Tensor, *hints: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        ab = self.model.forward_ab(L, Hints(*hints) if hints else None)
+        return (ab, self.model.content(L)) if self.content else ab
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,15 @@ class Parity:
     mean: float
 
 
-def export_onnx(source: Path, target: Path, half: bool = False) -> list[Parity]:
+def export_onnx(
+    source: Path, target: Path, half: bool = False, content: bool = False
+) -> list[Parity]:
     """Write a model file as ONNX, whole or not at all, and compare the two at several sizes.
 
     With `half` weights are stored as float16, half as many bytes; what runs the file computes in
-    float32 as before. Raises GanColorError where they differ by more than 0.001 of ab, with `half`
-    by more than 1 of a Delta E, and then nothing is written.
+    float32 as before. With `content` there is one more output of that name, [B, C], which a model
+    with palettes chooses among them by. Raises GanColorError where they differ by more than 0.001
+    of ab, with `half` by more than 1 of a Delta E, and then nothing is written.
     """
     onnx = _need("onnx")
     header = read_header(source)
@@ -77,6 +84,9 @@ def export_onnx(source: Path, target: Path, half: bool = False) -> list[Parity]:
     channels = INPUTS if model.takes_hints else {"L": INPUTS["L"]}
     inputs = {name: torch.zeros(2, count, *shape) for name, count in channels.items()}
     axes = {name: {0: "batch", 2: "rows", 3: "columns"} for name in (*inputs, "ab")}
+    outputs = ["ab", CONTENT] if content else ["ab"]
+    if content:
+        axes[CONTENT] = {0: "batch"}
     if model.takes_palette:
         inputs[PALETTE_INPUT] = torch.zeros(2, PALETTE)
         axes[PALETTE_INPUT] = {0: "batch"}
@@ -86,11 +96,11 @@ def export_onnx(source: Path, target: Path, half: bool = False) -> list[Parity]:
             warnings.simplefilter("ignore")
             # torch.export's way (dynamo) took minutes over the sizes of a U-Net, torch 2.15.
             torch.onnx.export(
-                _Whole(model).eval(),
+                _Whole(model, content).eval(),
                 tuple(inputs.values()),
                 str(part),
                 input_names=list(inputs),
-                output_names=["ab"],
+                output_names=outputs,
                 dynamic_axes=axes,
                 opset_version=OPSET,
                 dynamo=False,

@@ -20,7 +20,7 @@ from gan_color.color.ab_bins import ab_bins, bin_of_grid_point
 from gan_color.console import console
 from gan_color.errors import GanColorError
 from gan_color.hub.model_card import model_card
-from gan_color.hub.model_file import read_header
+from gan_color.hub.model_file import has_palettes, load_model, read_header
 from gan_color.hub.pretrained import FOLDER as SHIPPED
 from gan_color.hub.pretrained import terms_of
 from gan_color.hub.strengths import strengths_of
@@ -59,6 +59,7 @@ WORDS = {
 }
 MARK = re.compile(r"<!-- server: (\w+) -->.*?<!-- /server -->", re.DOTALL)
 PROBE_SIDE, PROBE_PLACES = 64, 16
+DECIMALS = 6  # of palettes, whose numbers are float16 in the model file
 
 
 def check_folder(folder: Path) -> None:
@@ -135,19 +136,25 @@ def _write_model(
     folder: Path, model: Path, name: str, header: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """The model as ONNX, and what the page knows of it, with what to tell of the comparison."""
-    file = f"{UNTRUSTED.sub('_', name)}.onnx"
+    stem = UNTRUSTED.sub("_", name)
+    file, palettes = f"{stem}.onnx", f"{stem}.palettes.json"
+    varied = has_palettes(header)
     try:
-        report, weights = export_onnx(model, folder / file, half=True), "float16"
+        report = export_onnx(model, folder / file, half=True, content=varied)
+        weights = "float16"
     except GanColorError as error:
         console.print(f"web: float16 does not do ({error}): float32, of twice the size, is taken")
-        report, weights = export_onnx(model, folder / file), "float32"
+        report, weights = export_onnx(model, folder / file, content=varied), "float32"
+    if varied:
+        _write_palettes(folder / palettes, model)
     described = {
         "name": name,
         "file": file,
         "architecture": header["name"],
         "paper": registry.model_class(header["name"]).paper,
         "bytes": (folder / file).stat().st_size,
-        "variants": False,  # they need more of a model than an ONNX file gives
+        "variants": varied,
+        "palettes": palettes if varied else "",
         **strengths_of(model, header),
         **_probe(folder / file),
     }
@@ -156,6 +163,15 @@ def _write_model(
         f"{file}: {described['bytes'] / 1e6:.1f} MB, {weights}; ab differs from PyTorch by "
         f"{worst.largest:.1e} at most, at {worst.width} x {worst.height} (1 is 110 of a* or b*)"
     ]
+
+
+def _write_palettes(path: Path, model: Path) -> None:
+    """The model's PaletteBank as JSON."""
+    bank = load_model(model).palettes
+    assert bank is not None
+    both = {"contents": bank.contents, "shares": bank.shares}
+    rounded = {name: x.double().numpy().round(DECIMALS).tolist() for name, x in both.items()}
+    _write(path, json.dumps(rounded, separators=(",", ":")))
 
 
 def _probe(file: Path) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.helpers.web_photos import write_hinted_model, write_model_with_palettes
+from gan_color.web import site as sites
+from tests.helpers.onnxruntime_web import real_package
+from tests.helpers.web_photos import write_model_with_palettes
 from tests.helpers.web_server import CHROMIUM, NGINX, Server
 
 
@@ -48,7 +50,18 @@ def hinted(server: Server) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file that takes hints: what a static site is made of."""
+    """A model file that takes hints and has variants: what a static site is made of."""
     path = tmp_path_factory.mktemp("model") / "my model.safetensors"
-    write_hinted_model(path)
+    write_model_with_palettes(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def site(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its static site."""
+    package = real_package()
+    folder = tmp_path_factory.mktemp("sites") / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sites, "EXAMPLES", ("coffee",))
+        sites.write_site(model, folder, package)
+    return folder

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from gan_color.errors import GanColorError
+from gan_color.hub.model_file import load_model
 from gan_color.inference.onnx_model import OnnxColorizer
 from gan_color.web import examples, runtime
 from gan_color.web import site as sites
 from tests.helpers.onnxruntime_web import write_folder
+from tests.helpers.web_photos import write_hinted_model
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,10 +81,13 @@ def test_the_model_is_half_as_large_and_answers_as_the_page_is_told(site: Path, 
     described = json.loads((site / "site.json").read_text())
     (found,) = described["models"]
     assert (found["name"], found["file"]) == ("my model", "my_model.onnx")
-    assert (found["hints"], found["palette"], found["variants"]) == (True, 316, False)
+    assert (found["hints"], found["palette"], found["variants"]) == (True, 316, True)
     assert (found["good_at"], found["bad_at"]) == ("", "")
     file = site / "model" / found["file"]
     assert found["bytes"] == file.stat().st_size < 0.6 * model.stat().st_size
+    bank = load_model(model).palettes
+    for name, rows in json.loads((site / "model" / found["palettes"]).read_text()).items():
+        assert (torch.tensor(rows) - getattr(bank, name)).abs().max() < 1e-5
     assert found["stride"] == OnnxColorizer(file).stride
     assert len({*found["probe"]["ab"]}) > 8
     assert len(described["bin_of"]) == 23**2
@@ -95,6 +101,14 @@ def test_what_float16_cannot_hold_stays_float32(model: Path, tmp_path: Path, mon
     described, notes = sites._write_model(tmp_path, model, "m", sites.read_header(model))
     assert "float32" in notes[0]
     assert described["bytes"] > 0.9 * model.stat().st_size
+
+
+def test_a_model_without_palettes_has_one_answer(tmp_path: Path):
+    model = tmp_path / "plain.safetensors"
+    write_hinted_model(model)
+    described, _ = sites._write_model(tmp_path / "site", model, "m", sites.read_header(model))
+    assert (described["variants"], described["palettes"]) == (False, "")
+    assert [path.name for path in (tmp_path / "site").iterdir()] == ["m.onnx"]
 
 
 def test_what_is_there_is_never_replaced(model: Path, package: Path, tmp_path: Path):

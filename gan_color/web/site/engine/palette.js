@@ -6,7 +6,8 @@ const SEEN_SIDE = 64; // pixels of a reference's shorter side
 const NEUTRAL = 2 / 110; // mean chroma below which a photo has no colors to give
 const CHROMA_SCALE = 10;
 const [GRID_LIMIT, GRID_STEP, GRID_SIDE] = [110, 10, 23];
-const MOST = 2.75; // factor of a pixel's chroma, and power of it: at most, and 1 / MOST at least
+export const MOST = 2.75; // factor of a pixel's chroma, and power of it: at most, and 1 / MOST at least
+export const MOST_OF_VARIANTS = 1.6; // a like photograph's colors, where this one need not have them all
 const FAINT = 0.2 / 110; // chroma beside which nothing is to be divided
 const TINY = 1e-9; // instead of a 0 to divide by
 const RIDGE = 1e-5; // square of a third of a*, b*: hues that are not there have a limit
@@ -14,25 +15,25 @@ const RIDGE = 1e-5; // square of a third of a*, b*: hues that are not there have
 const bounded = (factor, most) => Math.max(1 / most, Math.min(most, factor));
 const determinant = ([p, q, r]) => p * r - q * q;
 
-/**
- * The input hint_palette of a reference photo {data (RGBA), width, height}: roots of the bins' shares, known, chroma.
- * binOf gives the bin of each point of the grid of a* and b*.
- */
+/** The share of each of `count` bins in lists of a and b; binOf: the bin of each point of the grid of a* and b*. */
+export function binShares([a, b], binOf, count) {
+  const cell = (value) => Math.max(0, Math.min(GRID_SIDE - 1, Math.round((value * 110 + GRID_LIMIT) / GRID_STEP)));
+  const shares = new Float64Array(count);
+  a.forEach((value, i) => (shares[binOf[cell(value) * GRID_SIDE + cell(b[i])]] += 1 / a.length));
+  return shares;
+}
+
+/** The input hint_palette of bins' shares and a mean chroma: roots of the shares, known, chroma, known. */
+export const paletteOf = (shares, meanChroma) => Float32Array.of(...shares.map(Math.sqrt), 1, CHROMA_SCALE * meanChroma, 1);
+
+/** That of a reference photo {data (RGBA), width, height}. */
 export function referencePalette(photo, binOf, size, sizeAt) {
   const [r, g, b] = resizeRgb(photo, ...sizeAt(photo, SEEN_SIDE));
-  const palette = new Float32Array(size);
-  const cell = (value) => Math.max(0, Math.min(GRID_SIDE - 1, Math.round((value * 110 + GRID_LIMIT) / GRID_STEP)));
-  let total = 0;
-  r.forEach((value, i) => {
-    const [a, other] = chroma(value, g[i], b[i]);
-    palette[binOf[cell(a) * GRID_SIDE + cell(other)]] += 1 / r.length;
-    total += Math.hypot(a, other) / r.length;
-  });
+  const colors = Array.from(r, (value, i) => chroma(value, g[i], b[i]));
+  const total = colors.reduce((sum, color) => sum + Math.hypot(...color), 0) / colors.length;
   if (total < NEUTRAL) throw new Error("The other photo is gray. Choose one with colors.");
-  const shares = size - 3;
-  for (let i = 0; i < shares; i += 1) palette[i] = Math.sqrt(palette[i]);
-  palette.set([1, CHROMA_SCALE * total, 1], shares);
-  return palette;
+  const planes = [0, 1].map((channel) => colors.map((color) => color[channel]));
+  return paletteOf(binShares(planes, binOf, size - 3), total);
 }
 
 /** [p, q, r], the symmetric matrix (p q; q r) that gives planes a and b the second moments `wanted`, and changes least. */

@@ -3,8 +3,9 @@ import { chroma, lightness, writeRgb } from "./color.js";
 import { fitCoefficients, forEachRow } from "./guided_upsample.js";
 import { HEARD } from "./hint_spread.js";
 import { fitToHints, noHints, renderHints } from "./hints.js";
-import { matchPalette } from "./palette.js";
+import { MOST, MOST_OF_VARIANTS, matchPalette } from "./palette.js";
 import { resizeRgb, roundHalfEven } from "./resize.js";
+import { variantPalette } from "./variants.js";
 
 const MIDDLE = 2; // back-projection looks at this many times the render size
 const RIM = 2; // pixels of the render size, which convolutions darken or saturate
@@ -34,7 +35,7 @@ function pad(plane, stride, fill) {
   return { data, width, height };
 }
 
-/** The planes a and b at the render size, as the model gives them. */
+/** {ab: the planes a and b at the render size, as the model gives them; content: what its variants go by}. */
 async function predict(model, L, hints) {
   const padded = pad(L, model.stride);
   const { width, height } = padded;
@@ -43,7 +44,7 @@ async function predict(model, L, hints) {
     planes.forEach((plane, i) => data.set(pad(plane, model.stride, 0).data, i * width * height));
     return data;
   };
-  const answer = await model.run({
+  const { ab: answer, content } = await model.run({
     L: [padded.data, [1, 1, height, width]],
     ...(model.hints ? {
       hint_ab: [join(hints.ab), [1, 2, height, width]],
@@ -52,13 +53,14 @@ async function predict(model, L, hints) {
     ...(model.palette ? { hint_palette: [hints.palette, [1, hints.palette.length]] } : {}),
   });
   if (!answer.every(Number.isFinite)) throw new Error("The model gave colors that are no numbers. Reload the page, then try again.");
-  return [0, 1].map((channel) => {
+  const ab = [0, 1].map((channel) => {
     const data = new Float32Array(L.width * L.height);
     for (let y = 0; y < L.height; y += 1) {
       for (let x = 0; x < L.width; x += 1) data[y * L.width + x] = answer[(channel * height + y) * width + x];
     }
     return { data, width: L.width, height: L.height };
   });
+  return { ab, content };
 }
 
 /** The pixels along the rim of a plane like those next to it. */
@@ -71,20 +73,29 @@ function withoutRim({ data, width, height }) {
 /**
  * Colorize an image {data (RGBA, 8 bit), width, height} in place.
  *
- * model: {stride, hints, palette, run(inputs) -> Promise of ab}; palette is the size of that input, 0 for none.
- * options: {render, saturation, strength, points: [{x, y, color}] in pixels, palette: Float32Array or null,
- * bins: [a*, b*] of each of its shares, kept(y) -> shares of row y that stay as they are, or null}.
+ * model: of openModel.
+ * options: {render, saturation, strength, points: [{x, y, color}] in pixels, palette: Float32Array or null, variant: 0 or
+ * the number of another answer, bins: [a*, b*] of each share of a palette, binOf: the bin of each point of the grid of a*
+ * and b*, kept(y) -> shares of row y that stay as they are, or null}.
  */
-export async function colorize(image, model, { render, saturation, strength, points, palette, bins, kept }) {
+export async function colorize(image, model, { render, saturation, strength, points, palette, variant, bins, binOf, kept }) {
   const { data, width, height } = image;
   const L = lightnessAt(image, ...sizeAt(image, render));
-  const told = { ...(points.length ? renderHints(points, image, L) : noHints(L)), palette: palette ?? new Float32Array(model.palette) };
-  const ask = async (hints) => matchPalette(await predict(model, L, hints), told.palette, bins).map(withoutRim);
-  let ab = await ask(told);
-  if (points.length && model.palette) {
-    const untold = await ask({ ...noHints(L), palette: told.palette });
-    ab = ab.map((plane, i) => ({ ...plane, data: plane.data.map((value, at) => HEARD * value + (1 - HEARD) * untold[i].data[at]) }));
-  }
+  const told = points.length ? renderHints(points, image, L) : noHints(L);
+  const ask = async (hints, like) => {
+    const { ab, content } = await predict(model, L, { ...hints, palette: like });
+    return { ab: matchPalette(ab, like, bins, variant ? MOST_OF_VARIANTS : MOST), content };
+  };
+  const answerTo = async (like) => {
+    const { ab, content } = await ask(told, like);
+    if (!points.length || !model.palette) return { ab, content };
+    const { ab: untold } = await ask(noHints(L), like);
+    const mixed = (plane, i) => plane.data.map((value, at) => HEARD * value + (1 - HEARD) * untold[i].data[at]);
+    return { ab: ab.map((plane, i) => ({ ...plane, data: mixed(plane, i) })), content };
+  };
+  let answer = await answerTo(palette ?? new Float32Array(model.palette));
+  if (variant) answer = await answerTo(variantPalette(model.bank, answer.content, answer.ab, variant, bins, binOf));
+  const ab = answer.ab.map(withoutRim);
   const middle = lightnessAt(image, Math.min(MIDDLE * L.width, width), Math.min(MIDDLE * L.height, height));
   const [a, b] = points.length && saturation
     ? fitToHints(ab, L, middle, points, image, saturation)

@@ -6,7 +6,10 @@ const RUNTIMES = {
 };
 const CLOSE = 0.01; // of ab: 1.1 of a* and b*
 
-/** model: of site.json; site: where its files are. Resolves to {provider, stride, hints, palette, run(inputs)}. */
+/**
+ * model: of site.json; site: where its files are. Resolves to {provider, stride, hints, palette, bank of its palettes if
+ * it has any, run(inputs) -> Promise of {ab, content}}.
+ */
 export async function openModel(model, site) {
   const address = new URL(`model/${model.file}`, site);
   if (await hasGpu()) {
@@ -33,22 +36,28 @@ async function open(provider, model, address, site) {
   const ort = await import(new URL(`runtime/${script}`, site).href);
   ort.env.wasm.wasmPaths = { wasm: new URL(`runtime/${wasm}`, site).href };
   ort.env.logLevel = "error";
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`The model cannot be fetched (${response.status}). Reload the page.`);
-  const session = await ort.InferenceSession.create(await response.arrayBuffer(), { executionProviders: [provider] });
+  const weights = await (await fetchPart(address)).arrayBuffer();
+  const session = await ort.InferenceSession.create(weights, { executionProviders: [provider] });
   const run = async (inputs) => {
     const tensors = Object.entries(inputs).map(([name, [data, shape]]) => [name, new ort.Tensor("float32", data, shape)]);
-    const { ab } = await session.run(Object.fromEntries(tensors));
-    return ab.getData();
+    const { ab, content } = await session.run(Object.fromEntries(tensors));
+    return { ab: await ab.getData(), content: await content?.getData() };
   };
-  return { provider, run, stride: model.stride, hints: model.hints, palette: model.palette };
+  const bank = model.palettes && await (await fetchPart(new URL(`model/${model.palettes}`, site))).json();
+  return { provider, run, bank, stride: model.stride, hints: model.hints, palette: model.palette };
+}
+
+async function fetchPart(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`The model cannot be fetched (${response.status}). Reload the page.`);
+  return response;
 }
 
 /** Whether it gives what the exporter's ONNX Runtime gave for a ramp of lightness. */
 async function answersAs(opened, { side, places, ab }) {
   const zeros = (channels) => [new Float32Array(channels * side * side), [1, channels, side, side]];
   const L = Float32Array.from({ length: side * side }, (_, i) => (i % side) / side - Math.floor(i / side) / side);
-  const answer = await opened.run({
+  const { ab: answer } = await opened.run({
     L: [L, [1, 1, side, side]],
     ...(opened.hints ? { hint_ab: zeros(2), hint_mask: zeros(1) } : {}),
     ...(opened.palette ? { hint_palette: [new Float32Array(opened.palette), [1, opened.palette]] } : {}),

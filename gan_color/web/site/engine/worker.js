@@ -17,7 +17,7 @@ async function prepare(described) {
 }
 
 async function answer(photo, name, options) {
-  const { limits, bin_of: binOf } = site;
+  const { limits, bins, bin_of: binOf } = site;
   const model = await opened;
   const named = (what, error) => new Error(`${what}: ${error.message}`);
   const image = await decode(photo, limits.pixels).catch((error) => { throw named(name, error); });
@@ -37,7 +37,9 @@ async function answer(photo, name, options) {
     strength: Number(options.strength ?? 1),
     points: JSON.parse(options.hints ?? "[]"),
     palette,
-    bins: site.bins,
+    variant: Number(options.variant ?? 0),
+    bins,
+    binOf,
     kept: options.keep ? keptRows(await decode(options.keep, limits.pixels), image.width, image.height) : null,
   });
   return { width: image.width, height: image.height, after: await encode(image, options.format) };
