@@ -20,7 +20,7 @@ def test_a_photo_is_colorized_at_once_compared_and_downloaded(server, browser, t
     old.write_bytes(photo((300, 200), "PNG"))
     page.set_input_files("#file", old)
     expect(page.locator(".result")).to_have_count(1, timeout=60_000)
-    expect(page.locator("#status")).to_contain_text("Done.")
+    expect(page.locator("#status")).to_contain_text("Done.", timeout=60_000)
     slider = page.get_by_role("slider", name="Before and after, plain")
     compare = page.locator(".result .compare")
     box = compare.bounding_box()
@@ -223,7 +223,7 @@ def test_the_controls_reach_the_server_and_keep_to_its_limits(server, browser):
     assert len(page.evaluate("window.forms")) == 1
     page.locator("summary").click()
     page.locator("#render").press("Home")
-    expect(page.locator("#status")).to_contain_text("Done.")
+    expect(page.locator("#status")).to_contain_text("Done.", timeout=60_000)
     page.wait_for_function("() => window.forms.length === 2")
     expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
     with page.expect_download():

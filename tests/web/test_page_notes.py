@@ -79,7 +79,7 @@ def test_the_focus_is_at_the_result_of_what_was_pressed(server, browser):
     expect(slider).to_be_focused()
     page.locator("summary").click()
     page.locator("#render").press("Home")
-    expect(page.locator("#status")).to_contain_text("Done.")
+    expect(page.locator("#status")).to_contain_text("Done.", timeout=60_000)
     expect(page.locator("#render")).to_be_focused()  # it is not taken from what one is doing
     page.close()
 

@@ -79,7 +79,8 @@ async function run(photo, choices = chosenModels().map((model) => ({ model, vari
     return say("Choose a model first.", true);
   }
   const started = performance.now();
-  const ahead = await waiting();
+  let ahead = 0;
+  waiting().then((count) => (ahead = count)); // a busy server takes its time to say how busy it is
   const clock = setInterval(() => tell(photo, started, ahead, choices.length), 500);
   tell(photo, started, ahead, choices.length);
   render();
