@@ -20,7 +20,9 @@ def serve(
     device: DeviceOption = "auto",
     upload_mb: Annotated[float, typer.Option(help="Largest upload, in MB.", min=0.01)] = 25,
     megapixels: Annotated[float, typer.Option(help="Largest photo.", min=0.01)] = 50,
-    timeout: Annotated[float, typer.Option(help="Seconds per request.", min=1)] = 60,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds per request, of a photo up to 12 MP.", min=1)
+    ] = 60,
     queue: Annotated[int, typer.Option(help="Requests at a time; more get 503.", min=1)] = 16,
     workers: Annotated[int, typer.Option(help="Photos colorized at a time.", min=1)] = 1,
     max_models: Annotated[int, typer.Option(help="Models kept in memory.", min=1)] = 2,

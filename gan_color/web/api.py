@@ -1,5 +1,6 @@
 """The REST interface: /health, /limits, /models, /colorize. Every error is JSON."""
 
+import asyncio
 import base64
 import json
 from dataclasses import asdict
@@ -100,9 +101,10 @@ def create_api(cache: ModelCache, limits: Limits) -> FastAPI:
     async def colorize(request: Request) -> Response:
         """Colorize a photo."""
         try:
-            async with queue.slot(request.client.host if request.client else ""):
+            async with queue.slot(request.client.host if request.client else "") as extend:
                 fields = await read_form(request, limits)
                 form = _parse(fields, limits)
+                extend(await asyncio.to_thread(colorizing.pixels_of, form.file, limits))
                 work = partial(_colorize, form)
                 name, result = await queue.run(work, partial(_disconnected, request))
         except RequestError:

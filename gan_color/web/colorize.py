@@ -1,6 +1,7 @@
 """Bytes in, bytes out: where the server calls the pipeline."""
 
 from dataclasses import dataclass, replace
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,15 @@ def read_photo(data: bytes, limits: Limits, field: str = "file") -> Photo:
         reason = str(error) or type(error).__name__
         expected = "" if isinstance(error, BadImageError) and "expected" in reason else EXPECTED
         raise BadImageError(f"{field}: found {reason}{expected}") from None
+
+
+def pixels_of(data: bytes, limits: Limits) -> int:
+    """How many a photo has by its header, at most `limits.pixels`; 0 where that cannot be read."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            return min(image.width * image.height, limits.pixels)
+    except Exception:  # whatever a decoder raises: `read_photo` will say what is wrong
+        return 0
 
 
 def read_palette(data: bytes | None, limits: Limits) -> Palette | None:

@@ -33,8 +33,9 @@ class RequestQueue:
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="colorize")
 
     @asynccontextmanager
-    async def slot(self, address: str = "") -> AsyncIterator[None]:
-        """Hold a slot until the timeout.
+    async def slot(self, address: str = "") -> AsyncIterator[Callable[[int], None]]:
+        """Hold a slot until the timeout, which grows once what is yielded is told how many pixels
+        the photo has.
 
         RequestError 503 if the server stops, if no slot is free, or time runs out; 429 if this
         address has as many as one may have.
@@ -55,12 +56,20 @@ class RequestQueue:
         self.taken += 1
         self._of_address[address] += 1
         self._tasks.add(task)
+        loop = asyncio.get_running_loop()
+        start, seconds = loop.time(), self.limits.timeout
         try:
-            async with asyncio.timeout(self.limits.timeout):
-                yield
+            async with asyncio.timeout_at(start + seconds) as deadline:
+
+                def extend(pixels: int) -> None:
+                    nonlocal seconds
+                    seconds = self.limits.seconds_for(pixels)
+                    deadline.reschedule(start + seconds)
+
+                yield extend
         except TimeoutError:
             raise _busy(
-                f"found no result yet, expected one within {self.limits.timeout:g} s; choose a "
+                f"found no result yet, expected one within {seconds:g} s; choose a "
                 "smaller photo or render"
             ) from None
         except asyncio.CancelledError:

@@ -60,7 +60,9 @@ class RequestLimits(BaseModel):
     pixels: int
     render: int
     hints: Annotated[int, Field(description="Points of a photo whose colors are given.")]
-    timeout: Annotated[float, Field(description="Seconds.")]
+    timeout: Annotated[
+        float, Field(description="Seconds, for photos of up to 12 megapixels; more in proportion.")
+    ]
 
 
 class ImagePair(BaseModel):

@@ -22,7 +22,7 @@ from schemathesis.transport.serialization import Binary
 from starlette.testclient import TestClient
 
 from gan_color.color.lab import rgb_to_lab, to_float
-from gan_color.web import colorize
+from gan_color.web import colorize, limits
 from gan_color.web.api import TEMPLATES, create_api
 from gan_color.web.app import create_app
 from gan_color.web.limits import Limits
@@ -200,6 +200,16 @@ def test_slow_requests_time_out_and_queued_ones_never_start(folder, held):
     client = TestClient(api)
     assert client.get("/health").json()["requests"] in (0, 1)
     assert held.started == 1
+    held.set()
+
+
+def test_large_photos_have_more_time(folder, held, monkeypatch):
+    monkeypatch.setattr(limits, "TIMED_PIXELS", 40 * 40)
+    cache = ModelCache(folder, torch.device("cpu"), max_models=1)
+    client = TestClient(create_api(cache, Limits(timeout=0.2)))
+    answer = client.post("/colorize", files={"file": photo((80, 80))})
+    assert answer.status_code == 503
+    assert "within 0.8 s" in answer.json()["error"]
     held.set()
 
 
