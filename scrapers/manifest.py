@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -66,7 +67,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     return map(translate, read_jsonl(path))
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """Everything known about one image; paths are relative to the dataset folder."""
 
@@ -98,6 +99,13 @@ class Row:
 
 
 NAMES = tuple(field.name for field in fields(Row))
+# Columns whose texts many rows share: held once.
+_REPEATED = frozenset(
+    (
+        *("source", "author", "author_url", "license", "license_version", "license_url"),
+        *("terms", "label", "split", "verdict"),
+    )
+)
 _TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Row).items()])
 
@@ -105,6 +113,9 @@ SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Row).i
 def from_json(row: dict[str, Any], where: Path) -> Row:
     """A row from jsonl; ScraperError without id or file, or if the file is outside the folder."""
     known = {name: row[name] for name in NAMES if name in row}
+    for name in _REPEATED & known.keys():
+        if isinstance(known[name], str):
+            known[name] = sys.intern(known[name])
     try:
         result = Row(**known)
     except TypeError:

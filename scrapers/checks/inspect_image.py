@@ -1,7 +1,10 @@
 """All checks of one image, in one decode."""
 
 import io
-from dataclasses import dataclass, field
+import sys
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -24,7 +27,7 @@ from scrapers.images import (
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Inspection:
     """One image's verdict and what later steps need; stored as JSON."""
 
@@ -38,12 +41,20 @@ class Inspection:
     bytes: int = 0
     format: str = ""
     chroma: float = 0.0  # mean C*
-    hashes: list[int] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)  # rotate, cmyk, icc, 16-bit, crop
-    box: list[float] = field(default_factory=list)  # the crop, as fractions of the upright image
+    hashes: Sequence[int] = ()
+    changes: Sequence[str] = ()  # rotate, cmyk, icc, 16-bit, crop
+    box: Sequence[float] = ()  # the crop, as fractions of the upright image
 
     def with_verdict(self, verdict: Verdict) -> "Inspection":
         self.verdict, self.reason, self.score = verdict.name, verdict.reason, verdict.score
+        return self
+
+    def compact(self, file: str) -> "Inspection":
+        """The same in a third of the memory: a folder may have a million. `file`: its name."""
+        self.file = file
+        self.verdict, self.format = sys.intern(self.verdict), sys.intern(self.format)
+        self.hashes = array("Q", self.hashes)
+        self.changes, self.box = tuple(self.changes), tuple(self.box)
         return self
 
 
@@ -92,7 +103,7 @@ def _changes(image: Image.Image) -> list[str]:
     if image.mode.startswith("I"):
         changes.append("16-bit")
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "RGBA"):
+    if profile and image.mode in ("RGB", "RGBA", "P"):
         try:
             opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if "sRGB" not in ImageCms.getProfileDescription(opened):
@@ -107,7 +118,7 @@ def _check_pixels(rgb: np.ndarray, found: Inspection, rules: Rules) -> Inspectio
     if cut := borders.box(small, _min_border(small, found, rules)):
         height, width = small.shape[:2]
         left, top, right, bottom = cut
-        found.changes.append("crop")
+        found.changes = [*found.changes, "crop"]
         found.box = [left / width, top / height, right / width, bottom / height]
         small = small[top:bottom, left:right]
     stats = color.chroma(small)

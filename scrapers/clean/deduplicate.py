@@ -81,9 +81,10 @@ def _candidates(
     at = np.array(indices, np.int64)
     own = np.array([ranked[i].hashes[0] for i in indices], np.uint64)
     first_bytes: dict[str, int] = {}
-    exact = [(first_bytes.setdefault(ranked[i].sha256, i), i) for i in indices]
+    exact = np.array([first_bytes.setdefault(ranked[i].sha256, i) for i in indices], np.int64)
+    del first_bytes
     distinct, first, back = np.unique(own, return_index=True, return_inverse=True)
-    found = [np.array(exact, np.int64), np.stack([at[first[back]], at], axis=1)]
+    found = [np.stack([exact, at], axis=1), np.stack([at[first[back]], at], axis=1)]
     # In the order of rank, so that the first of a bucket are the best.
     order = np.argsort(first)
     distinct, best = distinct[order], at[first[order]]

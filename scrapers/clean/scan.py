@@ -47,29 +47,31 @@ def scan(
     path = state or folder / STATE / "examined.jsonl"
     path.parent.mkdir(exist_ok=True)
     thresholds = rules.model_dump(mode="json")
-    known: dict[str, Inspection] = {}
+    names_by_key = {_key(folder, name): name for name in names}
+    checked: dict[str, Inspection] = {}
     with Journal(path) as journal:
         for row in read_rows(path):
+            if (name := names_by_key.get(row["key"])) is None:
+                continue
             hashes = row["found"].get("hashes")
             # Another number of hashes: cached by an earlier version.
             if row["rules"] == thresholds and (not hashes or len(hashes) == VARIANTS):
-                known[row["key"]] = Inspection(**row["found"])
-        keys = {name: _key(folder, name) for name in names}
-        new = [name for name in names if keys[name] not in known]
+                checked[name] = Inspection(**row["found"]).compact(name)
+        keys = {name: key for key, name in names_by_key.items() if name not in checked}
+        new = list(keys)
         if on_progress:
             on_progress(len(names) - len(new))
         for part in _inspect_all(folder, new, rules, workers):
-            for found in part:
-                known[keys[found.file]] = found
             journal.append(
                 *(
                     {"key": keys[found.file], "rules": thresholds, "found": asdict(found)}
                     for found in part
                 )
             )
+            checked |= {found.file: found.compact(found.file) for found in part}
             if on_progress:
                 on_progress(len(part))
-    return [known[keys[name]] for name in names]
+    return [checked[name] for name in names]
 
 
 def _key(folder: Path, name: str) -> str:
