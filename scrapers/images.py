@@ -17,6 +17,7 @@ from PIL import (
 
 from scrapers.errors import BadImageError
 from scrapers.formats import FORMATS, SUFFIXES, UNREAD
+from scrapers.png_color import declare
 
 try:  # an extra: pip install 'gan-color[heic]'
     from pillow_heif import register_heif_opener
@@ -55,6 +56,7 @@ def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = No
 
     `named` says whether the file claims to be an image (default: by its suffix), which decides
     between `corrupt` and `unsupported`. Files of several frames (animations, pages) are rejected.
+    What a PNG says of its colors without a profile is given as one.
     """
     require_file(path)
     named_as_image = path.suffix.lower() in SUFFIXES if named is None else named
@@ -81,6 +83,8 @@ def identify(path: Path, pixel_limit: int = PIXEL_LIMIT, named: bool | None = No
         raise BadImageError("corrupt", f"{image.width} x {image.height} pixels")
     if frames > 1 and image.format not in ("MPO", "HEIF"):  # the photo itself comes first
         raise BadImageError("unsupported", f"{frames} frames", frames)
+    if image.format == "PNG":
+        declare(image, path)
     return image
 
 

@@ -1,6 +1,7 @@
 """What a PNG says of its colors without an ICC profile: cICP, or gAMA and cHRM, as a profile.
 
 https://www.w3.org/TR/png-3, sections 4.3 and 11.3.2; the numbers of cICP are those of ITU-T H.273.
+scrapers/png_color.py does the same for what is collected; a test holds the two to each other.
 """
 
 import io

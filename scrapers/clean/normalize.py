@@ -14,13 +14,7 @@ def normalize(path: Path, found: Inspection, output: Path) -> None:
 
     JPEGs get quality 95 without chroma subsampling.
     """
-    image = decode(identify(path))
-    kind = str(image.format)
-    profile = image.info.get("icc_profile")
-    turned = upright(image)
-    if profile and "bad icc" not in found.changes and turned.mode in ("RGB", "CMYK"):
-        turned = to_srgb(turned, profile)
-    rgb = Image.fromarray(to_rgb(turned))
+    rgb = read_srgb(path)
     if found.box:
         left, top, right, bottom = found.box
         width, height = rgb.size
@@ -32,18 +26,37 @@ def normalize(path: Path, found: Inspection, output: Path) -> None:
             round(bottom * height) - (bottom < 1),
         )
         rgb = rgb.crop(edges)
-    save(rgb, output, kind, subsampling=0)
+    save(rgb, output, str(identify(path).format), subsampling=0)
+
+
+def read_srgb(path: Path) -> Image.Image:
+    """A picture as it is meant: upright, 8-bit RGB in sRGB, alpha over white. BadImageError."""
+    image = decode(identify(path))
+    profile = image.info.get("icc_profile")
+    image = upright(image)
+    return Image.fromarray(to_rgb(to_srgb(image, profile) if profile else image))
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """An RGB or CMYK image in sRGB; unchanged if its profile does not apply."""
+    """An image in sRGB, with its alpha; unchanged if its profile does not apply, or is damaged."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray(to_rgb(image)).convert("L")
+    elif image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif "transparency" in image.info:
+        image = image.convert("LA" if image.mode == "L" else "RGBA")
+    if image.mode in ("RGBA", "LA"):
+        color = to_srgb(image.convert(image.mode[:-1]), profile)
+        color.putalpha(image.getchannel("A"))
+        return color
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()
-        if {"RGB": "RGB", "CMYK": "CMYK"}.get(space) != image.mode:
+        if {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}.get(space) != image.mode:
             return image  # a profile for another color space does not apply
         target = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return image
-    return converted or image
+    assert converted is not None
+    return converted.convert("L") if image.mode == "L" else converted

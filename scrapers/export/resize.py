@@ -98,7 +98,7 @@ def _shrink(source: Path, target: Path, short_side: int, keep_metadata: bool) ->
             image = upright(decode(image, at_least=2 * short_side))
             if image.mode == "P":
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-            if profile and image.mode in ("RGB", "CMYK"):
+            if profile:
                 image = to_srgb(image, profile)
             small = image.resize(size, Image.Resampling.LANCZOS)
             small.info = {}

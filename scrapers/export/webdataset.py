@@ -12,15 +12,14 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from PIL import Image
-
 from scrapers import manifest
+from scrapers.clean.normalize import read_srgb
 from scrapers.errors import BadImageError, ScraperError
 from scrapers.export.output import require_own
 from scrapers.export.split import kept
 from scrapers.files import atomic, folder_lock, sha256, write_lines, write_text
 from scrapers.formats import FORMATS, suffix_of
-from scrapers.images import identify, read_rgb, save
+from scrapers.images import identify, save
 from scrapers.manifest import Row
 from scrapers.metadata import stripped
 
@@ -113,5 +112,5 @@ def _suffix(path: Path) -> str:
 
 def _jpeg(path: Path) -> bytes:
     buffer = io.BytesIO()
-    save(Image.fromarray(read_rgb(path)), buffer, "JPEG", subsampling=0)
+    save(read_srgb(path), buffer, "JPEG", subsampling=0)
     return buffer.getvalue()
