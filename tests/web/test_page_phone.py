@@ -85,6 +85,7 @@ def test_what_happens_is_told_beside_the_picture(server, browser, width, size):
     cancel = page.locator("#cancel")
     expect(cancel).to_be_visible()
     controls = page.locator("#controls")
+    expect(page.locator("#results")).to_be_in_viewport(ratio=1)  # the place of what comes
     for locator in (page.locator("#progress-text"), cancel):
         box = box_in_window(page, locator)
         assert box["y"] + box["height"] <= controls.bounding_box()["y"]
