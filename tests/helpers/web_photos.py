@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gan_color.color.ab_bins import BIN_COUNT
+from gan_color.color.ab_bins import BIN_COUNT, ab_bins
 from gan_color.hub.model_file import load_model, save_model, save_palettes
 from gan_color.models import registry
 from gan_color.models.hints import PaletteBank
 from gan_color.web.limits import Limits
 
 LIMITS = Limits(upload_bytes=300_000, pixels=1_000_000)
+SOFT = 20  # chroma (a*, b*) of palettes, which are inside of what sRGB shows at any lightness
 TINY = {
     "encoder": "mobilenetv3_small_050",
     "encoder_weights": "none",
@@ -50,6 +51,7 @@ def write_model_with_palettes(path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     contents = torch.randn(3, channels, generator=generator)
     shares = torch.rand(3, 4, BIN_COUNT, generator=generator) ** 40  # a few bins of each
+    shares = shares * torch.exp(-ab_bins().norm(dim=1) / SOFT)
     bank = PaletteBank(contents, shares / shares.sum(dim=2, keepdim=True))
     save_palettes(path, path, bank, {})
 
