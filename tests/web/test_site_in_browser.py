@@ -95,6 +95,7 @@ def test_it_answers_as_the_command_line_and_asks_nobody(site: Path, model: Path,
         options = {"render": RENDER, "saturation": 1.5, "strength": 0.6}
         assert difference(download(page), pipeline.colorize(PHOTOGRAPHS[name], **options)) <= 2
         assert download(page, "JPEG").format == "JPEG"
+        expect(page.locator("#status")).to_contain_text("without what the photo's file says of")
         assert download(page, "WEBP").format == "WEBP"
         assert wrong == []
 

@@ -2,6 +2,7 @@
 import { find } from "./dom.js";
 
 export const KEEPS_16_BITS = false; // a canvas has 8
+export const DOWNLOADED = "Downloaded, without what the photo's file says of date, place and camera (EXIF).";
 
 const OFFLINE_NOTE = "Works offline from now on.";
 let asked = 0;

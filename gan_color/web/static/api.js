@@ -1,6 +1,7 @@
 // Requests to this server. Paths are relative, so that the page works below any root path.
 
 export const KEEPS_16_BITS = true; // in a PNG
+export const DOWNLOADED = "Downloaded.";
 
 async function request(path, options) {
   let response;

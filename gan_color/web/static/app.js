@@ -1,5 +1,5 @@
 // The page: one state, one render. Photos stay in this tab and are sent to api/colorize only.
-import { getBlob, getJson } from "./api.js";
+import { DOWNLOADED, getBlob, getJson } from "./api.js";
 import { drawKept, setBrush } from "./brush.js";
 import { element, find, setChildren } from "./dom.js";
 import { History, renderPoints, showSwatches } from "./hints.js";
@@ -229,7 +229,7 @@ async function download(photo, result, kind) {
   try {
     say(`Colorizing ${photo.file.name} at its full size…`);
     save(await wholeAnswer(photo, result, settings(), kind), nameOf(photo, kind));
-    say("Downloaded.");
+    say(DOWNLOADED);
   } catch (error) {
     say(error.message, true);
   }
@@ -243,7 +243,7 @@ async function downloadAll() {
       done.push({ name: nameOf(photo, "jpeg"), blob: await wholeAnswer(photo, photo.results[0], settings(), "jpeg") });
     }
     save(await zip(done), "colorized.zip");
-    say("Downloaded.");
+    say(DOWNLOADED);
   } catch (error) {
     say(error.message, true);
   }
