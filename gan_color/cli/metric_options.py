@@ -49,7 +49,10 @@ SecondFrechetOption = Annotated[
 
 ClassifierOption = Annotated[
     str | None,
-    typer.Option(help="Also the share that this timm classifier names as it names the truth."),
+    typer.Option(
+        help="Also the share that this classifier, timm's or torchvision/NAME, names as it names "
+        "the truth."
+    ),
 ]
 ClassifierWeightsOption = Annotated[
     str, typer.Option(help="'pretrained', or a .safetensors file's path.")

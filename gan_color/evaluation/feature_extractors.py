@@ -7,6 +7,7 @@ in how an image is brought to 299 x 299: TensorFlow 1's own bilinear resize (`fi
 space.
 """
 
+import difflib
 import io
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
@@ -42,6 +44,7 @@ ALEXNET = WeightsFile(
 
 INCEPTION_SIZE = 299
 INCEPTION_CHANNELS = 2048
+TORCHVISION = "torchvision/"
 CLASSIFIER_SIZE = 224  # side at which ImageNet's classifiers look
 
 
@@ -198,7 +201,9 @@ class Lpips(nn.Module):
 
 
 class ImageClassifier(nn.Module):
-    """A frozen timm classifier: uint8 sRGB [B, 3, H, W] -> the likeliest class [B] int64.
+    """A frozen classifier: uint8 sRGB [B, 3, H, W] -> the likeliest class [B] int64.
+
+    `name` is timm's, or "torchvision/" and torchvision's.
 
     Semantic interpretability: a classifier of photographs in color is asked what recolored ones
     show (Zhang et al. 2016, https://arxiv.org/abs/1603.08511, section 3.1). `weights`: "pretrained"
@@ -218,14 +223,17 @@ class ImageClassifier(nn.Module):
                 ".safetensors file"
             )
         pretrained = weights == "pretrained"
-        self.network = create_classifier(name, pretrained, arguments or {}, CLASSIFIER_SIZE)
+        if name.startswith(TORCHVISION):
+            self.network = _torchvision_classifier(name, pretrained, arguments or {})
+            normal = {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD}
+        else:
+            network = create_classifier(name, pretrained, arguments or {}, CLASSIFIER_SIZE)
+            self.network, normal = network, vars(network)["default_cfg"]
         if not pretrained:
             load_weights(self.network, Path(weights))
         self.weights_sha256 = tensors_sha256(self.network) if pretrained else sha256(Path(weights))
-        network: Any = self.network  # timm adds what nn.Module does not declare
         for part in ("mean", "std"):
-            value = torch.tensor(network.default_cfg[part]).view(1, 3, 1, 1)
-            self.register_buffer(part, value)
+            self.register_buffer(part, torch.tensor(normal[part]).view(1, 3, 1, 1))
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "ImageClassifier":
@@ -237,3 +245,28 @@ class ImageClassifier(nn.Module):
         seen = F.interpolate(to_float(image), size, mode="bicubic", antialias=True).clamp(0, 1)
         classes: Tensor = self.network((seen - self.mean) / self.std).argmax(dim=1)
         return classes
+
+
+def _torchvision_classifier(name: str, pretrained: bool, arguments: dict[str, Any]) -> nn.Module:
+    from torchvision import models
+
+    short, known = name.removeprefix(TORCHVISION), models.list_models(module=models)
+    if short not in known:
+        close = difflib.get_close_matches(short, known, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(TORCHVISION + each for each in close)}?"
+        raise GanColorError(
+            f"--classifier: found {name!r}, expected a classifier of torchvision"
+            f"{hint if close else ''}"
+        )
+    try:
+        network: nn.Module = models.get_model(
+            short, weights="DEFAULT" if pretrained else None, **arguments
+        )
+    except OSError as error:
+        raise GanColorError(
+            f"--classifier: could not download the weights of {name!r} ({error}); give "
+            "--classifier-weights the path of a .safetensors file with torchvision's names"
+        ) from None
+    except TypeError as error:
+        raise GanColorError(f"--classifier: torchvision cannot build {name!r}: {error}") from None
+    return network

@@ -3,12 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 import timm
 import torch
 import torch.nn.functional as F
+import torchvision
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
@@ -291,6 +293,30 @@ def test_a_classifier_is_given_what_it_was_made_for(tmp_path, coffee: Image.Imag
     assert classifier(image).tolist() == network((seen - normal[0]) / normal[1]).argmax(1).tolist()
     with pytest.raises(GanColorError, match=r"--classifier-weights: found 'none', expected"):
         ImageClassifier("test_resnet", "none")
+
+
+def test_a_classifier_may_be_torchvisions(tmp_path: Path, coffee: Image.Image, monkeypatch):
+    network = torchvision.models.squeezenet1_1(num_classes=5)
+    save_file(network.state_dict(), tmp_path / "s.safetensors")
+    classifier = ImageClassifier(
+        "torchvision/squeezenet1_1", str(tmp_path / "s.safetensors"), {"num_classes": 5}
+    )
+    image = torch.from_numpy(np.array(coffee.resize((224, 224)))).permute(2, 0, 1)[None]
+    normal = torchvision.transforms.functional.normalize(
+        image / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    )
+    assert classifier(image).tolist() == network.eval()(normal).argmax(1).tolist()
+    with pytest.raises(GanColorError, match="did you mean torchvision/squeezenet1_1"):
+        ImageClassifier("torchvision/squeezenet11", "pretrained")
+    with pytest.raises(GanColorError, match="torchvision cannot build 'torchvision/resnet18'"):
+        ImageClassifier("torchvision/resnet18", "pretrained", {"depth": 3})
+
+    def offline(*_: object, **__: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", offline)
+    with pytest.raises(GanColorError, match=r"could not download .* --classifier-weights the path"):
+        ImageClassifier("torchvision/squeezenet1_1", "pretrained")
 
 
 def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path):
