@@ -16,6 +16,7 @@ from gan_color.inference.backends import load_backend, provenance
 from gan_color.inference.chroma_model import ChromaModel
 from gan_color.models import registry
 from gan_color.options import explain
+from gan_color.web.answer_memory import RememberingModel
 
 # Identifies a file's content, so that a replaced file is loaded again: path, size, mtime.
 Version = tuple[Path, int, int]
@@ -114,7 +115,8 @@ class ModelCache:
                 while len(self._loaded) >= self.max_models:
                     self._loaded.popitem(last=False)
                 path = file.version[0]
-                found = Loaded(load_backend(path, str(self.device)), provenance(path))
+                model = RememberingModel(load_backend(path, str(self.device)))
+                found = Loaded(model, provenance(path))
             self._loaded[file.version] = found
             return found
 
