@@ -16,7 +16,9 @@ from gan_color.hub.model_file import (
     save_model,
     save_palettes,
 )
+from gan_color.inference import pipeline
 from gan_color.inference.onnx_model import OnnxColorizer, export_onnx
+from gan_color.inference.palette_match import MOST, MOST_OF_VARIANTS, match_palette
 from gan_color.inference.pipeline import ColorizationPipeline
 from gan_color.inference.variants import variant_palettes
 from gan_color.models.base import Colorizer
@@ -56,6 +58,25 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = folder / "with.safetensors"
     save_palettes(folder / "plain.safetensors", target, bank(channels), {"images": 3})
     return target
+
+
+def test_variants_are_brought_to_their_palettes_less_far_than_to_a_reference(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bounds: list[float] = []
+
+    def match(ab: torch.Tensor, told: torch.Tensor, most: float) -> torch.Tensor:
+        bounds.append(most)
+        return match_palette(ab, told, most)
+
+    monkeypatch.setattr(pipeline, "match_palette", match)
+    model = ColorizationPipeline(load_model(path))
+    model.colorize(PHOTO, 64, variant=2)
+    assert set(bounds) == {MOST_OF_VARIANTS}
+    bounds.clear()
+    model.colorize(PHOTO, 64, reference=PHOTO)
+    assert set(bounds) == {MOST}
+    assert MOST_OF_VARIANTS < MOST
 
 
 def test_numbers_give_different_answers_and_always_the_same(path: Path):

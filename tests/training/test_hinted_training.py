@@ -163,6 +163,8 @@ def test_layers_for_hints_alone_can_be_trained():
     step, optimizers = build_step(alone, g, None, FP32, False)
     rates = {group["lr"] for group in optimizers["generator"].optimizer.param_groups}
     assert rates == {2 * alone.lr}
+    learning = {name for name, value in g.named_parameters() if value.requires_grad}
+    assert learning == {name for name in dict(g.named_parameters()) if "hint_branches." in name}
     before = {name: value.clone() for name, value in g.state_dict().items()}
     step.train()
     for _ in range(3):
