@@ -7,9 +7,11 @@ from scrapers import manifest
 from scrapers.collect.collector import Summary, collect
 from scrapers.options import parse
 from scrapers.recipe import Recipe
-from tests.fakes.image_server import ADDRESS, Photo, Server, synthetic
+from tests.fakes.image_server import ADDRESS, Photo, Server, photos, synthetic
 
 BODY = synthetic(0)
+IMAGES = photos(4)  # what the fixture `server` serves
+PAGE = (b'<p>Clouds</p><img src="/img/%d.jpg">', "text/html")  # of an image's number
 # Everything in parallel, retries without waiting.
 FAST = {"rate": 0, "concurrency": 8, "workers": 8, "backoff": 0.01, "timeout": 1.0, "attempts": 3}
 
@@ -40,6 +42,11 @@ def stored(folder: Path, server: Server) -> list[str]:
     assert files == {Path(row.file).name for row in rows}
     bodies = {photo.body: path for path, photo in server.photos.items()}
     return sorted(bodies[(folder / row.file).read_bytes()] for row in rows)
+
+
+def paths(server: Server) -> list[str]:
+    """What the server was asked for."""
+    return [request.path for request in server.log]
 
 
 def many(count: int, **changes: Any) -> list[Photo]:

@@ -18,15 +18,7 @@ from scrapers.fetch.access import Access, user_agent
 from scrapers.fetch.answers import retry_after
 from scrapers.recipe import Limits
 from tests.fakes.image_server import Answer, Photo, Server, photos, synthetic
-from tests.helpers.recipes import recipe, run, stored, url_list
-
-IMAGES = photos(4)
-
-
-@pytest.fixture
-def server():
-    with Server(IMAGES) as running:
-        yield running
+from tests.helpers.recipes import IMAGES, recipe, run, stored, url_list
 
 
 def collected(server: Server, folder: Path, paths: list[str], **changes) -> tuple[list[str], dict]:
