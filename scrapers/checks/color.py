@@ -15,6 +15,8 @@ from scrapers.errors import Verdict
 
 SIDE = 256
 BINS = 32
+EVEN = 0.4  # mean chroma of a strong tone, relative to its 95th percentile
+SKY = 0.115  # a blue tone's residual, relative to chroma
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Chroma:
     residual: float  # RMS distance in ab not explained by it
     minor: float  # standard deviation of ab across its main axis
     saturated: float  # share of pixels with C* above 90
+    b: float  # mean b*, below 0 for blue
 
 
 def shrink(rgb: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
@@ -66,6 +69,7 @@ def chroma(rgb: NDArray[np.uint8]) -> Chroma:
         residual=residual**0.5,
         minor=float(np.sqrt(max(0.0, smallest))),
         saturated=float((strength > 90).mean()),
+        b=float(b.mean()),
     )
 
 
@@ -87,8 +91,10 @@ def is_toned(stats: Chroma, rules: Rules) -> bool:
     """Whether ab is a function of lightness."""
     left = stats.residual / max(stats.high, 1e-6)
     # Strong tones (deep browns, blues) lie closer to their curve than any colored scene.
+    # A tone covers the whole print; a flame in the night is strong in one place.
+    even = stats.high <= rules.toned_chroma or stats.mean >= EVEN * stats.high
     if stats.high <= rules.toned_limit and stats.fit >= 0.85 and left <= rules.toned_strict:
-        return True
+        return even
     if stats.high > rules.toned_chroma:
         return False
     # A bent tone curve spreads ab more widely, but lightness still explains it.
@@ -96,8 +102,10 @@ def is_toned(stats: Chroma, rules: Rules) -> bool:
         return True
     if stats.fit >= 0.55 and left <= rules.toned_near:
         return True
+    # Sky and clouds lie on one line from blue to white, more loosely than a cyanotype.
+    most = min(rules.toned_left, SKY) if stats.b < 0 else rules.toned_left
     return (
         stats.fit >= rules.toned_fit
-        and left <= rules.toned_left
+        and left <= most
         and stats.minor <= rules.toned_width * stats.high
     )

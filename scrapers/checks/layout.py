@@ -11,9 +11,10 @@ EDGE = 0.15  # of a side: a seam nearer to the border is a frame
 
 
 def half_gray(rgb: NDArray[np.uint8]) -> tuple[float, float]:
-    """(chroma of the grayer half, of the other one) of a picture [H, W, 3]; 95th percentiles.
+    """(chroma of the grayer half, of the other one beside it) of a picture [H, W, 3].
 
-    Of the halves left and right, or top and bottom, whichever differ more.
+    95th percentiles. Of the halves left and right, or top and bottom, whichever differ more. What
+    was made gray by half has colors up to the seam; a thing that is red farther down has not.
     """
     small = cv2.blur(rgb, (5, 5)).astype(np.float32) / 255
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
@@ -21,12 +22,18 @@ def half_gray(rgb: NDArray[np.uint8]) -> tuple[float, float]:
     best = (0.0, 0.0)
     for values, light in ((chroma, lab[..., 0]), (chroma.T, lab[..., 0].T)):
         middle, gap = len(values) // 2, max(2, len(values) // 16)
+        beside = max(2, len(values) // 12)
         halves = (slice(0, middle - gap), slice(middle + gap, None))
+        strips = (
+            slice(middle - gap - beside, middle - gap),
+            slice(middle + gap, middle + gap + beside),
+        )
         high = [float(np.percentile(values[half], 95)) for half in halves]
         gray = int(np.argmin(high))
+        other = float(np.percentile(values[strips[1 - gray]], 95))
         # A flat gray half is a wall or fog, not a photograph without its colors.
-        if float(light[halves[gray]].std()) > 8 and high[1 - gray] - high[gray] > best[1] - best[0]:
-            best = high[gray], high[1 - gray]
+        if float(light[halves[gray]].std()) > 8 and other - high[gray] > best[1] - best[0]:
+            best = high[gray], other
     return best
 
 

@@ -47,12 +47,16 @@ class Photo:
 
 
 def synthetic(seed: int, width: int = 320, height: int = 280, quality: int = 90) -> bytes:
-    """A JPEG of colored clouds, detail and grain that passes every check; unique per seed."""
+    """A JPEG of colored clouds, things and grain that passes every check; unique per seed."""
     random = np.random.default_rng(seed)
     image = np.zeros((height, width, 3), np.float32)
     for cells, strength in ((3, 90.0), (7, 60.0), (17, 35.0), (43, 24.0), (101, 16.0)):
         noise = random.normal(0, strength, (cells, cells, 3)).astype(np.float32)
         image += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    things = max(4, width * height // 8000), 4
+    for x, y, size, tilt in random.integers(0, (width, height, 30, 180), things).tolist():
+        tint = random.normal(0, 90, 3).tolist()
+        cv2.ellipse(image, (x, y), (10 + size, 5 + size // 2), tilt, 0, 360, tint, -1)
     image += 128 + random.normal(0, 6, image.shape).astype(np.float32)
     pixels = image.clip(0, 255).astype(np.uint8)
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

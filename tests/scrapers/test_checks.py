@@ -29,6 +29,19 @@ def blurred(rgb, seed):
     return cv2.GaussianBlur(rgb, (0, 0), 5)
 
 
+def shaken(rgb, seed):
+    """A camera that moved by 19 pixels, along another line for each seed."""
+    kernel = np.zeros((19, 19), np.uint8)
+    x, y = np.round(9 * np.array((np.cos(seed), np.sin(seed)))).astype(int).tolist()
+    cv2.line(kernel, (9 - x, 9 - y), (9 + x, 9 + y), 1)
+    return cv2.filter2D(rgb, -1, kernel / kernel.sum())
+
+
+def out_of_focus(rgb, seed):
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    return cv2.filter2D(rgb, -1, disc / disc.sum())
+
+
 def enlarged(rgb, seed):
     small = cv2.resize(rgb, (30, 24), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
@@ -81,6 +94,8 @@ def screenshot(rgb, seed):
     [
         (lambda rgb, seed: rgb, "keep"),
         (blurred, "blurry"),
+        (shaken, "blurry"),
+        (out_of_focus, "blurry"),
         (enlarged, "blurry"),
         (noisy, "noisy"),
         (half_gray, "half-gray"),
@@ -109,6 +124,43 @@ def test_a_thing_before_a_plain_background_is_a_photograph(tmp_path, background)
         assert inspect_image(tmp_path, "x.png", Rules()).verdict == "keep"
 
 
+def clouds_in_a_sky(seed):
+    """Blue to white, with dark birds and shaded clouds, which are neutral."""
+    light = photo(seed).mean(axis=2).astype(np.float32)
+    white = cv2.GaussianBlur(light, (0, 0), 6)[..., None] / 255
+    scene = np.array((105, 150, 215)) * (1 - white) + 250 * white
+    shade = np.linspace(-4, 0.62, len(light)).clip(0, 1)[:, None, None]
+    scene = scene * (1 - shade) + (130 + 80 * white) * shade
+    random = np.random.default_rng(seed)
+    for x, y in random.integers((20, 20), (300, 240), (12, 2)).tolist():
+        cv2.ellipse(scene, (x, y), (16, 5), 30, 0, 360, (30, 30, 32), -1)
+    return scene + random.normal(0, 3, scene.shape)
+
+
+def fire_at_night(seed):
+    """Strong colors that lightness explains, in one place of a black picture."""
+    scene = np.zeros((260, 320, 3), np.float32)
+    random = np.random.default_rng(seed)
+    for _ in range(40):
+        x, y = random.normal((160, 120), (20, 35)).astype(int).tolist()
+        cv2.circle(scene, (x, y), int(random.integers(2, 9)), (255, 90, 15), -1)
+    glow = cv2.GaussianBlur(scene, (0, 0), 25)
+    return (np.maximum(scene, glow) + 12 + random.normal(0, 4, scene.shape)).clip(0, 255)
+
+
+def red_below_the_middle(seed):
+    """A white and black thing whose red begins below the middle."""
+    scene = photo(seed).mean(axis=2, keepdims=True).repeat(3, axis=2)
+    scene[180:] = photo(seed + 50)[180:]
+    return scene
+
+
+@pytest.mark.parametrize("scene", [clouds_in_a_sky, fire_at_night, red_below_the_middle])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_colors_of_one_kind_or_place_are_no_defect(tmp_path, scene, seed):
+    assert verdict(tmp_path, scene(seed).clip(0, 255), 92) == "keep"
+
+
 def test_a_jpeg_of_quality_3_is_refused_by_its_own_tables(tmp_path):
-    assert verdict(tmp_path, photo(1), 3) == "low-quality"
-    assert verdict(tmp_path, photo(1), 25) == "keep"
+    assert verdict(tmp_path, photo(2), 3) == "low-quality"
+    assert verdict(tmp_path, photo(2), 25) == "keep"
