@@ -166,7 +166,9 @@ def study_inflection(
 
 
 def scrapers(
-    what: Annotated[str, typer.Argument(help="collect, clean, duplicates, scale or verdicts")],
+    what: Annotated[
+        str, typer.Argument(help="collect, clean, duplicates, scale, verdicts or defects")
+    ],
     images: Annotated[int, typer.Option(min=0, help="how many; 0: the default")] = 0,
     folder: Annotated[
         Path | None, typer.Option(help="real or labeled images; for scale: where to")

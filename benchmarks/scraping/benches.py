@@ -1,4 +1,4 @@
-"""Measure the scrapers: `python -m benchmarks scrapers collect | clean | duplicates | verdicts`."""
+"""Measure the scrapers: `python -m benchmarks scrapers collect | clean | verdicts | ...`."""
 
 import csv
 import hashlib
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import requests
 
+from benchmarks.scraping.defects import bench_defects
 from benchmarks.scraping.scale import bench_scale
 from scrapers import manifest
 from scrapers.checks.duplicates import near
@@ -40,9 +41,11 @@ def run(what: str, images: int, folder: Path | None, labels: Path | None) -> str
         return bench_scale(images or 5000, folder)
     if what == "verdicts" and folder and labels:
         return verdicts(folder, labels)
+    if what == "defects" and folder:
+        return bench_defects(folder, images or 120)
     raise ScraperError(
-        f"benchmarks: found {what!r}, expected collect, clean, duplicates, scale, or verdicts "
-        "with --folder and --labels"
+        f"benchmarks: found {what!r}, expected collect, clean, duplicates, scale, verdicts with "
+        "--folder and --labels, or defects with --folder"
     )
 
 

@@ -81,7 +81,8 @@ def inspect_image(folder: Path, name: str, rules: Rules) -> Inspection:
     except (OSError, MemoryError) as error:
         return found.with_verdict(Verdict("corrupt", f"unreadable: {error}", 1.0))
     found = _check_pixels(rgb, found, rules)
-    return found.with_verdict(poor) if poor and found.verdict == KEEP else found
+    # What a file says of itself comes first: its blocks may look like seams.
+    return found.with_verdict(poor) if poor else found
 
 
 def _shape(size: tuple[int, int], rules: Rules) -> Verdict | None:

@@ -37,16 +37,16 @@ def half_gray(rgb: NDArray[np.uint8]) -> tuple[float, float]:
     return best
 
 
-def seams(luma: NDArray[np.uint8]) -> tuple[float, float]:
-    """How much stand out the lines, across the full picture [H, W], along which it breaks.
+def seams(rgb: NDArray[np.uint8]) -> tuple[float, float]:
+    """How much stand out the lines, across the full picture [H, W, 3], along which it breaks.
 
     The share of a row's pixels that jump much more than those beside it do, and of a column's.
     """
-    return _seam(luma.astype(np.float32)), _seam(luma.T.astype(np.float32))
+    return _seam(rgb), _seam(rgb.transpose(1, 0, 2))
 
 
-def _seam(luma: NDArray[np.float32]) -> float:
-    jumps = np.abs(np.diff(luma, axis=0))  # [H - 1, W], between rows
+def _seam(rgb: NDArray[np.uint8]) -> float:
+    jumps = np.abs(np.diff(rgb.astype(np.int16), axis=0)).max(axis=2)  # [H - 1, W], between rows
     rows = len(jumps)
     first, last = round(EDGE * rows), rows - round(EDGE * rows)
     if last - first < 8:
@@ -54,10 +54,34 @@ def _seam(luma: NDArray[np.float32]) -> float:
     # Compared with what is usual a few rows away, pixel by pixel.
     around = np.maximum(np.roll(jumps, 3, axis=0), np.roll(jumps, -3, axis=0))
     around = np.maximum(around, np.maximum(np.roll(jumps, 5, axis=0), np.roll(jumps, -5, axis=0)))
-    breaks = (jumps > 12) & (jumps > 2 * around)
+    breaks = (jumps > 8) & (jumps > 1.5 * around)
     # Two rows: a seam may be blurred.
     either = breaks[:-1] | breaks[1:]
     return float(either[first:last].mean(axis=1).max())
+
+
+def gutter(rgb: NDArray[np.uint8]) -> float:
+    """How much the pictures beside a gutter differ from it; 0 if [H, W, 3] has no gutter.
+
+    A gutter is a band of one color, of a tenth of the side at most, from border to border. The
+    share of pixels of another color a few lines away, on the side where it is smaller.
+    """
+    return max(_gutter(rgb), _gutter(rgb.transpose(1, 0, 2)))
+
+
+def _gutter(rgb: NDArray[np.uint8]) -> float:
+    rows = rgb.astype(np.int16)
+    away = np.abs(rows - np.median(rows, axis=1, keepdims=True)).max(axis=2) > 14
+    other = away.mean(axis=1)
+    plain, count, best = other < 0.03, len(rows), 0.0
+    starts = np.flatnonzero(plain & ~np.roll(plain, 1))
+    for start in starts.tolist():
+        end = start + int(np.argmin(np.append(plain[start:], False)))
+        inside = 0.1 * count < start and end < 0.9 * count
+        if inside and 2 <= end - start <= 0.1 * count:
+            before, after = other[max(0, start - 5) : start - 2], other[end + 2 : end + 5]
+            best = max(best, float(min(before.min(), after.min())))
+    return best
 
 
 def layout_verdict(rgb: NDArray[np.uint8], rules: Rules) -> Verdict | None:
@@ -67,11 +91,13 @@ def layout_verdict(rgb: NDArray[np.uint8], rules: Rules) -> Verdict | None:
     gray, other = half_gray(rgb)
     if gray < rules.gray_chroma and other > rules.half_gray_chroma:
         return Verdict("half-gray", f"chroma {gray:.1f} beside {other:.1f}", gray)
-    luma = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-    rows, columns = seams(luma)
+    rows, columns = seams(rgb)
     if max(rows, columns) > rules.max_seam:
         found = max(rows, columns)
         return Verdict("collage", f"a seam along {found:.0%} of a line", found)
     if min(rows, columns) > rules.max_cross:
         return Verdict("collage", f"seams along {rows:.0%} and {columns:.0%}", min(rows, columns))
+    beside = gutter(rgb)
+    if beside > rules.max_gutter:
+        return Verdict("collage", f"a gutter between {beside:.0%} of a line", beside)
     return None

@@ -66,6 +66,19 @@ def collage(rgb, seed):
     return sheet
 
 
+def gutters(rgb, seed):
+    """Two photographs with a narrow white or black band between them: two seams, side by side."""
+    band = np.full((rgb.shape[0], 5, 3), 255 * (seed % 2), np.uint8)
+    sheet = np.hstack((rgb, band, photo(seed + 20)))
+    return sheet if seed < 2 else sheet.transpose(1, 0, 2)
+
+
+def four_close(rgb, seed):
+    """Four photographs with nothing between them."""
+    others = [photo(seed + number) for number in (30, 40, 50)]
+    return np.vstack((np.hstack((rgb, others[0])), np.hstack(others[1:])))
+
+
 def brown(rgb, seed):
     gray = rgb.mean(axis=2, keepdims=True) / 255
     return np.array((60, 20, 0)) + gray * np.array((195, 180, 110))
@@ -100,6 +113,8 @@ def screenshot(rgb, seed):
         (noisy, "noisy"),
         (half_gray, "half-gray"),
         (collage, "collage"),
+        (gutters, "collage"),
+        (four_close, "collage"),
         (brown, "sepia"),
         (blue, "sepia"),
         (screenshot, "clipart"),
@@ -149,10 +164,10 @@ def fire_at_night(seed):
 
 
 def red_below_the_middle(seed):
-    """A white and black thing whose red begins below the middle."""
-    scene = photo(seed).mean(axis=2, keepdims=True).repeat(3, axis=2)
-    scene[180:] = photo(seed + 50)[180:]
-    return scene
+    """A white and black thing that is colored below the middle."""
+    rgb = photo(seed)
+    part = np.linspace(-14, 5, len(rgb)).clip(0, 1)[:, None, None]
+    return rgb * part + rgb.mean(axis=2, keepdims=True) * (1 - part)
 
 
 @pytest.mark.parametrize("scene", [clouds_in_a_sky, fire_at_night, red_below_the_middle])
