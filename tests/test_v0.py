@@ -267,7 +267,8 @@ def test_a_dataset_is_read(tmp_path: Path):
     verdicts = {row.id: row.verdict for row in rows}
     assert quarantine.undo(folder) == 2  # the gray one, and the original of a cropped one
     assert {Path(row.file).parent for row in manifest.read(folder)} == {Path("images")}
-    clean(folder, Rules(), workers=1)
+    # Its pictures are clouds without a sharp edge: blurry, since that is measured more strictly.
+    clean(folder, Rules(min_sharpness=0), workers=1)
     assert {row.id: row.verdict for row in manifest.read(folder)} == verdicts
 
 
