@@ -59,11 +59,10 @@ def lossy_verdict(small: NDArray[np.uint8], rules: Rules) -> Verdict | None:
 
 def _steps(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
     """(share of flat steps, share of hard edges among edges and texture, share of texture)."""
-    values = rgb.astype(np.int16)
-    here = values[:-1, :-1]
-    step = np.maximum(
-        np.abs(values[:-1, 1:] - here).max(axis=2), np.abs(values[1:, :-1] - here).max(axis=2)
-    )
+    planes = np.ascontiguousarray(rgb.transpose(2, 0, 1), np.int16)
+    here = planes[:, :-1, :-1]
+    right, below = planes[:, :-1, 1:] - here, planes[:, 1:, :-1] - here
+    step = np.maximum(np.abs(right).max(axis=0), np.abs(below).max(axis=0))
     texture = float(((step > 3) & (step <= 25)).mean())
     hard = float((step > 60).mean())
     return float((step <= 3).mean()), hard / max(1e-6, hard + texture), texture

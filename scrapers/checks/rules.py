@@ -32,7 +32,7 @@ class Rules(Strict):
     half_gray_chroma: NonNegativeFloat = Field(10.0, description="of the half that has colors")
     max_seam: float = Field(0.95, ge=0, le=1, description="share of a line along which it breaks")
     max_cross: float = Field(0.64, ge=0, le=1, description="the same, of two lines that cross")
-    max_gutter: float = Field(0.82, ge=0, le=1, description="other pixels beside a plain band")
+    max_gutter: float = Field(0.9, ge=0, le=1, description="other pixels beside a plain band")
     saturated_share: float = Field(0.6, ge=0, le=1, description="pixels with C* above 90")
     min_entropy: NonNegativeFloat = Field(2.0, description="bits, of the lightness histogram")
     border: NonNegativeInt = Field(4, description="pixels; crop wider flat borders; 0: never")
