@@ -62,7 +62,7 @@ def train(
     given = {"data": data, "model": model}
     for kind in kinds:
         if kind in NEEDS and given[NEEDS[kind]] is None:
-            raise GanColorError(f"benchmarks: --what {kind} needs --{NEEDS[kind]}")
+            raise GanColorError(f"--what {kind} needs --{NEEDS[kind]}")
     place = choose_device(device)
     sides = sorted(size or [128, 256])
     rows = [benches.machine(place)]
@@ -130,9 +130,7 @@ def _listed(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     unknown = [word for word in words if word not in known]
     if unknown:
-        raise GanColorError(
-            f"benchmarks: {option}: found {unknown[0]!r}, expected some of {', '.join(known)}"
-        )
+        raise GanColorError(f"{option}: found {unknown[0]!r}, expected some of {', '.join(known)}")
     return words
 
 

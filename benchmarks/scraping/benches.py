@@ -44,7 +44,7 @@ def run(what: str, images: int, folder: Path | None, labels: Path | None) -> str
     if what == "defects" and folder:
         return bench_defects(folder, images or 120)
     raise ScraperError(
-        f"benchmarks: found {what!r}, expected collect, clean, duplicates, scale, verdicts with "
+        f"found {what!r}, expected collect, clean, duplicates, scale, verdicts with "
         "--folder and --labels, or defects with --folder"
     )
 
@@ -90,7 +90,7 @@ def _plain(paths: list[Path]) -> float:
     try:
         import imagehash
     except ImportError:
-        raise ScraperError("benchmarks: found no imagehash: pip install imagehash") from None
+        raise ScraperError("found no imagehash: pip install imagehash") from None
     from PIL import Image
     from skimage.color import rgb2lab
 

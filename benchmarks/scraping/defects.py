@@ -114,9 +114,7 @@ def bench_defects(folder: Path, most: int) -> str:
     """Check `most` photographs of a folder as they are, and with each defect as JPEG."""
     files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".jpg", ".png")]
     if len(files) < 2:
-        raise ScraperError(
-            f"benchmarks: found {len(files)} JPEG or PNG files in {folder}, expected 2"
-        )
+        raise ScraperError(f"found {len(files)} JPEG or PNG files in {folder}, expected 2")
     files = files[:: max(1, len(files) // most)][:most]
     photos = [_read(file) for file in files]
     lines = [f"kept as they are: {_share(files, lambda file: _verdict(file) == 'keep')}"]
