@@ -39,12 +39,13 @@ def sharpness(luma: NDArray[np.uint8]) -> float:
     photograph is sharp somewhere, however shallow its focus; plain background does not count.
     """
     values = luma.astype(np.float32)
-    bends = [_tiles(np.asarray(cv2.filter2D(values, -1, kernel), np.float32)) for kernel in _BENDS]
-    products = np.array([[(one * two).mean(axis=(1, 2)) for two in bends] for one in bends])
+    tiles = [_tiles(np.asarray(cv2.filter2D(values, -1, kernel), np.float32)) for kernel in _BENDS]
+    bends = np.stack([found.reshape(len(found), -1) for found in tiles], axis=1)  # [N, 3, pixels]
+    products = bends @ bends.transpose(0, 2, 1) / bends.shape[2]  # [N, 3, 3]
     angles = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
     cosine, sine = np.cos(angles), np.sin(angles)
     weights = np.stack([cosine**2, sine**2, 2 * cosine * sine], axis=1)  # [DIRECTIONS, 3]
-    energy = np.einsum("di,dj,ijn->dn", weights, weights, products).clip(0)
+    energy = np.einsum("di,nij,dj->dn", weights, products, weights).clip(0)
     contrast, whole = _tiles(values).std(axis=(1, 2)), float(values.std())
     filled = contrast >= min(np.percentile(contrast, 70), whole / 2)
     sharpest = np.percentile(np.sqrt(energy[:, filled]), 95, axis=1)
