@@ -13,7 +13,7 @@ from PIL import Image
 from scrapers.checks.color import shrink
 from scrapers.checks.inspect_image import inspect_image
 from scrapers.checks.rules import Rules
-from scrapers.errors import ScraperError
+from scrapers.errors import KEEP, ScraperError
 
 Picture = NDArray[np.uint8]
 Change = Callable[[Picture, Picture, np.random.Generator], NDArray[np.generic]]
@@ -117,7 +117,8 @@ def bench_defects(folder: Path, most: int) -> str:
         raise ScraperError(f"found {len(files)} JPEG or PNG files in {folder}, expected 2")
     files = files[:: max(1, len(files) // most)][:most]
     photos = [_read(file) for file in files]
-    lines = [f"kept as they are: {_share(files, lambda file: _verdict(file) == 'keep')}"]
+    kept = sum(_verdict(file) == KEEP for file in files)
+    lines = [f"kept as they are: {kept / len(files):.1%}"]
     with TemporaryDirectory() as place:
         path = Path(place, "x.jpg")
         for name, (expected, change) in DEFECTS.items():
@@ -143,7 +144,3 @@ def _jpeg(values: NDArray[np.generic]) -> bytes:
 
 def _verdict(file: Path) -> str:
     return inspect_image(file.parent, file.name, Rules()).verdict
-
-
-def _share(files: list[Path], right: Callable[[Path], bool]) -> str:
-    return f"{sum(map(right, files)) / len(files):.1%}"

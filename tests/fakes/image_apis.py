@@ -10,7 +10,8 @@ from scrapers.licenses import creative_commons
 from scrapers.sources.flickr import LICENSES
 
 if TYPE_CHECKING:
-    from tests.fakes.image_server import Photo, Server
+    from tests.fakes.image_server import Server
+    from tests.fakes.photographs import Photo
 
 Reply = tuple[int, bytes, str, dict[str, str]]
 OPENVERSE_CAP, FLICKR_CAP, PIXABAY_CAP = 240, 4000, 500

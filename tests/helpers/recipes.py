@@ -7,7 +7,8 @@ from scrapers import manifest
 from scrapers.collect.collector import Summary, collect
 from scrapers.options import parse
 from scrapers.recipe import Recipe
-from tests.fakes.image_server import ADDRESS, Photo, Server, photos, synthetic
+from tests.fakes.image_server import ADDRESS, Server
+from tests.fakes.photographs import Photo, photos, synthetic
 
 BODY = synthetic(0)
 IMAGES = photos(4)  # what the fixture `server` serves

@@ -5,11 +5,25 @@ import io
 import cv2
 import numpy as np
 import pytest
+import skimage
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.scraping.defects import DEFECTS as MEASURED
+from benchmarks.scraping.defects import (
+    bench_defects,
+    collage,
+    enlarged,
+    half_gray,
+    noisy,
+    out_of_focus,
+    shaken,
+    toned,
+)
+from scrapers.checks.color import shrink
 from scrapers.checks.inspect_image import inspect_image
 from scrapers.checks.rules import Rules
-from tests.fakes.image_server import synthetic
+from scrapers.errors import ScraperError
+from tests.fakes.photographs import synthetic
 
 SEEDS = range(4)
 
@@ -25,71 +39,15 @@ def verdict(folder, rgb: np.ndarray, quality: int = 85) -> str:
     return inspect_image(folder, "x.jpg", Rules()).verdict
 
 
-def blurred(rgb, seed):
-    return cv2.GaussianBlur(rgb, (0, 0), 5)
-
-
-def shaken(rgb, seed):
-    """A camera that moved by 19 pixels, along another line for each seed."""
-    kernel = np.zeros((19, 19), np.uint8)
-    x, y = np.round(9 * np.array((np.cos(seed), np.sin(seed)))).astype(int).tolist()
-    cv2.line(kernel, (9 - x, 9 - y), (9 + x, 9 + y), 1)
-    return cv2.filter2D(rgb, -1, kernel / kernel.sum())
-
-
-def out_of_focus(rgb, seed):
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
-    return cv2.filter2D(rgb, -1, disc / disc.sum())
-
-
-def enlarged(rgb, seed):
-    small = cv2.resize(rgb, (30, 24), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-
-
-def noisy(rgb, seed):
-    random = np.random.default_rng(seed)
-    return (rgb + random.normal(0, 70, rgb.shape)).clip(0, 255)
-
-
-def half_gray(rgb, seed):
-    found = rgb.copy()
-    part = (slice(None), slice(0, 160)) if seed % 2 else (slice(130, None), slice(None))
-    found[part] = found[part].mean(axis=2, keepdims=True)
-    return found
-
-
-def collage(rgb, seed):
-    sheet = np.full((286, 346, 3), 255 * (seed % 2), np.uint8)
-    for i, (top, left) in enumerate(((0, 0), (0, 176), (146, 0), (146, 176))):
-        sheet[top : top + 140, left : left + 170] = photo(seed + 10 + i, 170, 140)
-    return sheet
-
-
-def gutters(rgb, seed):
+def gutters(seed):
     """Two photographs with a narrow white or black band between them: two seams, side by side."""
+    rgb = photo(seed)
     band = np.full((rgb.shape[0], 5, 3), 255 * (seed % 2), np.uint8)
     sheet = np.hstack((rgb, band, photo(seed + 20)))
     return sheet if seed < 2 else sheet.transpose(1, 0, 2)
 
 
-def four_close(rgb, seed):
-    """Four photographs with nothing between them."""
-    others = [photo(seed + number) for number in (30, 40, 50)]
-    return np.vstack((np.hstack((rgb, others[0])), np.hstack(others[1:])))
-
-
-def brown(rgb, seed):
-    gray = rgb.mean(axis=2, keepdims=True) / 255
-    return np.array((60, 20, 0)) + gray * np.array((195, 180, 110))
-
-
-def blue(rgb, seed):
-    gray = rgb.mean(axis=2, keepdims=True) / 255
-    return np.array((0, 10, 90)) + gray * np.array((180, 200, 165))
-
-
-def screenshot(rgb, seed):
+def screenshot(seed):
     random = np.random.default_rng(seed)
     image = Image.new("RGB", (640, 480), (246, 246, 242))
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=14)
@@ -102,28 +60,44 @@ def screenshot(rgb, seed):
     return np.asarray(image)
 
 
+DEFECTS = {
+    "blurred": ("blurry", lambda rgb, *_: cv2.GaussianBlur(rgb, (0, 0), 2)),
+    "shaken": ("blurry", shaken(19)),
+    "out of focus": ("blurry", out_of_focus(4)),
+    "enlarged": ("blurry", enlarged(10)),
+    "noisy": ("noisy", noisy(70)),
+    "half gray": ("half-gray", half_gray),
+    "gutters": ("collage", collage(6, 2)),
+    "four close": ("collage", collage(0, 2)),
+    "brown": ("sepia", toned((60, 20, 0), (255, 200, 110))),
+    "blue": ("sepia", toned((0, 10, 90), (180, 210, 255))),
+}
+
+
+@pytest.mark.parametrize(("expected", "change"), DEFECTS.values(), ids=DEFECTS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_defect_of_a_photograph_is_recognized_in_a_jpeg(tmp_path, expected, change, seed):
+    found = change(photo(seed), photo(seed + 20), np.random.default_rng(seed))
+    assert verdict(tmp_path, found.clip(0, 255)) == expected
+
+
 @pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (lambda rgb, seed: rgb, "keep"),
-        (blurred, "blurry"),
-        (shaken, "blurry"),
-        (out_of_focus, "blurry"),
-        (enlarged, "blurry"),
-        (noisy, "noisy"),
-        (half_gray, "half-gray"),
-        (collage, "collage"),
-        (gutters, "collage"),
-        (four_close, "collage"),
-        (brown, "sepia"),
-        (blue, "sepia"),
-        (screenshot, "clipart"),
-    ],
-    ids=lambda value: getattr(value, "__name__", value),
+    ("scene", "expected"),
+    [(photo, "keep"), (gutters, "collage"), (screenshot, "clipart")],
 )
 @pytest.mark.parametrize("seed", SEEDS)
-def test_each_kind_is_recognized_in_a_jpeg(tmp_path, change, expected, seed):
-    assert verdict(tmp_path, change(photo(seed), seed)) == expected
+def test_each_scene_is_what_it_is_in_a_jpeg(tmp_path, scene, expected, seed):
+    assert verdict(tmp_path, scene(seed)) == expected
+
+
+def test_a_camera_that_moved_along_any_line_is_seen(tmp_path):
+    """Across that line everything stays as sharp as it was."""
+    for name in ("astronaut", "coffee"):
+        rgb = shrink(getattr(skimage.data, name)())
+        assert verdict(tmp_path, rgb, 90) == "keep"
+        for seed in SEEDS:
+            moved = shaken(25)(rgb, rgb, np.random.default_rng(seed))
+            assert verdict(tmp_path, moved, 90) == "blurry"
 
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (150, 190, 230)], ids=["white", "sky"])
@@ -179,3 +153,15 @@ def test_colors_of_one_kind_or_place_are_no_defect(tmp_path, scene, seed):
 def test_a_jpeg_of_quality_3_is_refused_by_its_own_tables(tmp_path):
     assert verdict(tmp_path, photo(2), 3) == "low-quality"
     assert verdict(tmp_path, photo(2), 25) == "keep"
+
+
+def test_the_benchmark_counts_what_is_kept_and_found(tmp_path):
+    for seed in (2, 3):
+        Image.fromarray(photo(seed)).save(tmp_path / f"{seed}.jpg", quality=95)
+    first, kept, *found = bench_defects(tmp_path, 5).splitlines()
+    assert (first, kept) == ("2 photographs", "kept as they are: 100.0%")
+    assert len(found) == len(MEASURED)
+    assert "noise of 50 steps: 100% noisy" in found
+    (tmp_path / "2.jpg").unlink()
+    with pytest.raises(ScraperError, match="found 1 JPEG or PNG files"):
+        bench_defects(tmp_path, 5)

@@ -19,7 +19,7 @@ from scrapers.clean import quarantine, scan
 from scrapers.clean.quarantine import undo
 from scrapers.clean.run import clean
 from scrapers.errors import ScraperError
-from tests.fakes.image_server import synthetic
+from tests.fakes.photographs import synthetic
 from tests.helpers.image_files import spoil
 
 

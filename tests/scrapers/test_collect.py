@@ -17,7 +17,8 @@ from scrapers.errors import ScraperError
 from scrapers.fetch.access import Access, user_agent
 from scrapers.fetch.answers import retry_after
 from scrapers.recipe import Limits
-from tests.fakes.image_server import Answer, Photo, Server, photos, synthetic
+from tests.fakes.image_server import Answer, Server
+from tests.fakes.photographs import Photo, photos, synthetic
 from tests.helpers.recipes import IMAGES, recipe, run, stored, url_list
 
 

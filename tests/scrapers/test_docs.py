@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scrapers.cli import main
-from tests.fakes.image_server import synthetic
+from tests.fakes.photographs import synthetic
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from scrapers.export.split import groups, split
 from scrapers.export.webdataset import pack
 from scrapers.files import atomic, write_text
 from scrapers.manifest import Row
-from tests.fakes.image_server import synthetic
+from tests.fakes.photographs import synthetic
 from tests.helpers.recipes import recipe, run
 
 REPOSITORY = Path(__file__).parents[2]

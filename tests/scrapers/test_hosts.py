@@ -18,7 +18,8 @@ from scrapers.errors import SourceError
 from scrapers.fetch import response_cache
 from scrapers.fetch.client import Client
 from scrapers.fetch.response_cache import ResponseCache
-from tests.fakes.image_server import ADDRESS, Answer, Photo, Server, photos, synthetic
+from tests.fakes.image_server import ADDRESS, Answer, Server
+from tests.fakes.photographs import Photo, photos, synthetic
 from tests.helpers.recipes import IMAGES, PAGE, found, many, paths, recipe, run, stored, url_list
 
 ONE = "/img/0.jpg"

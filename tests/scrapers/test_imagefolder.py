@@ -14,7 +14,7 @@ from scrapers.export.resize import resize
 from scrapers.export.split import split
 from scrapers.files import walk
 from scrapers.manifest import METADATA, METADATA_COLUMNS, SPLITS
-from tests.fakes.image_server import synthetic
+from tests.fakes.photographs import synthetic
 from tests.helpers.recipes import recipe, run
 
 

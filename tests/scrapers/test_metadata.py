@@ -20,7 +20,7 @@ from scrapers.export.split import split
 from scrapers.export.webdataset import pack
 from scrapers.images import read_rgb
 from scrapers.metadata import stripped
-from tests.fakes.image_server import synthetic
+from tests.fakes.photographs import synthetic
 
 OWNER, GPS, ORIENTATION = 0xA430, 0x8825, 0x0112
 SECRETS = (b"Ann Owner", b"Secret street", b"\x34\x12\x56\x78 place")

@@ -19,7 +19,8 @@ from scrapers.export.split import assign, groups, split
 from scrapers.export.webdataset import pack
 from scrapers.files import Journal, folder_lock
 from scrapers.manifest import Row
-from tests.fakes.image_server import Server, photos, synthetic
+from tests.fakes.image_server import Server
+from tests.fakes.photographs import photos, synthetic
 from tests.helpers.recipes import recipe, run, url_list
 
 

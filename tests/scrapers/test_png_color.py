@@ -17,7 +17,7 @@ from scrapers.clean.run import clean
 from scrapers.errors import BadImageError
 from scrapers.export.resize import resize
 from scrapers.export.webdataset import pack
-from tests.fakes.image_server import synthetic
+from tests.fakes.photographs import synthetic
 from tests.helpers.image_files import file_bytes
 from tests.images.test_decode import profile_named
 from tests.images.test_png_color import P3, gamma, marked

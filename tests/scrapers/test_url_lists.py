@@ -17,7 +17,8 @@ from scrapers.clean.run import clean
 from scrapers.export.split import split
 from scrapers.export.webdataset import pack
 from scrapers.recipe import read_recipe
-from tests.fakes.image_server import ADDRESS, Photo, Server, synthetic
+from tests.fakes.image_server import ADDRESS, Server
+from tests.fakes.photographs import Photo, synthetic
 from tests.helpers.recipes import found, many, recipe, run
 from tests.helpers.runs import REPOSITORY
 
