@@ -26,7 +26,7 @@ class Rules(Strict):
     flat_colors: float = Field(0.6, ge=0, le=1, description="share of the 8 most common colors")
     drawn_share: float = Field(0.45, ge=0, le=1, description="the same of lossy files, +-3 steps")
     drawn_edges: float = Field(0.3, ge=0, le=1, description="hard edges among what is not flat")
-    min_sharpness: NonNegativeFloat = Field(0.15, description="fine structure by contrast")
+    min_sharpness: NonNegativeFloat = Field(0.14, description="fine structure by contrast")
     max_noise: NonNegativeFloat = Field(16.0, description="deviation in the calmest parts, steps")
     max_jpeg_step: NonNegativeFloat = Field(100.0, description="JPEG's steps: 16 at quality 50")
     half_gray_chroma: NonNegativeFloat = Field(10.0, description="of the half that has colors")

@@ -276,8 +276,8 @@ def test_color_verdict_takes_any_array():
 
 
 def test_labeled_images_get_their_labels(shared):
-    """Every class at 0.97 or above, except that five files labeled `keep` are two pictures: two
-    have the same bytes, and three are one scene, stored turned in three ways.
+    """Every class at 0.97 or above, except for files labeled `keep` that are not: of five, two have
+    the same bytes and three are one scene, stored turned in three ways; one is two photographs.
     """
     data = shared / "data"
     text = verdicts(data / "dirty", data / "dirty.csv")
@@ -288,4 +288,5 @@ def test_labeled_images_get_their_labels(shared):
     same = [hashlib.sha256((data / "dirty" / f"burst_{i}_a.jpg").read_bytes()) for i in (0, 3)]
     assert same[0].digest() == same[1].digest()
     keep = next(row for row in rows if row[1].strip() == "keep")
-    assert [cell.strip() for cell in keep[2:-3] if cell.strip()] == ["50", "3"]
+    assert [cell.strip() for cell in keep[2:-3] if cell.strip()] == ["49", "1", "3"]
+    assert inspect_image(data / "dirty", "fmt_png.png", Rules()).verdict == "collage"
