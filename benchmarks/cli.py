@@ -165,7 +165,8 @@ def study_inflection(
 
 def scrapers(
     what: Annotated[
-        str, typer.Argument(help="collect, clean, duplicates, scale, verdicts or defects")
+        str,
+        typer.Argument(help="collect, clean, duplicates, scale, verdicts, defects or watermarks"),
     ],
     images: Annotated[int, typer.Option(min=0, help="how many; 0: the default")] = 0,
     folder: Annotated[

@@ -201,6 +201,9 @@ def clean(
     against: Annotated[
         Path | None, typer.Option(help="reject copies of this folder's images too: val/, say")
     ] = None,
+    watermarks: Annotated[
+        bool, typer.Option("--watermarks", help="read the text of pictures too (slow; an extra)")
+    ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
     report: Annotated[bool, typer.Option(help="write report.html for review")] = True,
 ) -> None:
@@ -223,6 +226,8 @@ def clean(
             console.print(f"{folder}: kept {quarantine.keep(folder, name)}", markup=False)
         return
     limits = parse(Rules, read_yaml(rules), rules) if rules else Rules()
+    if watermarks:
+        limits = limits.model_copy(update={"watermarks": True})
     with progress() as bars:
         task = bars.add_task("check", total=len(run.files(folder)))
         counts = run.clean(

@@ -6,7 +6,7 @@ KEEP = "keep"
 # As written in the manifest; a duplicate's verdict is duplicate-of:FILE.
 NAMES = (
     "corrupt", "unsupported", "too-small", "clipart", "grayscale", "sepia", "half-gray", "collage",
-    "blurry", "noisy", "low-quality", "duplicate-of",
+    "blurry", "noisy", "watermark", "low-quality", "duplicate-of",
 )  # fmt: skip
 
 

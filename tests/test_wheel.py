@@ -29,6 +29,7 @@ EXTRAS = {
     "video": "import av, gan_color.inference.video",
     "heic": "import pillow_heif",
     "notebooks": "import jupyterlab",
+    "watermarks": "from scrapers.checks.watermark import _reader; _reader(480)",
     "onnx": "import onnx, onnxscript, onnxruntime, gan_color.inference.onnx_model",
 }
 INSTALLS = pytest.mark.skipif(

@@ -20,6 +20,7 @@ import requests
 
 from benchmarks.scraping.defects import bench_defects
 from benchmarks.scraping.scale import bench_scale
+from benchmarks.scraping.watermarks import bench_watermarks
 from scrapers import manifest
 from scrapers.checks.duplicates import near
 from scrapers.clean.run import clean
@@ -43,9 +44,11 @@ def run(what: str, images: int, folder: Path | None, labels: Path | None) -> str
         return verdicts(folder, labels)
     if what == "defects" and folder:
         return bench_defects(folder, images or 120)
+    if what == "watermarks" and folder:
+        return bench_watermarks(folder, images or 60)
     raise ScraperError(
         f"found {what!r}, expected collect, clean, duplicates, scale, verdicts with "
-        "--folder and --labels, or defects with --folder"
+        "--folder and --labels, or defects or watermarks with --folder"
     )
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from scrapers.checks import borders, color, drawing, layout, quality
+from scrapers.checks import borders, color, drawing, layout, quality, watermark
 from scrapers.checks.duplicates import variants
 from scrapers.checks.rules import Rules
 from scrapers.errors import KEEP, BadImageError, Verdict
@@ -21,6 +21,7 @@ from scrapers.images import (
     decode,
     identify,
     is_turned,
+    read_rgb,
     require_file,
     to_rgb,
     upright,
@@ -82,7 +83,13 @@ def inspect_image(folder: Path, name: str, rules: Rules) -> Inspection:
         return found.with_verdict(Verdict("corrupt", f"unreadable: {error}", 1.0))
     found = _check_pixels(rgb, found, rules)
     # What a file says of itself comes first: its blocks may look like seams.
-    return found.with_verdict(poor) if poor else found
+    if poor:
+        return found.with_verdict(poor)
+    if found.verdict == KEEP and rules.watermarks:
+        rgb = read_rgb(path, max(watermark.SIDES), rules.max_pixels)  # larger: text is small
+        if marked := watermark.watermark_verdict(rgb):
+            return found.with_verdict(marked)
+    return found
 
 
 def _shape(size: tuple[int, int], rules: Rules) -> Verdict | None:

@@ -29,6 +29,7 @@ class Rules(Strict):
     min_sharpness: NonNegativeFloat = Field(0.14, description="fine structure by contrast")
     max_noise: NonNegativeFloat = Field(16.0, description="deviation in the calmest parts, steps")
     max_jpeg_step: NonNegativeFloat = Field(100.0, description="JPEG's steps: 16 at quality 50")
+    watermarks: bool = Field(False, description="read the text of pictures: slow, an extra")
     half_gray_chroma: NonNegativeFloat = Field(10.0, description="of the half that has colors")
     max_seam: float = Field(0.95, ge=0, le=1, description="share of a line along which it breaks")
     max_cross: float = Field(0.64, ge=0, le=1, description="the same, of two lines that cross")

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from scrapers import manifest
+from scrapers.checks import watermark
 from scrapers.checks.inspect_image import Inspection
 from scrapers.checks.phash import to_text
 from scrapers.checks.rules import Rules
@@ -61,11 +62,13 @@ def clean(
         write_report: write report.html.
         against: another folder, whose images are better than any copy of them here.
 
-    Raises ScraperError for a folder without images.
+    Raises ScraperError for a folder without images, or without the packages that a rule needs.
     """
     rules = rules or Rules()
     if not folder.is_dir():
         raise ScraperError(f"found no folder {str(folder)!r}, expected a folder of images")
+    if rules.watermarks:
+        watermark.require_reader()
     with folder_lock(folder):
         earlier = quarantine.recover(folder, manifest.read(folder))
         names = files(folder)
