@@ -132,9 +132,10 @@ export function drawPoints(card, points, on) {
     mark.style.setProperty("--y", `${100 * point.y}%`);
     mark.style.setProperty("--color", point.color);
     let from = null;
+    let moved = false;
     mark.addEventListener("pointerdown", (event) => {
       event.stopPropagation();
-      from = event;
+      [from, moved] = [event, false];
       mark.setPointerCapture(event.pointerId);
     });
     mark.addEventListener("pointermove", (event) => {
@@ -145,10 +146,13 @@ export function drawPoints(card, points, on) {
     });
     mark.addEventListener("pointerup", (event) => {
       if (!from) return;
-      const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) > CLICK;
+      moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) > CLICK;
       from = null;
       if (moved) on.move(i, placeOf(event, content));
-      else on.choose(i, event);
+    });
+    // Not sooner: what opens under the finger would get the click that follows, a color that nobody chose.
+    mark.addEventListener("click", (event) => {
+      if (!moved) on.choose(i, event);
     });
     return mark;
   }));
