@@ -110,12 +110,17 @@ DEFECTS: dict[str, tuple[str, Change]] = {
 }
 
 
-def bench_defects(folder: Path, most: int) -> str:
-    """Check `most` photographs of a folder as they are, and with each defect as JPEG."""
+def some_photographs(folder: Path, most: int) -> list[Path]:
+    """At most so many JPEG and PNG files of a folder, evenly spread. ScraperError below two."""
     files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".jpg", ".png")]
     if len(files) < 2:
         raise ScraperError(f"found {len(files)} JPEG or PNG files in {folder}, expected 2")
-    files = files[:: max(1, len(files) // most)][:most]
+    return files[:: max(1, len(files) // most)][:most]
+
+
+def bench_defects(folder: Path, most: int) -> str:
+    """Check `most` photographs of a folder as they are, and with each defect as JPEG."""
+    files = some_photographs(folder, most)
     photos = [_read(file) for file in files]
     kept = sum(_verdict(file) == KEEP for file in files)
     lines = [f"kept as they are: {kept / len(files):.1%}"]

@@ -9,8 +9,8 @@ from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.scraping.defects import some_photographs
 from scrapers.checks.watermark import require_reader, watermark_verdict
-from scrapers.errors import ScraperError
 
 PLACES = ("corner", "middle", "tiled")
 TEXTS = {
@@ -49,10 +49,10 @@ def _shape(
     height: int, width: int, text: str, place: str, luck: random.Random
 ) -> NDArray[np.float32]:
     """Where the text is [H, W], 0 to 1."""
-    short, size = min(height, width), luck.uniform(0.045, 0.08)
+    size = luck.uniform(0.045, 0.08)
     if place != "corner":
         size = luck.uniform(0.07, 0.15)
-    font = ImageFont.truetype(luck.choice(FONTS), max(11, round(short * size)))
+    font = ImageFont.truetype(luck.choice(FONTS), max(11, round(min(height, width) * size)))
     while (box := font.getbbox(text))[2] - box[0] > 0.95 * width and font.size > 11:
         font = font.font_variant(size=font.size - 1)
     stamp = Image.new("L", (int(box[2] - box[0]) + 8, int(box[3] - box[1]) + 8))
@@ -77,10 +77,7 @@ def _shape(
 def bench_watermarks(folder: Path, most: int) -> str:
     """Read `most` photographs of a folder as they are, and with each kind of mark."""
     require_reader()
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".jpg", ".png")]
-    if not files:
-        raise ScraperError(f"found no JPEG or PNG files in {folder}")
-    files = files[:: max(1, len(files) // most)][:most]
+    files = some_photographs(folder, most)
     kept, right = [], Counter[tuple[str, str]]()
     for number, file in enumerate(files):
         with Image.open(file) as opened:

@@ -76,20 +76,19 @@ def inspect_image(folder: Path, name: str, rules: Rules) -> Inspection:
         if "rotate" in found.changes and image.getexif().get(ORIENTATION, 1) >= 5:
             found.width, found.height = found.height, found.width
         poor = quality.compression_verdict(image, rules)
-        rgb = to_rgb(upright(decode(image, color.SIDE)))
+        found = _check_pixels(to_rgb(upright(decode(image, color.SIDE))), found, rules)
+        # What a file says of itself comes first: its blocks may look like seams.
+        if poor:
+            return found.with_verdict(poor)
+        if found.verdict == KEEP and rules.watermarks:
+            rgb = read_rgb(path, max(watermark.SIDES), rules.max_pixels)  # larger: text is small
+            if marked := watermark.watermark_verdict(rgb):
+                return found.with_verdict(marked)
+        return found
     except BadImageError as error:
         return found.with_verdict(error.verdict)
     except (OSError, MemoryError) as error:
         return found.with_verdict(Verdict("corrupt", f"unreadable: {error}", 1.0))
-    found = _check_pixels(rgb, found, rules)
-    # What a file says of itself comes first: its blocks may look like seams.
-    if poor:
-        return found.with_verdict(poor)
-    if found.verdict == KEEP and rules.watermarks:
-        rgb = read_rgb(path, max(watermark.SIDES), rules.max_pixels)  # larger: text is small
-        if marked := watermark.watermark_verdict(rgb):
-            return found.with_verdict(marked)
-    return found
 
 
 def _shape(size: tuple[int, int], rules: Rules) -> Verdict | None:

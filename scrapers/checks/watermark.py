@@ -1,7 +1,7 @@
 """Watermarks: text over a picture that says whose it is, lies across it, or fills it.
 
 RapidOCR reads the picture (the extra `watermarks`: its models come with its package); what it
-read is judged here. Text of the scene itself (signs, labels, license plates) is no watermark.
+read is classified here. Text of the scene itself (signs, labels, plates) is no watermark.
 """
 
 import functools

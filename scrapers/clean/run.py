@@ -95,6 +95,8 @@ def _others(folder: Path, against: Path, rules: Rules, workers: int | None) -> l
     if against.resolve() == folder.resolve():
         raise ScraperError(f"--against: found {str(against)!r} itself, expected another folder")
     names = files(against)
+    # Their verdicts do not count, so the slowest check is not made.
+    rules = rules.model_copy(update={"watermarks": False})
     found = scan(against, names, rules, workers, state=folder / STATE / "against.jsonl")
     readable = [inspection for inspection in found if inspection.hashes]
     for inspection in readable:

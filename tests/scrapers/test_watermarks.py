@@ -8,25 +8,24 @@ import numpy as np
 import pytest
 import skimage
 from PIL import Image
-from typer.testing import CliRunner
 
 from benchmarks.scraping.watermarks import PLACES, watermarked
+from scrapers import manifest
+from scrapers.checks import watermark
 from scrapers.checks.inspect_image import inspect_image
 from scrapers.checks.rules import Rules
 from scrapers.checks.watermark import Line, mark
-from scrapers.cli import app
+from scrapers.clean.run import clean
+from scrapers.cli import main
 from tests.fakes.photographs import synthetic
 
 
 def line(text, x=300, y=300, length=90, height=20, tilt=0.0, sure=0.95) -> Line:
     """A line of text around (x, y), in a picture of 640 x 640."""
-    box = ((x, y), (length, height), tilt)
-    turn = np.array(
-        ((-length, -height), (length, -height), (length, height), (-length, height)), np.float64
-    )
-    angle = np.radians(tilt)
-    matrix = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
-    return Line(text, sure, np.asarray(turn / 2 @ matrix.T + box[0], np.float32))
+    corners = np.array(((-length, -height), (length, -height), (length, height), (-length, height)))
+    cosine, sine = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    turned = corners / 2 @ np.array(((cosine, sine), (-sine, cosine))) + (x, y)
+    return Line(text, sure, turned.astype(np.float32))
 
 
 def sample(name: str) -> np.ndarray:
@@ -96,25 +95,32 @@ def test_small_text_on_a_large_photograph_is_read(tmp_path):
     assert inspect_image(tmp_path, "x.jpg", rules).verdict == "watermark"
 
 
-def test_without_its_packages_nothing_is_begun(tmp_path, monkeypatch):
+def test_without_its_packages_nothing_is_begun(tmp_path, monkeypatch, capsys):
     (tmp_path / "x.jpg").write_bytes(synthetic(1, 96, 96, 95))
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "rapidocr" else find(name)
     )
-    result = CliRunner().invoke(app, ["clean", str(tmp_path), "--watermarks"])
-    assert result.exit_code
-    assert "gan-color[watermarks]" in str(result.exception) + result.output
+    assert main(["clean", str(tmp_path), "--watermarks"]) == 2
+    assert "gan-color[watermarks]" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["x.jpg"]
 
 
-def test_the_command_reads_text_only_if_it_is_told_to(tmp_path):
+def test_the_command_reads_text_only_if_it_is_told_to(tmp_path, capsys):
     marked = watermarked(sample("chelsea"), "PREVIEW", "corner", random.Random(1))
     Image.fromarray(marked).save(tmp_path / "x.jpg", quality=90)
-    for options, expected in (
-        (["--dry-run"], "keep"),
-        (["--dry-run", "--watermarks"], "watermark"),
-    ):
-        result = CliRunner().invoke(app, ["clean", str(tmp_path), *options])
-        assert result.exit_code == 0, result.output
-        assert expected in result.output
+    for options, expected in ([], "keep"), (["--watermarks"], "watermark"):
+        assert main(["clean", str(tmp_path), "--dry-run", *options]) == 0
+        capsys.readouterr()
+        (row,) = manifest.read(tmp_path)
+        assert row.verdict == expected
+
+
+def test_the_folder_to_compare_with_is_not_read(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(watermark, "watermark_verdict", lambda rgb: read.append(rgb.shape))
+    for number, name in enumerate(("own", "other")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.jpg").write_bytes(synthetic(number, 320, 240, 95))
+    clean(tmp_path / "own", Rules(watermarks=True), dry_run=True, against=tmp_path / "other")
+    assert len(read) == 1
