@@ -88,11 +88,20 @@ def test_marks_over_photographs_are_found_when_they_are_asked_for(tmp_path):
 
 
 def test_small_text_on_a_large_photograph_is_read(tmp_path):
-    rgb = cv2.resize(sample("astronaut"), (1600, 1600), interpolation=cv2.INTER_CUBIC)
-    cv2.putText(rgb, "www.nordphoto.de", (1200, 1570), 0, 1.1, (255, 255, 255), 3, cv2.LINE_AA)
-    Image.fromarray(rgb).save(tmp_path / "x.jpg")
+    rgb = cv2.resize(sample("astronaut"), (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    cv2.putText(rgb, "www.nordphoto.de", (760, 1000), 0, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    Image.fromarray(rgb).save(tmp_path / "x.jpg", quality=95)
     rules = Rules(watermarks=True, min_sharpness=0)
     assert inspect_image(tmp_path, "x.jpg", rules).verdict == "watermark"
+
+
+@pytest.mark.parametrize("readable", watermark.SIDES)
+def test_a_text_that_is_read_at_one_size_alone_is_enough(readable, monkeypatch):
+    text = [line("www.nordphoto.de")]
+    monkeypatch.setattr(watermark, "read", lambda rgb, side: text if side == readable else [])
+    found = watermark.watermark_verdict(np.zeros((640, 640, 3), np.uint8))
+    assert found is not None
+    assert found.name == "watermark"
 
 
 def test_without_its_packages_nothing_is_begun(tmp_path, monkeypatch, capsys):
