@@ -17,6 +17,7 @@ from scrapers.checks.rules import Rules
 from scrapers.checks.watermark import Line, mark
 from scrapers.clean.run import clean
 from scrapers.cli import main
+from scrapers.errors import BadImageError
 from tests.fakes.photographs import synthetic
 
 
@@ -102,6 +103,17 @@ def test_a_text_that_is_read_at_one_size_alone_is_enough(readable, monkeypatch):
     found = watermark.watermark_verdict(np.zeros((640, 640, 3), np.uint8))
     assert found is not None
     assert found.name == "watermark"
+
+
+@pytest.mark.parametrize("error", [BadImageError("corrupt", "cut off"), OSError("gone")])
+def test_a_file_that_cannot_be_read_a_second_time_is_corrupt(error, tmp_path, monkeypatch):
+    def fail(*_):
+        raise error
+
+    (tmp_path / "x.jpg").write_bytes(synthetic(1, 320, 240, 95))
+    assert inspect_image(tmp_path, "x.jpg", Rules()).verdict == "keep"
+    monkeypatch.setattr("scrapers.checks.inspect_image.read_rgb", fail)
+    assert inspect_image(tmp_path, "x.jpg", Rules(watermarks=True)).verdict == "corrupt"
 
 
 def test_without_its_packages_nothing_is_begun(tmp_path, monkeypatch, capsys):
