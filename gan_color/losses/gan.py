@@ -45,13 +45,23 @@ def discriminator_loss(
     """Half of what real (or fake) images cost, summed over scales. Discriminators minimize the
     sum of the two: pix2pixHD, https://arxiv.org/abs/1711.11585. `weights` [B] are the images'.
     """
-    terms = []
-    for maps in features:
-        costs = _GAN_MODES[gan_mode](maps[-1].float(), is_real)
-        if weights is not None:
-            costs = costs * weights.view(-1, *[1] * (costs.ndim - 1))
-        terms.append(costs.mean())
-    return 0.5 * torch.stack(terms).sum()
+    costs = [_GAN_MODES[gan_mode](maps[-1].float(), is_real) for maps in features]
+    return 0.5 * torch.stack([_weighted_mean(cost, weights) for cost in costs]).sum()
+
+
+def direction_loss(logits: list[Tensor], is_real: bool, weights: Tensor | None = None) -> Tensor:
+    """What SAN's last layers minimize besides, of one map [B, 1, h, w] a scale, halved and summed
+    in the same way: they turn to where the means of real and fake features lie farthest apart.
+    Takida et al. 2024, https://arxiv.org/abs/2301.12811.
+    """
+    sign = -1.0 if is_real else 1.0
+    return 0.5 * sign * torch.stack([_weighted_mean(x.float(), weights) for x in logits]).sum()
+
+
+def _weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is not None:
+        values = values * weights.view(-1, *[1] * (values.ndim - 1))
+    return values.mean()
 
 
 def approximate_r1(features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:

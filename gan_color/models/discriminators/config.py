@@ -28,6 +28,9 @@ class DiscriminatorConfig(Strict):
     matched_features: MatchedFeatures = Field(
         "activated", description="what feature matching reads: after the activation, or before it"
     )
+    san: bool = Field(
+        False, description="SAN: the last layer normalized, its direction taught by a loss alone"
+    )
     init: DiscriminatorInit = Field(
         "default", description="PyTorch's, or pix2pix': N(0, 0.02), BatchNorm N(1, 0.02), no bias"
     )
@@ -49,6 +52,7 @@ class DiscriminatorConfig(Strict):
                 "padding",
                 "pool",
                 "matched_features",
+                "san",
                 "init",
             ),
         }[self.kind]
@@ -58,6 +62,11 @@ class DiscriminatorConfig(Strict):
                     f"discriminator.{name}: found {getattr(self, name)!r}, but kind: {self.kind} "
                     "has no such option"
                 )
+        if self.san and self.matched_features == "linear":
+            raise ValueError(
+                "discriminator.san: found true with matched_features: linear, expected activated: "
+                "the direction is taught by what the last layer sees"
+            )
         if self.init != "default" and self.norm == "spectral":
             raise ValueError(
                 f"discriminator.init: found {self.init!r}, expected 'default', or another norm: "

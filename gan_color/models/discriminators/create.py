@@ -32,6 +32,7 @@ def _create_alone(config: DiscriminatorConfig) -> Discriminator:
         config.padding,
         config.pool,
         config.matched_features,
+        config.san,
     )
     if config.init == "normal_0.02":
         normal_init(discriminator)

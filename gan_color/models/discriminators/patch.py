@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_color.losses.gan import ScaleFeatures
+from gan_color.losses.gan import GanMode, ScaleFeatures, direction_loss
 from gan_color.models.discriminators.base import Discriminator
 from gan_color.models.discriminators.config import DiscriminatorNorm, MatchedFeatures, Padding
+from gan_color.models.discriminators.normalized_layer import NormalizedConv2d
 from gan_color.models.layers import SelfAttention
 
 KERNEL = 4
@@ -52,7 +53,7 @@ class PatchDiscriminator(nn.Module):
     Three layers see 70 x 70 pixels a patch. The channels stop growing at 8 times `base_channels`,
     as in pix2pix; pix2pixHD stops at 512, which is the same at its own 64 `base_channels`.
     `padding` is 2 in pix2pixHD's code, 1 in pix2pix', "same" in E. Wallner's, which also matches
-    "linear" features: the maps before their activation.
+    "linear" features: the maps before their activation. `san` normalizes the last layer.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class PatchDiscriminator(nn.Module):
         attention: bool = False,
         padding: Padding = 2,
         matched_features: MatchedFeatures = "activated",
+        san: bool = False,
     ) -> None:
         super().__init__()
         self.linear = matched_features == "linear"
@@ -90,9 +92,21 @@ class PatchDiscriminator(nn.Module):
             if attention and i == num_layers - 1:
                 stage.append(SelfAttention(after, "spectral" if norm == "spectral" else "none"))
             stages.append(nn.Sequential(*stage))
-        logits = _convolution(plan[-1][1], 1, 1, padding)
-        stages.append(nn.Sequential(spectral_norm(logits) if norm == "spectral" else logits))
+        if san:
+            logits: nn.Module = NormalizedConv2d(plan[-1][1], KERNEL, padding)
+        else:
+            logits = _convolution(plan[-1][1], 1, 1, padding)
+            logits = spectral_norm(logits) if norm == "spectral" else logits
+        stages.append(nn.Sequential(logits))
         self.stages = nn.ModuleList(stages)
+
+    def direction_logits(self, features: list[Tensor]) -> Tensor:
+        """SAN's second logits, which teach the last layer its direction, of what `forward` gave."""
+        last_stage = self.stages[-1]
+        assert isinstance(last_stage, nn.Sequential)
+        last = last_stage[0]
+        assert isinstance(last, NormalizedConv2d)
+        return last.direction_logits(features[-2])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """x [B, inputs, H, W] -> feature maps, the logits [B, 1, h, w] last."""
@@ -128,12 +142,13 @@ class MultiscaleDiscriminator(Discriminator):
         padding: Padding = 2,
         pool: Literal[2, 3] = 3,
         matched_features: MatchedFeatures = "activated",
+        san: bool = False,
     ) -> None:
         super().__init__()
-        self.pool = pool
+        self.pool, self.san = pool, san
         self.discriminators = nn.ModuleList(
             PatchDiscriminator(
-                3, num_layers, base_channels, norm, attention, padding, matched_features
+                3, num_layers, base_channels, norm, attention, padding, matched_features, san
             )
             for _ in range(num_discriminators)
         )
@@ -147,3 +162,19 @@ class MultiscaleDiscriminator(Discriminator):
                 x = _halved(x, self.pool)
             features.append(discriminator(x))
         return features
+
+    def loss(
+        self,
+        gan_mode: GanMode,
+        features: ScaleFeatures,
+        is_real: bool,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        found = super().loss(gan_mode, features, is_real, weights)
+        if not self.san:
+            return found
+        logits = []
+        for discriminator, maps in zip(self.discriminators, features, strict=True):
+            assert isinstance(discriminator, PatchDiscriminator)
+            logits.append(discriminator.direction_logits(maps))
+        return found + direction_loss(logits, is_real, weights)
