@@ -207,7 +207,10 @@ class SupervisedStage(_GeneratorStage):
 
 
 class _Adversarial(_Stage):
-    gan_mode: GanMode = "lsgan"
+    gan_mode: GanMode = Field(
+        "lsgan",
+        description="relativistic: each real patch against its fake; R3GAN, with R1 of both",
+    )
     r1_weight: Weight = Field(
         0.0,
         description="of approximate R1: how far noise moves the logits, squared",
@@ -249,6 +252,15 @@ class AdversarialStage(_GeneratorStage, _Adversarial):
     generator_update_threshold: Weight = Field(
         0.0, description="the generator waits while the discriminator loss is above this; 0: never"
     )
+
+    @model_validator(mode="after")
+    def _a_sign_of_its_own(self) -> Self:
+        if self.apa_target is not None and self.gan_mode == "relativistic":
+            raise ValueError(
+                "apa_target: found it with gan_mode: relativistic, expected another mode, or null: "
+                "logits that are compared in pairs have no sign of their own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _hints_are_not_all(self) -> Self:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GanMode = Literal["lsgan", "hinge", "vanilla"]
+GanMode = Literal["lsgan", "hinge", "vanilla", "relativistic"]
 # One list of feature maps per scale of the discriminator; the last map of each is its logits.
 ScaleFeatures = list[list[Tensor]]
 
@@ -36,7 +36,18 @@ _GAN_MODES: dict[str, Callable[[Tensor, bool], Tensor]] = {
     "lsgan": _lsgan,
     "vanilla": _vanilla,
     "hinge": _hinge,
+    "relativistic": _vanilla,  # of `relative` logits
 }
+
+
+def relative(features: ScaleFeatures, others: ScaleFeatures) -> ScaleFeatures:
+    """Features whose logits are those of images less those of their partners, which get no
+    gradient: the real image's of a fake, the fake's of a real one. Relativistic pairing:
+    Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734; R3GAN, Huang et al. 2024,
+    https://arxiv.org/abs/2501.05441.
+    """
+    pairs = zip(features, others, strict=True)
+    return [[*f[:-1], f[-1].float() - o[-1].detach().float()] for f, o in pairs]
 
 
 def discriminator_loss(
@@ -117,6 +128,8 @@ def discriminator_accuracy(
     gan_mode: GanMode, real: ScaleFeatures, fake: ScaleFeatures
 ) -> list[Tensor]:
     """Share of patches classified correctly, per scale, finest first: 0.5 is chance."""
+    if gan_mode == "relativistic":
+        real, fake = relative(real, fake), relative(fake, real)
     threshold = _threshold(gan_mode)
     return [
         0.5 * ((r[-1] > threshold).float().mean() + (f[-1] <= threshold).float().mean())

@@ -8,7 +8,7 @@ from torch import Tensor
 from gan_color import distributed
 from gan_color.config.stages import AdversarialStage
 from gan_color.losses.auxiliary import AuxiliaryLosses, Losses
-from gan_color.losses.gan import ScaleFeatures, feature_matching_loss, mean_sign
+from gan_color.losses.gan import ScaleFeatures, feature_matching_loss, mean_sign, relative
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
@@ -29,7 +29,8 @@ class AdversarialStep:
     real = D(truth), fake = D(fake) with D frozen, detached = D(fake without gradient). The
     generator's terms come from `fake`, matched against the very same `real`; the discriminators'
     from `real` and `detached`. Each update leaves the other network as it is, to the bit. Each
-    backward pass follows its forward pass as soon as it can, and makes room for the next.
+    backward pass follows its forward pass as soon as it can, and makes room for the next; where
+    logits are compared in pairs (`gan_mode: relativistic`), the generator goes first.
     """
 
     def __init__(
@@ -89,14 +90,18 @@ class AdversarialStep:
         logged = LossAccumulator(parts)
         draws = self._draw(batch)
         for part, drawn in zip(batch.split(parts), draws.split(parts), strict=True):
-            real_losses, real = self._backward_discriminator(part.L, part.ab, True, drawn)
-            output, ab = self.forward(part)
+            made = self.forward(part) if self.stage.gan_mode == "relativistic" else None
+            ahead = self.discriminator_step.logits_ahead(part.L, made[1], drawn) if made else None
+            real_losses, real = self._backward_discriminator(part.L, part.ab, True, drawn, ahead)
+            output, ab = made or self.forward(part)
             losses = self.generator_losses(part, output, ab, real, drawn)
             real = [maps[-1:] for maps in real]  # the logits; the rest makes room
             if self.apa:
                 logged.add({"mean_sign": mean_sign(self.stage.gan_mode, real)})
             self.backward_generator(losses["total"])
-            fake_losses, fake = self._backward_discriminator(part.L, ab.detach(), False, drawn)
+            fake_losses, fake = self._backward_discriminator(
+                part.L, ab.detach(), False, drawn, real if ahead else None
+            )
             logged.add({**losses, **add_losses(real_losses, fake_losses)})
             logged.add(self.discriminator.accuracies(self.stage.gan_mode, real, fake))
         norms = self.optimizer_step(logged.losses["discriminator"])
@@ -131,10 +136,15 @@ class AdversarialStep:
         self.generator_optimizer.backward(total / self.grad_accum_steps)
 
     def _backward_discriminator(
-        self, L: Tensor, ab: Tensor, is_real: bool, drawn: Draws
+        self,
+        L: Tensor,
+        ab: Tensor,
+        is_real: bool,
+        drawn: Draws,
+        others: ScaleFeatures | None,
     ) -> tuple[Losses, ScaleFeatures]:
         step = self.discriminator_step
-        return step.backward_discriminator(L, ab, is_real, self.grad_accum_steps, drawn)
+        return step.backward_discriminator(L, ab, is_real, self.grad_accum_steps, drawn, others)
 
     def optimizer_step(self, discriminator_loss: Tensor) -> Losses:
         """Update both networks, the generator unless it waits; the norms of their gradients."""
@@ -154,7 +164,8 @@ class AdversarialStep:
             fake = self.discriminator_step.see(L, ab, drawn)
         finally:
             self.discriminator.requires_grad_(True)
-        adversarial = self.discriminator.adversarial_loss(self.stage.gan_mode, fake)
+        seen = relative(fake, real) if self.stage.gan_mode == "relativistic" else fake
+        adversarial = self.discriminator.adversarial_loss(self.stage.gan_mode, seen)
         losses = {"adversarial": self.stage.adversarial_weight * adversarial}
         if self.stage.feature_matching_weight:
             matching = feature_matching_loss(fake, real)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gan_color.losses.auxiliary import Losses
-from gan_color.losses.gan import GanMode, ScaleFeatures
+from gan_color.losses.gan import GanMode, ScaleFeatures, relative
 from gan_color.models.base import Batch, Colorizer
 from gan_color.models.discriminators import Discriminator
 from gan_color.training.amp import AmpOptimizer, Precision
@@ -45,14 +45,31 @@ class DiscriminatorStep(OneNetworkStep):
         features: ScaleFeatures = self.discriminator(L, ab)
         return features
 
+    def logits_ahead(self, L: Tensor, ab: Tensor, drawn: Draws) -> ScaleFeatures | None:
+        """Fakes' logits ahead of their pass, where real images' are compared with them."""
+        if self.gan_mode != "relativistic":
+            return None
+        with self.precision.autocast(), torch.no_grad():
+            return [maps[-1:] for maps in self.see(L, ab, drawn)]
+
     def backward_discriminator(
-        self, L: Tensor, ab: Tensor, is_real: bool, parts: int, drawn: Draws = NOTHING
+        self,
+        L: Tensor,
+        ab: Tensor,
+        is_real: bool,
+        parts: int,
+        drawn: Draws = NOTHING,
+        others: ScaleFeatures | None = None,
     ) -> tuple[Losses, ScaleFeatures]:
-        """Add the gradients of one pass, whose memory is free then; its losses and features."""
+        """Add the gradients of one pass, whose memory is free then; its losses and features.
+
+        `others`: the logits of the images' partners, which these are compared with.
+        """
         noise = drawn.real_noise if is_real else drawn.fake_noise
         with self.precision.autocast():
             features = self.see(L, ab, drawn)
-            total = self._loss(features, is_real, drawn.pseudo_real)
+            compared = features if others is None else relative(features, others)
+            total = self._loss(compared, is_real, drawn.pseudo_real)
             losses = {"discriminator": total.detach()}
             if noise is not None:
                 noisy = self.see(L, ab + noise, drawn)
@@ -79,8 +96,13 @@ class DiscriminatorStep(OneNetworkStep):
         for part, drawn in zip(batch.split(parts), draws.split(parts), strict=True):
             with self.precision.autocast(), torch.no_grad():
                 ab = self.generator.decode(self.generator(part.L))
-            real_losses, real = self.backward_discriminator(part.L, part.ab, True, parts, drawn)
-            fake_losses, fake = self.backward_discriminator(part.L, ab, False, parts, drawn)
+            ahead = self.logits_ahead(part.L, ab, drawn)
+            real_losses, real = self.backward_discriminator(
+                part.L, part.ab, True, parts, drawn, ahead
+            )
+            fake_losses, fake = self.backward_discriminator(
+                part.L, ab, False, parts, drawn, real if ahead else None
+            )
             losses = add_losses(real_losses, fake_losses)
             logged.add({"total": torch.stack(list(losses.values())).sum(), **losses})
             logged.add(self.discriminator.accuracies(self.gan_mode, real, fake))
