@@ -31,6 +31,8 @@ def read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).strip().splitlines()[0][:200]
+        if isinstance(error, pickle.UnpicklingError):  # torch's advice is to run what the file says
+            reason = "it was not written by torch.save, or holds more than tensors"
         raise GanColorError(
             f"weights: {path} cannot be read as tensors ({reason}), expected {expected}"
         ) from None
