@@ -9,6 +9,7 @@ from gan_color.losses.gan import (
     ScaleFeatures,
     adversarial_loss,
     approximate_r1,
+    direction_loss,
     discriminator_accuracy,
     discriminator_loss,
 )
@@ -30,7 +31,13 @@ class Discriminator(nn.Module):
         """What it minimizes on real (or fake) images, from their features; `weights` [B] are
         the images'.
         """
-        return discriminator_loss(gan_mode, features, is_real, weights)
+        found = discriminator_loss(gan_mode, features, is_real, weights)
+        logits = self.direction_logits(features)
+        return found + direction_loss(logits, is_real, weights) if logits else found
+
+    def direction_logits(self, features: ScaleFeatures) -> list[Tensor]:
+        """Logits that teach SAN's last layers their directions, one map a scale; else none."""
+        return []
 
     def approximate_r1(self, features: ScaleFeatures, noisy: ScaleFeatures) -> Tensor:
         """How far it is moved by noise, from its features of images without it and with it."""

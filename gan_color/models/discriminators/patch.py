@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_color.losses.gan import GanMode, ScaleFeatures, direction_loss
+from gan_color.losses.gan import ScaleFeatures
 from gan_color.models.discriminators.base import Discriminator
 from gan_color.models.discriminators.config import DiscriminatorNorm, MatchedFeatures, Padding
 from gan_color.models.discriminators.normalized_layer import NormalizedConv2d
@@ -163,18 +163,11 @@ class MultiscaleDiscriminator(Discriminator):
             features.append(discriminator(x))
         return features
 
-    def loss(
-        self,
-        gan_mode: GanMode,
-        features: ScaleFeatures,
-        is_real: bool,
-        weights: Tensor | None = None,
-    ) -> Tensor:
-        found = super().loss(gan_mode, features, is_real, weights)
+    def direction_logits(self, features: ScaleFeatures) -> list[Tensor]:
         if not self.san:
-            return found
+            return []
         logits = []
         for discriminator, maps in zip(self.discriminators, features, strict=True):
             assert isinstance(discriminator, PatchDiscriminator)
             logits.append(discriminator.direction_logits(maps))
-        return found + direction_loss(logits, is_real, weights)
+        return logits
