@@ -105,8 +105,10 @@ def test_ctrl_c_ends_a_run_that_waits(server, tmp_path):
         "{name: set, contact: me@gan-color.invalid, min_side: 64, sources: "
         f"[{json.dumps(url_list(tmp_path, [server.url(ONE)]) | {'files': ['list.txt']})}]}}"
     )
-    command = [sys.executable, "-m", "scrapers", "collect", str(tmp_path / "r.yml")]
-    command += ["--allow-address", ADDRESS]
+    # Shells start background jobs with Ctrl-C ignored, and a test run may be one.
+    heed = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; runpy.run_module('scrapers', run_name='__main__')"]
+    command += ["collect", str(tmp_path / "r.yml"), "--allow-address", ADDRESS]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True
     ) as process:
