@@ -17,6 +17,7 @@ from gan_color.cli.import_weights import import_weights
 from gan_color.cli.models import models
 from gan_color.cli.palettes import palettes
 from gan_color.cli.plan import plan
+from gan_color.cli.posthoc_ema import posthoc_ema
 from gan_color.cli.runs import compare_runs, runs
 from gan_color.cli.serve import serve
 from gan_color.cli.train import lr_find, train
@@ -36,6 +37,7 @@ COMMANDS: list[Callable[..., None]] = [
     compare,
     calibrate,
     palettes,
+    posthoc_ema,
     export,
     import_weights,
     models,

@@ -146,7 +146,9 @@ def unfold(model: Colorizer, stored: dict[str, Tensor]) -> None:
     needed = {key for key in state if ".parametrizations." not in key} | set(renamed)
     unknown, missing = sorted(set(stored) - needed), sorted(needed - set(stored))
     if unknown or missing:
-        raise RuntimeError(f"it has {unknown[:3]} too many and lacks {missing[:3]}")
+        wrong = {"has too many": unknown, "lacks": missing}
+        parts = [f"{verb} {', '.join(keys[:3])}" for verb, keys in wrong.items() if keys]
+        raise RuntimeError(f"it {' and '.join(parts)}")
     model.load_state_dict(state | {renamed.get(key, key): v for key, v in stored.items()})
     training = model.training
     with torch.no_grad():

@@ -15,7 +15,7 @@ from gan_color.models import registry
 from gan_color.models.base import Colorizer
 from gan_color.models.discriminators import Discriminator, create_discriminator
 from gan_color.training import checkpoint
-from gan_color.training.ema import EMA
+from gan_color.training.averaging.ema import EMA
 from gan_color.training.loggers.wandb_artifacts import find_model
 from gan_color.training.memory.activation_checkpointing import checkpoint_blocks
 
@@ -56,7 +56,7 @@ class Networks:
 
     def __init__(self, config: Config, device: torch.device, resumed: bool) -> None:
         self.device = device
-        self.generator = _create_generator(config, resumed)
+        self.generator = create_generator(config, resumed)
         self.discriminator: Discriminator | None = None
         if not all(isinstance(stage, SupervisedStage) for stage in config.stages):
             self.discriminator = create_discriminator(config.discriminator)
@@ -128,7 +128,8 @@ class Networks:
             distributed.broadcast(self.ema.model)
 
 
-def _create_generator(config: Config, resumed: bool) -> Colorizer:
+def create_generator(config: Config, resumed: bool) -> Colorizer:
+    """A run's generator; `resumed`, its weights are about to be loaded, so none are looked for."""
     options = dict(config.model)
     name = options.pop("name")
     parsed = registry.parse_options(name, options)

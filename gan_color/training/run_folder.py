@@ -23,9 +23,7 @@ def resume_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:
     """The configuration of an existing run, placed where the run lies now."""
     path = folder / "config.yml"
     if not path.is_file():
-        raise GanColorError(
-            f"resume: found no config.yml in {str(folder)!r}, expected a run's folder"
-        )
+        raise GanColorError(f"run: found no config.yml in {str(folder)!r}, expected a run's folder")
     where = folder.absolute()
     place = (f"run.dir={json.dumps(str(where.parent))}", f"run.name={json.dumps(where.name)}")
     return load(path, (*place, *overrides))

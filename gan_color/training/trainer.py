@@ -21,6 +21,7 @@ from gan_color.errors import GanColorError
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
 from gan_color.training import amp, checkpoint, run_folder
+from gan_color.training.averaging.weight_averaging import start_from_average
 from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.builders import build_step, plan_epochs
 from gan_color.training.callbacks.evaluation import (
@@ -49,7 +50,6 @@ from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.trial import Trial, stages_left
 from gan_color.training.validator import Validator, validation_set
-from gan_color.training.weight_averaging import start_from_average
 
 
 class Trainer:

@@ -11,9 +11,9 @@ from gan_color.errors import GanColorError
 from gan_color.losses.auxiliary import AuxiliaryLosses
 from gan_color.models.registry import create
 from gan_color.training.amp import AmpOptimizer, Precision
+from gan_color.training.averaging.ema import EMA
 from gan_color.training.builders import build_step, generator_groups
 from gan_color.training.callbacks.rates import learning_rates
-from gan_color.training.ema import EMA
 from gan_color.training.steps import AdversarialStep, DiscriminatorStep, SupervisedStep
 from tests.helpers.tiny_steps import (
     FP32,

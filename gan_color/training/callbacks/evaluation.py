@@ -7,9 +7,9 @@ from fastai.callback.core import CancelFitException
 from gan_color import distributed
 from gan_color.console import console
 from gan_color.models.base import Colorizer
+from gan_color.training.averaging.ema import EMA
 from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.callbacks.base import Callback
-from gan_color.training.ema import EMA
 from gan_color.training.state import TrainingState
 from gan_color.training.validator import Validator
 

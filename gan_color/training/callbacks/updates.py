@@ -7,9 +7,9 @@ from fastai.callback.core import CancelValidException
 from gan_color import distributed
 from gan_color.data.loaders import KeySampler
 from gan_color.models.base import Colorizer
+from gan_color.training.averaging.ema import EMA
 from gan_color.training.callbacks.base import Callback
 from gan_color.training.checkpoint import Tensors
-from gan_color.training.ema import EMA
 
 
 def noise_state(device: torch.device) -> Tensors:

@@ -6,6 +6,8 @@ import torch
 
 from gan_color.models.base import Colorizer
 
+STATISTICS = ("running_mean", "running_var")  # BatchNorm's, by the ends of their names
+
 
 class EMA:
     """A shadow generator that follows the trained one; its half-life is counted in images.
@@ -26,12 +28,18 @@ class EMA:
         """Follow with the full half-life from the first image on."""
         self.images = round(self.half_life / self.RAMP)
 
+    @classmethod
+    def kept(cls, half_life: float, seen: int, images: int) -> float:
+        """Share of itself that an EMA keeps in the update after which it has `seen` images, the
+        last `images` of them in this update.
+        """
+        return float(0.5 ** (images / min(half_life, cls.RAMP * seen)))
+
     @torch.no_grad()
     def update(self, generator: Colorizer, images: int) -> None:
         """Move toward the generator, after it trained on this many more images."""
         self.images += images
-        half_life = min(self.half_life, self.RAMP * self.images)
-        keep = 0.5 ** (images / half_life)
+        keep = self.kept(self.half_life, self.images, images)
         mine = [p.detach() for p in self.model.parameters()]
         theirs = [p.detach() for p in generator.parameters()]
         # BatchNorm's statistics belong to the weights they were measured with, so they are
@@ -39,7 +47,7 @@ class EMA:
         # losses need, the average has none of.
         buffers = dict(generator.named_buffers())
         for name, own in self.model.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
+            if name.endswith(STATISTICS):
                 mine.append(own)
                 theirs.append(buffers[name])
             else:

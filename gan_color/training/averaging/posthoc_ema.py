@@ -1,0 +1,181 @@
+"""Post-hoc EMA: after a run, the EMA that its generator would have had with another half-life.
+
+Karras et al. 2024 (EDM2), https://arxiv.org/abs/2312.02696, section 3: an EMA is a weighted mean of
+all weights that a training went through, so a weighted sum of a few EMAs, kept as snapshots, comes
+near one of another length. Theirs are two power functions; here a run's checkpoints hold its one
+EMA, exponential, and longer ones are made of those.
+
+The snapshots' weights are those of the least expected distance, were the generator's way a random
+walk: the integral of the squared difference of the cumulative profiles. They are never negative, so
+that no running variance of a BatchNorm can be either.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from torch import Tensor
+
+from gan_color.config.schema import Config
+from gan_color.config.stages import DiscriminatorStage, Stage
+from gan_color.errors import GanColorError
+from gan_color.models.base import Colorizer
+from gan_color.training import checkpoint
+from gan_color.training.averaging.ema import EMA, STATISTICS
+from gan_color.training.checkpoint import Checkpoint
+from gan_color.training.networks import create_generator
+
+LARGEST_ERROR = 0.1  # of a mean's expected distance to the EMA asked for, see `Fit`
+GRID = 4096  # most points that profiles are compared at
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Weights of snapshots, of sum 1, and how far their mean is from the EMA asked for: a share of
+    that EMA's distance to the last weights, were the way a random walk.
+    """
+
+    weights: Array
+    error: float
+
+
+@dataclass(frozen=True)
+class PosthocEMA:
+    """A generator, and what it was made of."""
+
+    model: Colorizer
+    stage: str
+    images: int  # of the stage, at its end
+    total_images: int  # of the run, then
+    snapshots: int
+    error: float  # of `Fit`
+
+
+def posthoc_ema(config: Config, half_life: float, stage: str | None = None) -> PosthocEMA:
+    """The EMA, at the end of a stage, whose half-life had been so many images throughout the stage.
+
+    It begins where the run's own began in that stage; `stage`: the run's last one that trains the
+    generator, if not given. Raises GanColorError where the snapshots cannot give it.
+    """
+    index = _stage_index(config, stage)
+    chosen = config.schedule[index].stage
+    own = _own_half_life(config, chosen)
+    if not own <= half_life < float("inf"):
+        raise GanColorError(
+            f"half-life: found {half_life:g} images, expected at least {own:g}, that of the run's "
+            "EMA: a shorter mean cannot be made of longer ones"
+        )
+    snapshots = _snapshots(config, index)
+    batch = chosen.images_per_batch
+    last = snapshots[-1].state
+    longest = EMA.RAMP * last["ema_images"]
+    if half_life > max(own, longest) and not config.run.init_from:
+        raise GanColorError(
+            f"half-life: found {half_life:g} images, expected at most {longest:g}: until it has "
+            f"seen more, an EMA has the half-life of {EMA.RAMP:.0%} of the images that it saw"
+        )
+    seen = last["ema_images"] - last["images"]
+    ends = [0 if s.state["stage_index"] < index else s.state["images"] // batch for s in snapshots]
+    # A run that goes on from a model file has no wild weights to forget (EMA.skip_ramp).
+    wanted = max(seen, round(half_life / EMA.RAMP)) if config.run.init_from else seen
+    fit = fit_snapshots(
+        log_kept(own, seen, batch, ends[-1]), ends, log_kept(half_life, wanted, batch, ends[-1])
+    )
+    if fit.error > LARGEST_ERROR:
+        raise GanColorError(
+            f"half-life: the {len(snapshots)} snapshots of {chosen.name} give an EMA of "
+            f"{half_life:g} images only with an error of {fit.error:.0%}, expected at most "
+            f"{LARGEST_ERROR:.0%}: train with more checkpoints kept (run.keep_checkpoints, one "
+            "every run.epoch_images), or ask for another half-life"
+        )
+    used = [(s, w) for s, w in zip(snapshots, fit.weights, strict=True) if w > 0]
+    model = create_generator(config, resumed=True).eval()
+    _load_mean(model, used, snapshots[-1])
+    return PosthocEMA(
+        model, chosen.name, last["images"], last["total_images"], len(used), fit.error
+    )
+
+
+def log_kept(half_life: float, seen: int, batch: int, updates: int) -> Array:
+    """[updates + 1]: logarithm of the share of its start that an EMA still holds after each update
+    of a stage; it had `seen` images when the stage began.
+    """
+    kept = [EMA.kept(half_life, seen + (i + 1) * batch, batch) for i in range(updates)]
+    return np.concatenate([[0.0], np.cumsum(np.log(kept))])
+
+
+def fit_snapshots(own: Array, ends: list[int], wanted: Array) -> Fit:
+    """Weights of EMAs taken after `ends` updates, the last of them the stage's, whose sum comes
+    nearest the EMA `wanted`; `own` and `wanted` are `log_kept`.
+    """
+    last = ends[-1]
+    grid = np.unique(np.linspace(0, last, min(last, GRID) + 1).round().astype(int))
+    # What an EMA holds of the weights up to update i is what it keeps of itself since then.
+    profiles = np.stack([np.exp(np.minimum(own[end] - own[grid], 0.0)) for end in ends], axis=1)
+    target = np.exp(wanted[last] - wanted[grid])
+    heavy = 1e3 * len(grid)  # that they sum to 1 comes first
+    weights, _ = nnls(
+        np.vstack([profiles, np.full((1, len(ends)), heavy)]), np.append(target, heavy)
+    )
+    weights /= weights.sum()
+    error = np.linalg.norm(profiles @ weights - target) / np.linalg.norm(target)
+    return Fit(weights, float(error))
+
+
+def _own_half_life(config: Config, stage: Stage) -> float:
+    assert not isinstance(stage, DiscriminatorStage)
+    return stage.ema_half_life or config.run.ema_half_life
+
+
+def _stage_index(config: Config, name: str | None) -> int:
+    generators = {
+        scheduled.stage.name: i
+        for i, scheduled in enumerate(config.schedule)
+        if not isinstance(scheduled.stage, DiscriminatorStage)
+    }
+    if name is None:
+        return max(generators.values())
+    if name not in generators:
+        raise GanColorError(
+            f"stage: found {name!r}, expected one that trains the generator: "
+            f"{', '.join(generators)}"
+        )
+    return generators[name]
+
+
+def _snapshots(config: Config, index: int) -> list[Checkpoint]:
+    """Checkpoints of a stage up to where it ended, oldest first; before them, the one that the
+    stage began with, where there is one.
+    """
+    folder = config.folder / "checkpoints"
+    stage = config.schedule[index].stage
+    whole = checkpoint.find(folder)
+    found = [c for c in whole if c.state["stage_index"] == index]
+    for best in (whole[-1].state["best"] if whole else {}).values():
+        if best["stage"] == stage.name:  # early stopping went back to it
+            found = [c for c in found if c.state["images"] <= best["images"]]
+    if not found:
+        raise GanColorError(f"stage: found no whole checkpoint of {stage.name} in {folder}")
+    before = [c for c in whole if c.state["stage_index"] < index]
+    if before and not stage.average_from:
+        found.insert(0, before[-1])
+    return [checkpoint.read(c.folder) for c in found]
+
+
+def _load_mean(
+    model: Colorizer, snapshots: list[tuple[Checkpoint, float]], last: Checkpoint
+) -> None:
+    """Load the weighted mean of EMA generators; what an EMA does not average is the last one's."""
+    state: dict[str, Any] = checkpoint.load(last, "ema")
+    averaged = {name for name, _ in model.named_parameters()}
+    averaged |= {name for name, _ in model.named_buffers() if name.endswith(STATISTICS)}
+    sums: dict[str, Tensor] = {}
+    for snapshot, weight in snapshots:
+        ema = checkpoint.load(snapshot, "ema")
+        for name in averaged:
+            value = ema[name].double() * weight
+            sums[name] = sums[name] + value if name in sums else value
+    model.load_state_dict(state | {name: sums[name].to(state[name].dtype) for name in averaged})
