@@ -10,6 +10,7 @@ from gan_color.training.dry_run.rates import StageRates
 from gan_color.training.report.numbers import Row, by_stage, losses_on, series
 
 COLUMNS = 2  # of panels
+PANEL_HEIGHT = 2.4  # inches
 OF_DISCRIMINATORS = ("discriminator", "accuracy_", "r1", "feature_gate", "apa_")
 SPARSE = 20  # points of a line that are marked, since there are fewer
 
@@ -51,12 +52,19 @@ def draw_curves(rows: Sequence[Row]) -> bytes:
     if not panels:
         return b""
     lines_of_panels = math.ceil(len(panels) / COLUMNS)
-    figure = Figure(figsize=(12, 2.4 * lines_of_panels), layout="constrained")
+    height = PANEL_HEIGHT * lines_of_panels
+    figure = Figure(figsize=(12, height))
+    grid = figure.subplots(lines_of_panels, COLUMNS, sharex=True, squeeze=False)
+    # Margins in inches, as shares; a constrained layout would draw everything twice.
+    figure.subplots_adjust(
+        left=0.06, right=0.97, bottom=0.45 / height, top=1 - 0.3 / height, wspace=0.12, hspace=0.25
+    )
     boundaries = [
         float(a["total_images"]) for a, b in itertools.pairwise(rows) if a["stage"] != b["stage"]
     ]
-    for i, (title, lines) in enumerate(panels.items()):
-        axes = figure.add_subplot(lines_of_panels, COLUMNS, i + 1)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    for i, (axes, (title, lines)) in enumerate(zip(grid.flat, panels.items(), strict=False)):
         for name, line in lines.items():
             marker = "." if len(line[0]) < SPARSE else ""
             axes.plot(*line, label=name, linewidth=1, marker=marker)
@@ -68,6 +76,7 @@ def draw_curves(rows: Sequence[Row]) -> bytes:
             axes.legend(fontsize=8)
         if i >= len(panels) - COLUMNS:
             axes.set_xlabel("images")
+            axes.tick_params(labelbottom=True)
     return png(figure)
 
 
