@@ -22,9 +22,9 @@ os.environ["OMP_NUM_THREADS"] = str(THREADS)
 # Child processes of tests are forked from a server that has imported what takes seconds.
 multiprocessing.set_forkserver_preload(["gan_color.training.trainer"])
 
-# Files that share such a server, or the notebooks' kernel: each group stays with one worker of
-# pytest -n, so that one is started. (`--dist loadgroup` cannot do it: xdist 3.8 writes a mark's
-# group to `Item._nodeid`, which pytest 9.2 no longer reads.)
+# A file stays with one worker of pytest -n, so that what its tests share is made once; so do files
+# that share such a server, or the notebooks' kernel. (`--dist loadgroup` cannot do it: xdist 3.8
+# writes a mark's group to `Item._nodeid`, which pytest 9.2 no longer reads.)
 PROCESSES = ("evaluator", "best_snapshot", "resume", "ranks", "hours", "mirror", "page")
 TOGETHER = {
     **{f"test_{name}.py": "processes" for name in PROCESSES},
@@ -38,8 +38,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return TOGETHER.get(Path(nodeid.partition("::")[0]).name, nodeid)
+            file = nodeid.partition("::")[0]
+            return TOGETHER.get(Path(file).name, file)
 
+    # In the order of their names: the longest of all, of the GPU kit, comes early.
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
