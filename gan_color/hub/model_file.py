@@ -146,8 +146,8 @@ def unfold(model: Colorizer, stored: dict[str, Tensor]) -> None:
     needed = {key for key in state if ".parametrizations." not in key} | set(renamed)
     unknown, missing = sorted(set(stored) - needed), sorted(needed - set(stored))
     if unknown or missing:
-        wrong = {"has too many": unknown, "lacks": missing}
-        parts = [f"{verb} {', '.join(keys[:3])}" for verb, keys in wrong.items() if keys]
+        parts = [f"has {', '.join(unknown[:3])} too many"] if unknown else []
+        parts += [f"lacks {', '.join(missing[:3])}"] if missing else []
         raise RuntimeError(f"it {' and '.join(parts)}")
     model.load_state_dict(state | {renamed.get(key, key): v for key, v in stored.items()})
     training = model.training
