@@ -14,9 +14,6 @@ def posthoc_ema(
     half_life: Annotated[
         float, typer.Option(help="Of the EMA, in images; at least the run's own (ema_half_life).")
     ],
-    stage: Annotated[
-        str | None, typer.Option(help="At whose end; the last that trains the generator, if none.")
-    ] = None,
 ) -> None:
     """Give a run the EMA that it would have had with a longer half-life, from its checkpoints.
 
@@ -36,12 +33,9 @@ def posthoc_ema(
     if output.exists() and output.samefile(own):
         raise GanColorError(f"posthoc-ema: {output} is the run's own model, expected another place")
     header = read_header(own)
-    found = average(config, half_life, stage)
-    stages = [scheduled.stage.name for scheduled in config.schedule]
+    found = average(config, half_life)
     record = {
         **header["record"],
-        "stages": header["record"]["stages"][: stages.index(found.stage) + 1],
-        "images": found.total_images,
         "ema": {"half_life": half_life, "snapshots": found.snapshots, "error": found.error},
     }
     for measured in ("figures", "best"):  # on the run's own EMA

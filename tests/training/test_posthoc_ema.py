@@ -89,7 +89,7 @@ def distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
 
 def test_a_runs_snapshots_give_the_longer_ema_of_another_run(runs: dict[str, Path]) -> None:
     found = posthoc_ema(resume_config(runs["short"]), 18.0)
-    assert (found.stage, found.images, found.total_images) == ("gan", 48, 66)
+    assert (found.stage, found.images) == ("gan", 48)
     parameters = {name for name, _ in found.model.named_parameters()}
     statistics = {n for n, _ in found.model.named_buffers() if n.endswith("running_var")}
     ends = {n: checkpoint.find(folder / "checkpoints")[-1] for n, folder in runs.items()}
@@ -121,12 +121,6 @@ def test_the_command_writes_a_model_file_that_says_what_it_is(
     found = load_model(output).predict_ab(L)
     assert (found - expected).norm() < 0.5 * (other - expected).norm()
 
-    command = ("posthoc-ema", runs["short"], "--half-life", 6, "-o", output, "--stage", "pretrain")
-    assert run(*command) == 0
-    record = read_header(output)["record"]
-    assert [stage["name"] for stage in record["stages"]] == ["pretrain"]
-    assert record["images"] == 12
-
 
 def test_what_it_cannot_give_is_one_line(runs: dict[str, Path], tmp_path: Path, capsys) -> None:
     output = tmp_path / "ema.safetensors"
@@ -141,8 +135,6 @@ def test_what_it_cannot_give_is_one_line(runs: dict[str, Path], tmp_path: Path, 
     assert "expected at least 6" in refused(short, "--half-life", 5)
     for number in ("nan", "inf", "-5", "0"):
         assert "half-life: found" in refused(short, "--half-life", number)
-    line = refused(short, "--half-life", 18, "--stage", "discriminator")
-    assert "expected one that trains the generator: pretrain, gan" in line
     assert "found no config.yml" in refused(tmp_path, "--half-life", 18)
 
 
@@ -154,7 +146,7 @@ def test_too_few_snapshots_and_a_run_without_an_end_are_refused(
     for snapshot in sorted((folder / "checkpoints").glob("gan-*"))[:-1]:
         shutil.rmtree(snapshot)
     config = resume_config(folder)
-    with pytest.raises(GanColorError, match=r"2 snapshots .*run\.keep_checkpoints"):
+    with pytest.raises(GanColorError, match=r"\(2 of its EMA\) .*run\.keep_checkpoints"):
         posthoc_ema(config, 18.0)
     config = changed(config, "run.init_from=null")
     with pytest.raises(GanColorError, match=r"found 40 .* at most 18: .* 20% of the images"):

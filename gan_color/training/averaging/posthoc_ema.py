@@ -49,18 +49,22 @@ class PosthocEMA:
     model: Colorizer
     stage: str
     images: int  # of the stage, at its end
-    total_images: int  # of the run, then
     snapshots: int
     error: float  # of `Fit`
 
 
-def posthoc_ema(config: Config, half_life: float, stage: str | None = None) -> PosthocEMA:
-    """The EMA, at the end of a stage, whose half-life had been so many images throughout the stage.
+def posthoc_ema(config: Config, half_life: float) -> PosthocEMA:
+    """The EMA, at a run's end, whose half-life had been so many images throughout the last stage
+    that trains the generator. (Earlier stages keep one checkpoint each, too few to tell.)
 
-    It begins where the run's own began in that stage; `stage`: the run's last one that trains the
-    generator, if not given. Raises GanColorError where the snapshots cannot give it.
+    It begins where the run's own began in that stage. Raises GanColorError where the snapshots
+    cannot give it.
     """
-    index = _stage_index(config, stage)
+    index = max(
+        i
+        for i, scheduled in enumerate(config.schedule)
+        if not isinstance(scheduled.stage, DiscriminatorStage)
+    )
     chosen = config.schedule[index].stage
     own = _own_half_life(config, chosen)
     if not own <= half_life < float("inf"):
@@ -86,7 +90,7 @@ def posthoc_ema(config: Config, half_life: float, stage: str | None = None) -> P
     )
     if fit.error > LARGEST_ERROR:
         raise GanColorError(
-            f"half-life: the {len(snapshots)} snapshots of {chosen.name} give an EMA of "
+            f"half-life: what was kept of {chosen.name} ({len(snapshots)} of its EMA) gives one of "
             f"{half_life:g} images only with an error of {fit.error:.0%}, expected at most "
             f"{LARGEST_ERROR:.0%}: train with more checkpoints kept (run.keep_checkpoints, one "
             "every run.epoch_images), or ask for another half-life"
@@ -94,9 +98,7 @@ def posthoc_ema(config: Config, half_life: float, stage: str | None = None) -> P
     used = [(s, w) for s, w in zip(snapshots, fit.weights, strict=True) if w > 0]
     model = create_generator(config, resumed=True).eval()
     _load_mean(model, used, snapshots[-1])
-    return PosthocEMA(
-        model, chosen.name, last["images"], last["total_images"], len(used), fit.error
-    )
+    return PosthocEMA(model, chosen.name, last["images"], len(used), fit.error)
 
 
 def log_kept(half_life: float, seen: int, batch: int, updates: int) -> Array:
@@ -130,22 +132,6 @@ def _own_half_life(config: Config, stage: Stage) -> float:
     return stage.ema_half_life or config.run.ema_half_life
 
 
-def _stage_index(config: Config, name: str | None) -> int:
-    generators = {
-        scheduled.stage.name: i
-        for i, scheduled in enumerate(config.schedule)
-        if not isinstance(scheduled.stage, DiscriminatorStage)
-    }
-    if name is None:
-        return max(generators.values())
-    if name not in generators:
-        raise GanColorError(
-            f"stage: found {name!r}, expected one that trains the generator: "
-            f"{', '.join(generators)}"
-        )
-    return generators[name]
-
-
 def _snapshots(config: Config, index: int) -> list[Checkpoint]:
     """Checkpoints of a stage up to where it ended, oldest first; before them, the one that the
     stage began with, where there is one.
@@ -158,7 +144,7 @@ def _snapshots(config: Config, index: int) -> list[Checkpoint]:
         if best["stage"] == stage.name:  # early stopping went back to it
             found = [c for c in found if c.state["images"] <= best["images"]]
     if not found:
-        raise GanColorError(f"stage: found no whole checkpoint of {stage.name} in {folder}")
+        raise GanColorError(f"posthoc-ema: found no whole checkpoint of {stage.name} in {folder}")
     before = [c for c in whole if c.state["stage_index"] < index]
     if before and not stage.average_from:
         found.insert(0, before[-1])
