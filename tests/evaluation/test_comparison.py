@@ -129,15 +129,3 @@ def test_the_blind_test_counts_what_is_taken_for_real(
         assert cells[0] == name
         fooled, shown = map(int, cells[1].split(" of "))
         assert 0 <= fooled <= shown == 3
-
-
-def test_models_lists_what_each_costs_and_needs(capsys):
-    assert run("models", "--json") == 0
-    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert {name.split("/")[0] for name in rows} == set(registry.names())
-    assert rows["zhang16"]["parameters"] == 32_236_011 - 626
-    assert rows["zhang16"]["gflops_256"] == pytest.approx(83.5, abs=0.1)
-    assert rows["zhang16"]["adversarial"] is False
-    assert "prior" in rows["zhang16"]["needs"]
-    assert rows["pix2pixhd"]["gflops_256"] == pytest.approx(107.5, abs=0.1)
-    assert rows["ddcolor/tiny"]["gflops_256"] == pytest.approx(50.3, abs=1.0)
