@@ -21,6 +21,7 @@ from gan_color.errors import GanColorError
 from gan_color.hub.model_file import save_model
 from gan_color.images.files import spread
 from gan_color.training import amp, checkpoint, run_folder
+from gan_color.training.averaging.ema import half_life_of
 from gan_color.training.averaging.weight_averaging import start_from_average
 from gan_color.training.best_snapshot import BestSnapshot
 from gan_color.training.builders import build_step, plan_epochs
@@ -233,7 +234,7 @@ class Trainer:
         hooks = [SeedEpoch(sampler, done, noise), *hooks, *self.callbacks]
         if not isinstance(stage, DiscriminatorStage):
             ema = self.networks.ema
-            ema.half_life = stage.ema_half_life or self.config.run.ema_half_life
+            ema.half_life = half_life_of(stage, self.config)
             hooks.append(UpdateEMA(ema, self.networks.generator, stage.images_per_batch))
         if isinstance(stage, AdversarialStage):
             follower = optimizers["discriminator"].optimizer

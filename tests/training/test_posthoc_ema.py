@@ -1,5 +1,6 @@
 """Post-hoc EMA: from snapshots of one EMA comes another, as if the run had kept that one."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,21 @@ def test_a_runs_snapshots_give_the_longer_ema_of_another_run(runs: dict[str, Pat
         off = distance(state, emas["long"])
         assert off < 0.15 * distance(emas["short"], emas["long"])
     assert all(bool((state[n] > 0).all()) for n in statistics)
+
+
+@pytest.mark.parametrize(("stage", "images", "half_life"), [("gan", 24, 18), ("pretrain", 12, 6)])
+def test_it_ends_where_early_stopping_went_back_to(
+    runs: dict[str, Path], tmp_path: Path, stage: str, images: int, half_life: float
+) -> None:
+    """In another cycle even, for which another stage stands here."""
+    folder = tmp_path / "stopped"
+    shutil.copytree(runs["short"], folder)
+    last = checkpoint.find(folder / "checkpoints")[-1]
+    state = last.state | {"best": {"gan": {"stage": stage, "images": images}}}
+    (last.folder / checkpoint.STATE_FILE).write_text(json.dumps(state))
+    (last.folder / checkpoint.SUMS_FILE).unlink()
+    found = posthoc_ema(resume_config(folder), half_life)
+    assert (found.stage, found.images) == (stage, images)
 
 
 def test_the_command_writes_a_model_file_that_says_what_it_is(

@@ -4,9 +4,16 @@ import copy
 
 import torch
 
+from gan_color.config.schema import Config
+from gan_color.config.stages import AdversarialStage, SupervisedStage
 from gan_color.models.base import Colorizer
 
 STATISTICS = ("running_mean", "running_var")  # BatchNorm's, by the ends of their names
+
+
+def half_life_of(stage: SupervisedStage | AdversarialStage, config: Config) -> float:
+    """Half-life of the EMA in a stage, in images."""
+    return stage.ema_half_life or config.run.ema_half_life
 
 
 class EMA:

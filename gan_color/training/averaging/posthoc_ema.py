@@ -19,11 +19,11 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from gan_color.config.schema import Config
-from gan_color.config.stages import DiscriminatorStage, Stage
+from gan_color.config.stages import DiscriminatorStage
 from gan_color.errors import GanColorError
 from gan_color.models.base import Colorizer
 from gan_color.training import checkpoint
-from gan_color.training.averaging.ema import EMA, STATISTICS
+from gan_color.training.averaging.ema import EMA, STATISTICS, half_life_of
 from gan_color.training.checkpoint import Checkpoint
 from gan_color.training.networks import create_generator
 
@@ -60,21 +60,18 @@ def posthoc_ema(config: Config, half_life: float) -> PosthocEMA:
     It begins where the run's own began in that stage. Raises GanColorError where the snapshots
     cannot give it.
     """
-    index = max(
-        i
-        for i, scheduled in enumerate(config.schedule)
-        if not isinstance(scheduled.stage, DiscriminatorStage)
-    )
+    snapshots = _snapshots(config)
+    last = snapshots[-1].state
+    index = last["stage_index"]
     chosen = config.schedule[index].stage
-    own = _own_half_life(config, chosen)
+    assert not isinstance(chosen, DiscriminatorStage)
+    own = half_life_of(chosen, config)
     if not own <= half_life < float("inf"):
         raise GanColorError(
             f"half-life: found {half_life:g} images, expected at least {own:g}, that of the run's "
             "EMA: a shorter mean cannot be made of longer ones"
         )
-    snapshots = _snapshots(config, index)
     batch = chosen.images_per_batch
-    last = snapshots[-1].state
     longest = EMA.RAMP * last["ema_images"]
     if half_life > max(own, longest) and not config.run.init_from:
         raise GanColorError(
@@ -127,22 +124,21 @@ def fit_snapshots(own: Array, ends: list[int], wanted: Array) -> Fit:
     return Fit(weights, float(error))
 
 
-def _own_half_life(config: Config, stage: Stage) -> float:
-    assert not isinstance(stage, DiscriminatorStage)
-    return stage.ema_half_life or config.run.ema_half_life
-
-
-def _snapshots(config: Config, index: int) -> list[Checkpoint]:
-    """Checkpoints of a stage up to where it ended, oldest first; before them, the one that the
-    stage began with, where there is one.
+def _snapshots(config: Config) -> list[Checkpoint]:
+    """Checkpoints of the last stage that trains the generator, up to where it ended, oldest first;
+    before them, the one that the stage began with, where there is one.
     """
     folder = config.folder / "checkpoints"
-    stage = config.schedule[index].stage
     whole = checkpoint.find(folder)
-    found = [c for c in whole if c.state["stage_index"] == index]
-    for best in (whole[-1].state["best"] if whole else {}).values():
-        if best["stage"] == stage.name:  # early stopping went back to it
-            found = [c for c in found if c.state["images"] <= best["images"]]
+    stages = [scheduled.stage for scheduled in config.schedule]
+    scheduled = [s for s in config.schedule if not isinstance(s.stage, DiscriminatorStage)][-1]
+    stage, end = scheduled.stage, float("inf")
+    best = whole[-1].state["best"].get(scheduled.of) if whole else None
+    if best:  # early stopping went back to it, into an earlier cycle even
+        stage = next(s for s in stages if s.name == best["stage"])
+        end = best["images"]
+    index = stages.index(stage)
+    found = [c for c in whole if c.state["stage_index"] == index and c.state["images"] <= end]
     if not found:
         raise GanColorError(f"posthoc-ema: found no whole checkpoint of {stage.name} in {folder}")
     before = [c for c in whole if c.state["stage_index"] < index]
