@@ -26,6 +26,7 @@ from gan_color.training.early_stopping import (
     within_guards,
 )
 from gan_color.training.networks import Networks
+from gan_color.training.run_checkpoints import RunCheckpoints
 from gan_color.training.state import TrainingState
 from gan_color.training.validator import validation_set
 
@@ -168,6 +169,26 @@ class BestSnapshot:
         return distributed.broadcast_bool(
             self.evaluator is not None and self.best()["cycle"] == self.scheduled.cycle
         )
+
+    def go_back(self, networks: Networks, checkpoints: RunCheckpoints) -> None:
+        """Go back to the best snapshot, and keep it as the stage's last checkpoint."""
+        state, of = self.state, self.scheduled.of
+        if not self.gained():
+            state.finished_cycles.add(of)
+        if distributed.rank() == 0:
+            best = self.best()
+            networks.load(checkpoint.read(state.folder / "checkpoints" / best["checkpoint"]))
+            self.write(ended=True)
+            state.best[of] = best
+            state.logger.summary({f"{of}/best_snapshot": best})
+            console.print(
+                f"{state.stage.name}: early stopping: back to {best['stage']} "
+                f"{best['images']:,} of {state.images:,} images"
+            )
+        networks.share()
+        state.stage_ended = True
+        checkpoints.save()
+        checkpoints.wait()
 
     def write(self, ended: bool) -> None:
         """Write early_stopping.json: the rule, every evaluation, and the best one."""

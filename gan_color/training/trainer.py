@@ -12,7 +12,6 @@ from fastai.callback.core import Callback
 from gan_color import distributed
 from gan_color.config.schema import Config, ScheduledStage
 from gan_color.config.stages import AdversarialStage, DiscriminatorStage
-from gan_color.console import console
 from gan_color.data.dataset import CropDataset
 from gan_color.data.loaders import KeySampler, draw_probabilities, training_loader
 from gan_color.data.prepare import MANIFEST, find_data, measure_prior, report_data
@@ -171,7 +170,7 @@ class Trainer:
             track.close()
             self.checkpoints.wait()
         if best_snapshot:
-            self._end_early_stopping(best_snapshot)
+            best_snapshot.go_back(self.networks, self.checkpoints)
         distributed.barrier()  # what follows may read the checkpoints
 
     def _best_snapshot(self, scheduled: ScheduledStage) -> BestSnapshot | None:
@@ -181,27 +180,6 @@ class Trainer:
         return BestSnapshot(
             self.config, scheduled, self.data.val, self.state, self.networks, self.precision
         )
-
-    def _end_early_stopping(self, best_snapshot: BestSnapshot) -> None:
-        """Go back to the best snapshot, and keep it as the stage's last checkpoint."""
-        state = self.state
-        if not best_snapshot.gained():
-            state.finished_cycles.add(best_snapshot.scheduled.of)
-        if distributed.rank() == 0:
-            best = best_snapshot.best()
-            found = checkpoint.read(self.folder / "checkpoints" / best["checkpoint"])
-            self.networks.load(found)
-            best_snapshot.write(ended=True)
-            state.best[best_snapshot.scheduled.of] = best
-            state.logger.summary({f"{best_snapshot.scheduled.of}/best_snapshot": best})
-            console.print(
-                f"{state.stage.name}: early stopping: back to {best['stage']} "
-                f"{best['images']:,} of {state.images:,} images"
-            )
-        self.networks.share()
-        state.stage_ended = True
-        self.checkpoints.save()
-        self.checkpoints.wait()
 
     def learner(self, index: int, batches: int, hooks: list[Any]) -> ColorLearner:
         """A learner of the stage `index` of the schedule, over epochs of `batches`."""
