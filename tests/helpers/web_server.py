@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 from playwright.sync_api import Browser, Page, expect
 
 from gan_color.cli import main
+from gan_color.inference import interrupt
+from gan_color.web import colorize
 from tests.helpers.runs import REPOSITORY
 from tests.helpers.web_photos import write_models
 
@@ -27,7 +30,8 @@ NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 class Server:
     """`gan-color serve` in a process of its own, with a temporary folder of its own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, endless: bool = False) -> None:
+        """An endless one colorizes a photo until it is called off."""
         self.temporary, self.log = folder / "tmp", folder / "log"
         self.temporary.mkdir()
         self.models = folder / "models"
@@ -35,7 +39,7 @@ class Server:
         arguments = ["--models", str(write_models(self.models)), "--port", "0", *options]
         # Forked from a process that has imported torch: a fresh interpreter takes ten seconds more.
         self.process = multiprocessing.get_context("forkserver").Process(
-            target=serve, args=(arguments, self.temporary, self.log)
+            target=serve, args=(arguments, self.temporary, self.log, endless)
         )
         self.process.start()
 
@@ -61,7 +65,7 @@ class Server:
         assert "Traceback" not in self.output()
 
 
-def serve(arguments: list[str], temporary: Path, log: Path) -> None:
+def serve(arguments: list[str], temporary: Path, log: Path, endless: bool) -> None:
     # Shells start background jobs with Ctrl-C ignored, and a test run may be one.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["TMPDIR"] = str(temporary)
@@ -69,7 +73,15 @@ def serve(arguments: list[str], temporary: Path, log: Path) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
+    if endless:
+        colorize.colorize_photo = _colorize_until_called_off
     main(["serve", *arguments])
+
+
+def _colorize_until_called_off(*_: object) -> NoReturn:
+    while True:
+        interrupt.check()
+        time.sleep(0.01)
 
 
 def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list[str]]:

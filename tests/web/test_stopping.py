@@ -29,26 +29,23 @@ from tests.helpers.web_server import Server
 
 
 def test_signals_answer_what_is_under_way_and_end_in_time(tmp_path: Path):
-    """Of four requests at once some are running, some wait; each is answered."""
-    server = Server(tmp_path)
-    large = photo((5000, 4000))
-    with ThreadPoolExecutor(4) as pool:
-        sent = [pool.submit(httpx.post, f"{server.url}api/colorize", files={"file": large},
-                            data={"render": "1024", "model": "plain"}, timeout=300)
-                for _ in range(4)]  # fmt: skip
-        while httpx.get(f"{server.url}api/health").json()["requests"] < 4:
-            time.sleep(0.02)
+    """Of four requests at once one is running, three wait; each is answered."""
+    server = Server(tmp_path, endless=True)
+    with ThreadPoolExecutor(4) as pool, httpx.Client(base_url=server.url, timeout=60) as client:
+        sent = [pool.submit(post_photo, client, photo(), model="plain") for _ in range(4)]
+        while client.get("api/health").json()["requests"] < 4:
+            time.sleep(0.01)
         started = time.monotonic()
         os.kill(server.process.pid, signal.SIGTERM)
         answers = [future.result() for future in sent]
         server.process.join(30)
     assert time.monotonic() - started < 2 * serving.STOP_SECONDS + 10  # a busy machine
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    refused = [answer for answer in answers if answer.status_code == 503]
-    assert refused
-    assert all("found it stopping" in answer.json()["error"] for answer in refused)
-    assert server.process.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM)
-    assert "Traceback" not in server.output()
+    for answer in answers:
+        assert answer.status_code == 503
+        assert "found it stopping" in answer.json()["error"]
+    assert server.process.exitcode == -signal.SIGTERM  # not cut off with its threads
+    # Tasks that did not end by themselves would be told of, and whatever broke.
+    assert server.output().splitlines()[-1].startswith("listening on ")
 
 
 def test_work_that_is_called_off_ends_at_the_next_strip():
