@@ -24,6 +24,7 @@ from schemathesis.transport.serialization import Binary
 from starlette.testclient import TestClient
 
 from gan_color.color.lab import rgb_to_lab, to_float
+from gan_color.inference.interrupt import InterruptedWorkError
 from gan_color.web import colorize, limits
 from gan_color.web.api import TEMPLATES, create_api
 from gan_color.web.app import create_app
@@ -160,7 +161,7 @@ class Gate:
     """What `colorize_photo` does first: it counts itself, does `then`, and waits to be let in."""
 
     def __init__(self) -> None:
-        self.started, self.then = 0, lambda: None
+        self.started, self.called_off, self.then = 0, 0, lambda: None
         self._open = threading.Event()
 
     def open(self) -> None:
@@ -178,7 +179,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
     def colorize_photo(*arguments):
         found.pass_through()
-        return real(*arguments)
+        try:
+            return real(*arguments)
+        except InterruptedWorkError:
+            found.called_off += 1
+            raise
 
     monkeypatch.setattr(colorize, "colorize_photo", colorize_photo)
     yield found
@@ -257,6 +262,7 @@ def test_slow_requests_time_out_and_queued_ones_never_start(folder, gate, loop, 
     gate.then = lambda: None
     gate.open()
     assert client.post("/colorize", files={"file": photo()}).status_code == 200
+    assert gate.called_off == 1
     assert gate.started == 2  # the thread went on to this one, past the one that was queued
 
 
