@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.helpers.web_photos import photo
 from tests.helpers.web_server import open_page
@@ -18,6 +18,12 @@ WATCH = """() => {
         if (options?.body) window.forms.push(Object.fromEntries(options.body));
         return send(path, options);
     };
+}"""
+
+
+TOPMOST = """point => {
+    const box = point.getBoundingClientRect();
+    return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === point;
 }"""
 
 
@@ -92,10 +98,38 @@ def test_points_are_clicked_moved_and_taken_back(hinted, server, browser):
     page.close()
 
 
+def test_an_answer_that_comes_leaves_zoom_and_drag_as_they_are(hinted, server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    first = page.locator("img.after").last.get_attribute("src")
+    page.get_by_role("button", name="Zoom in, a hinted").click()
+    zoom = "document.querySelector('.content').style.getPropertyValue('--zoom')"
+    assert page.evaluate(zoom) == "1.5"
+    held: list[Route] = []
+    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+    page.locator("#point-add").click()
+    point = page.locator(".point")
+    box, whole = point.bounding_box(), page.locator(".result .compare").bounding_box()
+    page.mouse.move(box["x"] + 12, box["y"] + 12)
+    page.mouse.down()
+    held.pop().continue_()
+    answered(page, 2)
+    assert page.locator("img.after").last.get_attribute("src") != first
+    assert page.evaluate(zoom) == "1.5"
+    page.mouse.move(whole["x"] + 0.2 * whole["width"], whole["y"] + 0.2 * whole["height"], steps=4)
+    page.mouse.up()
+    (moved,) = json.loads(answered(page, 3)[2]["hints"])
+    # 0.3 of the frame from its center is 0.2 of the picture, which is 300 x 200.
+    assert (abs(moved["x"] - 90) <= 2, abs(moved["y"] - 60) <= 2) == (True, True)
+    assert wrong == []
+    page.close()
+
+
 def test_points_without_a_mouse(hinted, server, browser):
     page, wrong = open_with_photo(browser, server.url)
     page.locator("#point-add").press("Enter")
     answered(page, 2)
+    # Where the line's handle does not hide it.
+    assert page.locator(".point").evaluate(TOPMOST)
     left = page.get_by_label("Distance from the left of point 1")
     left.fill("90")
     left.press("Tab")
@@ -106,6 +140,14 @@ def test_points_without_a_mouse(hinted, server, browser):
     page.get_by_role("button", name="Remove point 1").press("Enter")
     answered(page, 5)
     expect(page.locator("#point-list li")).to_have_count(0)
+    for count in (6, 7):  # each where it is seen, on the wider side of the line
+        page.locator("#point-add").press("Enter")
+        answered(page, count)
+    assert page.locator(".point").evaluate_all(f"all => all.every({TOPMOST})")
+    page.locator(".result .compare input").fill("90")
+    page.locator("#point-add").press("Enter")
+    *_, last = json.loads(answered(page, 8)[7]["hints"])
+    assert (last["x"], last["y"]) == (135, 100)
     assert wrong == []
     page.close()
 

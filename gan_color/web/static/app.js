@@ -2,10 +2,10 @@
 import { DOWNLOADED, getBlob, getJson } from "./api.js";
 import { drawKept, setBrush } from "./brush.js";
 import { element, find, setChildren } from "./dom.js";
-import { History, renderPoints, showSwatches } from "./hints.js";
+import { freePlace, History, renderPoints, showSwatches } from "./hints.js";
 import { kindAt, noteOf, openPhoto } from "./photo.js";
 import { quickAnswer, shrinkReference, waiting, wholeAnswer } from "./requests.js";
-import { drawPoints, resultCard, setSplit } from "./results.js";
+import { drawPoints, resultCard, setSplit, showImages } from "./results.js";
 import { listenToWelcome, showExamples } from "./welcome.js";
 import { zip } from "./zip.js";
 
@@ -91,7 +91,7 @@ async function run(photo, choices = chosenModels().map((model) => ({ model, vari
       const choice = { model: model.name, variant, takesHints: model.hints, points, reference };
       const images = await quickAnswer(photo, choice, settings(), signal);
       if (!photo.size && !photo.results.length) photo.kind = await kindAt(images.before);
-      results.push(newResult(photo, choice, images, choices.length > 1));
+      results.push(takeAnswer(photo, photo.results[results.length], choice, images, choices.length > 1));
       photo.results = [...results, ...photo.results.slice(results.length)];
       if (photo === state.current) render();
     }
@@ -124,9 +124,19 @@ function tell(photo, started, ahead, count) {
   find("#progress-text").textContent = `Colorizing${before}: ${passed} s of about ${Math.max(expected, passed + 1)} s`;
 }
 
+/** An answer to what was asked before too is shown on the card of the one before. */
+function takeAnswer(photo, before, choice, images, several) {
+  const asked = { model: choice.model, variant: choice.variant, takesHints: choice.takesHints, several };
+  if (!before || Object.entries(asked).some(([key, value]) => before[key] !== value)) {
+    return newResult(photo, choice, images, several);
+  }
+  showImages(before.card, images);
+  return Object.assign(before, choice, { images });
+}
+
 function newResult(photo, choice, images, several) {
   const title = choice.variant ? `${choice.model}, answer ${choice.variant}` : choice.model;
-  const result = { ...choice, images };
+  const result = { ...choice, images, several };
   result.card = resultCard(title, images, {
     split: (percent) => {
       state.split = percent;
@@ -283,7 +293,7 @@ function listen() {
     say("Canceled.");
     render();
   });
-  find("#point-add").addEventListener("click", () => changePoints((points) => [...points, { x: 0.5, y: 0.5, color: "#c08050" }]));
+  find("#point-add").addEventListener("click", () => changePoints((points) => [...points, { ...freePlace(points, state.split), color: "#c08050" }]));
   const step = (name) => () => {
     const { told } = state.current;
     const { points, reference } = told.value;

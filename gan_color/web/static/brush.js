@@ -30,7 +30,11 @@ export async function drawKept(card, strokes) {
   const before = card.querySelector(".before");
   const canvas = card.querySelector(".kept");
   canvas.strokes = strokes;
-  await before.decode();
+  try {
+    await before.decode();
+  } catch {
+    return; // another picture has come, on which they are drawn anew
+  }
   if (canvas.strokes !== strokes) return; // later ones are drawn already
   Object.assign(canvas, { width: before.naturalWidth, height: before.naturalHeight });
   if (strokes.length === 0) return;

@@ -2,6 +2,8 @@
 import { element, find } from "./dom.js";
 import { colorsAt } from "./lab.js";
 
+const PLACES = 7; // from top to bottom, for points that nobody placed
+
 /** Steps back and forth between versions of one value. */
 export class History {
   constructor(value) {
@@ -27,6 +29,14 @@ export class History {
   redo() {
     if (this.canRedo) this.at += 1;
   }
+}
+
+/** Where a point comes that nobody placed: on the wider side of the line at `split` percent, below those there. */
+export function freePlace(points, split) {
+  const x = (split <= 50 ? (split + 100) / 2 : split / 2) / 100;
+  const taken = (y) => points.some((point) => Math.hypot(point.x - x, point.y - y) < 0.5 / PLACES);
+  const all = Array.from({ length: PLACES }, (_, i) => (0.5 + i / PLACES) % 1);
+  return { x, y: all.find((y) => !taken(y)) ?? 0.5 };
 }
 
 /**

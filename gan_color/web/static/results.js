@@ -73,14 +73,13 @@ export function placeOf(event, content) {
  * move(i, place, done), choose(i, event), pick() or null}.
  */
 export function resultCard(title, images, on) {
-  const { width, height } = images;
   const slider = element("input", {
     type: "range", min: 0, max: 100, step: 1, label: `Before and after, ${title}`,
     oninput: () => on.split(Number(slider.value)),
   });
   const content = element("div", { className: "content" },
-    element("img", { className: "before", alt: "before", src: images.before, width, height, draggable: false }),
-    element("img", { className: "after", alt: `colorized by ${title}`, src: images.after, width, height, draggable: false }),
+    element("img", { className: "before", alt: "before", draggable: false }),
+    element("img", { className: "after", alt: `colorized by ${title}`, draggable: false }),
     element("canvas", { className: "kept", ariaHidden: "true" }),
     element("div", { className: "marks" }));
   const compare = element("div", { className: "compare" }, content,
@@ -88,11 +87,10 @@ export function resultCard(title, images, on) {
     element("span", { className: "tag", ariaHidden: "true" }, "After"),
     element("span", { className: "handle", ariaHidden: "true" }),
     slider);
-  compare.style.setProperty("--ratio", width / height);
   const zoomBy = zoomable(compare, content);
   if (on.point) listenForPoints(compare, content, on);
   const button = (label, text, onclick) => element("button", { type: "button", label, title: label, onclick }, text);
-  return element("figure", { className: "result" }, compare,
+  const card = element("figure", { className: "result" }, compare,
     element("figcaption", {},
       element("b", {}, title),
       button(`Zoom in, ${title}`, "+", () => zoomBy(1.5)),
@@ -100,7 +98,19 @@ export function resultCard(title, images, on) {
       button(`Full screen, ${title}`, "Full screen", () => compare.requestFullscreen?.()),
       ...(on.pick ? [button(`Go on with ${title}`, "Choose this", on.pick)] : []),
       ...FORMATS.map((kind) => button(`Download ${title} as ${kind.toUpperCase()}`, `↓ ${kind.toUpperCase()}`, () => on.download(kind))),
-      element("span", { className: "scenes" }, describeScenes(images.scenes))));
+      element("span", { className: "scenes" })));
+  showImages(card, images);
+  return card;
+}
+
+/** Put a new answer on its card, which stays as it was zoomed, with what is being dragged or brushed on it. */
+export function showImages(card, { before, after, width, height, scenes }) {
+  for (const [name, src] of Object.entries({ before, after })) {
+    const image = card.querySelector(`img.${name}`);
+    if (image.src !== src) Object.assign(image, { src, width, height });
+  }
+  card.querySelector(".compare").style.setProperty("--ratio", width / height);
+  card.querySelector(".scenes").textContent = describeScenes(scenes);
 }
 
 function listenForPoints(compare, content, on) {
@@ -124,38 +134,48 @@ function nearHandle(event, compare) {
 /** Draw the points, shares of the picture: {x, y, color}. */
 export function drawPoints(card, points, on) {
   const marks = card.querySelector(".marks");
-  if (!marks) return;
-  const content = card.querySelector(".content");
-  marks.replaceChildren(...points.map((point, i) => {
-    const mark = element("button", { type: "button", className: "point", label: `Color of point ${i + 1}`, ariaHidden: "true", tabIndex: -1 });
-    mark.style.setProperty("--x", `${100 * point.x}%`);
-    mark.style.setProperty("--y", `${100 * point.y}%`);
-    mark.style.setProperty("--color", point.color);
-    let from = null;
-    let moved = false;
-    mark.addEventListener("pointerdown", (event) => {
-      event.stopPropagation();
-      [from, moved] = [event, false];
-      mark.setPointerCapture(event.pointerId);
-    });
-    mark.addEventListener("pointermove", (event) => {
-      if (!from) return;
-      const { x, y } = placeOf(event, content);
-      mark.style.setProperty("--x", `${100 * x}%`);
-      mark.style.setProperty("--y", `${100 * y}%`);
-    });
-    mark.addEventListener("pointerup", (event) => {
-      if (!from) return;
-      moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) > CLICK;
-      from = null;
-      if (moved) on.move(i, placeOf(event, content));
-    });
-    // Not sooner: what opens under the finger would get the click that follows, a color that nobody chose.
-    mark.addEventListener("click", (event) => {
-      if (!moved) on.choose(i, event);
-    });
-    return mark;
-  }));
+  // Marks are made anew only when points come or go: the one that is dragged stays under the pointer.
+  if (marks.children.length !== points.length) {
+    marks.replaceChildren(...points.map((_, i) => pointMark(i, card.querySelector(".content"))));
+  }
+  [...marks.children].forEach((mark, i) => {
+    Object.assign(mark, { on, point: points[i] });
+    mark.style.setProperty("--color", points[i].color);
+    if (!mark.from) putAt(mark, points[i]);
+  });
+}
+
+function putAt(mark, { x, y }) {
+  mark.style.setProperty("--x", `${100 * x}%`);
+  mark.style.setProperty("--y", `${100 * y}%`);
+}
+
+function pointMark(i, content) {
+  const mark = element("button", { type: "button", className: "point", label: `Color of point ${i + 1}`, ariaHidden: "true", tabIndex: -1 });
+  let moved = false;
+  mark.addEventListener("pointerdown", (event) => {
+    event.stopPropagation();
+    mark.from = event;
+    moved = false;
+    mark.setPointerCapture(event.pointerId);
+  });
+  mark.addEventListener("pointermove", (event) => mark.from && putAt(mark, placeOf(event, content)));
+  mark.addEventListener("pointerup", (event) => {
+    if (!mark.from) return;
+    moved = Math.hypot(event.clientX - mark.from.clientX, event.clientY - mark.from.clientY) > CLICK;
+    mark.from = null;
+    if (moved) mark.on.move(i, placeOf(event, content));
+    else putAt(mark, mark.point);
+  });
+  mark.addEventListener("pointercancel", () => {
+    mark.from = null;
+    putAt(mark, mark.point);
+  });
+  // Not sooner: what opens under the finger would get the click that follows, a color that nobody chose.
+  mark.addEventListener("click", (event) => {
+    if (!moved) mark.on.choose(i, event);
+  });
+  return mark;
 }
 
 export function setSplit(card, percent) {
