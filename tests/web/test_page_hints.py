@@ -124,6 +124,24 @@ def test_an_answer_that_comes_leaves_zoom_and_drag_as_they_are(hinted, server, b
     page.close()
 
 
+def test_a_photo_that_waits_is_asked_once_if_its_person_is_quicker(hinted, server, browser):
+    page, wrong = open_page(browser, server.url, viewport={"width": 1200, "height": 900})
+    page.evaluate(WATCH)
+    held: list[Route] = []
+    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+    names = ("a.png", "b.png", "c.png")
+    sent = {"mimeType": "image/png", "buffer": photo((300, 200), "PNG")}
+    page.set_input_files("#file", [{"name": name, **sent} for name in names])
+    page.locator("#strip").get_by_role("button", name="b.png").click()
+    page.locator("#point-add").click()
+    expect(page.locator("#status")).to_contain_text("Done.", timeout=60_000)
+    held.pop().continue_()
+    expect(page.locator("#strip img")).to_have_count(3, timeout=60_000)
+    assert page.evaluate("window.forms.map(({ file }) => file.name)") == list(names)
+    assert wrong == []
+    page.close()
+
+
 def test_points_without_a_mouse(hinted, server, browser):
     page, wrong = open_with_photo(browser, server.url)
     page.locator("#point-add").press("Enter")

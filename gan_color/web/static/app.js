@@ -210,7 +210,9 @@ async function take(files) {
   if (taken.length === 0) return;
   state.photos = [...state.photos, ...taken];
   show(taken[0]);
-  for (const photo of taken) await run(photo);
+  for (const photo of taken) {
+    if (!photo.running && !photo.results.length) await run(photo); // or a person was quicker
+  }
 }
 
 function show(photo) {
