@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption, SetOption, run_commands
+from gan_color.cli.output_file import output_file
 from gan_color.config.yaml_file import find_recipe
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import DEFAULT, find_model
@@ -137,7 +138,7 @@ def _listed(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
 def study_inflection(
     folders: Annotated[list[Path], typer.Argument(help="Watched runs that kept every snapshot.")],
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
+        Path | None, typer.Option("--json", parser=output_file, help="Write the figures here.")
     ] = None,
 ) -> None:
     """Compare the inflection rule's pick with the best of all snapshots, on unseen images.
@@ -255,7 +256,9 @@ def counters(
 
 
 def readme_figure(
-    output: Annotated[Path, typer.Option("--output", "-o")] = Path("docs/first_look.jpg"),
+    output: Annotated[Path, typer.Option("--output", "-o", parser=output_file)] = Path(
+        "docs/first_look.jpg"
+    ),
 ) -> None:
     """Draw README's first image, by the shipped model."""
     import gan_color

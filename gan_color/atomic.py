@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, whenever the process or the power stops."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -22,7 +23,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Parent folders are made. What the block wrote is flushed before it is renamed, and the folder
     after; where the block raises, nothing is left of it. The sibling keeps the suffix.
+
+    IsADirectoryError, before the block, if `path` is a folder.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     try:

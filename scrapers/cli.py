@@ -168,7 +168,7 @@ def collect(
 @app.command()
 def urls(
     recipe: RecipePath,
-    output: Annotated[Path, typer.Option("-o", "--output", help="a .parquet file")],
+    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="a .parquet file")],
     limit: Annotated[int | None, typer.Option(min=1, help="images in total")] = None,
     contact: Contact = "",
     allow_address: Private = None,

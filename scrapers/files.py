@@ -1,5 +1,6 @@
 """Atomic file writes, and append-only journals that survive a kill."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -27,7 +28,12 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a hidden sibling to write to; it is synced to disk, then renamed to `path`."""
+    """Yield a hidden sibling to write to; it is synced to disk, then renamed to `path`.
+
+    IsADirectoryError, before anything is written, if `path` is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     partial = path.with_name(f".{path.name}.part")
     try:
         yield partial

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption
+from gan_color.cli.output_file import output_file
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import find_model
 
@@ -14,7 +15,9 @@ def calibrate(
     model: Annotated[
         Path, typer.Argument(parser=find_model, help="A model.safetensors file, or a name.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=output_file, help="The model file to write.")
+    ],
     data: Annotated[
         Path, typer.Option("--data", "-d", help="Color photographs that no training saw.")
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gan_color.cli.app import DeviceOption, progress_bar, wait_passively
+from gan_color.cli.output_file import output_file
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import DEFAULT, find_model, require_model, terms_of
 
@@ -249,7 +250,9 @@ def _read_reference(file: Path | None) -> "Palette | None":
 
 def video(
     source: Annotated[Path, typer.Argument(help="A video.")],
-    target: Annotated[Path, typer.Argument(help="A .mp4, .mkv, .mov or .webm file.")],
+    target: Annotated[
+        Path, typer.Argument(parser=output_file, help="A .mp4, .mkv, .mov or .webm file.")
+    ],
     model: ModelOption = Path(DEFAULT),
     render: RenderOption = 256,
     tta_size: TtaSizeOption = None,

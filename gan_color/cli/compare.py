@@ -19,6 +19,7 @@ from gan_color.cli.metric_options import (
     SecondFrechetOption,
     create_metric_networks,
 )
+from gan_color.cli.output_file import output_file
 
 
 def compare(
@@ -27,9 +28,12 @@ def compare(
         typer.Option("--model", "-m", help="A model file, a name, or a run's folder; repeatable."),
     ],
     data: Annotated[Path, typer.Option("--data", "-d", help="A folder of color photographs.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page that is written.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=output_file, help="The page that is written.")
+    ],
     turing: Annotated[
-        Path | None, typer.Option(help="Also write a blind test here: real or colorized?")
+        Path | None,
+        typer.Option(parser=output_file, help="Also write a blind test here: real or colorized?"),
     ] = None,
     num_images: Annotated[int, typer.Option(help="Photographs on the pages.", min=1)] = 12,
     protocol: ProtocolOption = "imagenet5k-crop",

@@ -24,6 +24,7 @@ from gan_color.cli.metric_options import (
     create_classifier,
     create_metric_networks,
 )
+from gan_color.cli.output_file import output_file
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import find_model
 
@@ -50,10 +51,11 @@ def evaluate(
     protocol: ProtocolOption = "imagenet5k-crop",
     keep_gray: KeepGrayOption = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
+        Path | None, typer.Option("--json", parser=output_file, help="Write the figures here.")
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with photos and plots here.")
+        Path | None,
+        typer.Option("--html", parser=output_file, help="Write a page with photos and plots here."),
     ] = None,
     hints: Annotated[
         int | None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gan_color.cli.output_file import output_file
 from gan_color.errors import GanColorError
 from gan_color.hub.pretrained import find_model
 
@@ -13,8 +14,12 @@ def export(
     model: Annotated[
         Path, typer.Argument(parser=find_model, help="A model.safetensors file, or a name.")
     ],
-    onnx: Annotated[Path | None, typer.Option(help="Write it as ONNX, checked.")] = None,
-    fp16: Annotated[Path | None, typer.Option(help="Write it as float16 safetensors.")] = None,
+    onnx: Annotated[
+        Path | None, typer.Option(parser=output_file, help="Write it as ONNX, checked.")
+    ] = None,
+    fp16: Annotated[
+        Path | None, typer.Option(parser=output_file, help="Write it as float16 safetensors.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="YAML or JSON, added to the training record of --fp16.")
     ] = None,
@@ -25,7 +30,9 @@ def export(
         Path | None,
         typer.Option(help="onnxruntime-web for --web: its .tgz, or the folder. Else: downloaded."),
     ] = None,
-    card: Annotated[Path | None, typer.Option(help="Write a model card, Markdown.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(parser=output_file, help="Write a model card, Markdown.")
+    ] = None,
     to_hub: Annotated[
         str | None,
         typer.Option(

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gan_color.cli.output_file import output_file
+
 
 def import_weights(
     source: Annotated[
@@ -14,7 +16,10 @@ def import_weights(
         ),
     ],
     file: Annotated[Path, typer.Argument(help="The file as its authors publish it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file that is written.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", parser=output_file, help="The model file that is written."),
+    ],
 ) -> None:
     """Turn weights that others published into a model file of this package.
 

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from gan_color.cli.output_file import output_file
 from gan_color.errors import GanColorError
 
 
 def posthoc_ema(
     run: Annotated[Path, typer.Argument(help="The folder of a run that has ended.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=output_file, help="The model file to write.")
+    ],
     half_life: Annotated[
         float, typer.Option(help="Of the EMA, in images; at least the run's own (ema_half_life).")
     ],

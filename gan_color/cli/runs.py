@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gan_color.cli.output_file import output_file
+
 
 def runs(
     folder: Annotated[Path, typer.Argument(help="Where the runs are.")] = Path("runs"),
@@ -27,9 +29,9 @@ def runs(
 
 def compare_runs(
     folders: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path(
-        "runs/compare.html"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=output_file, help="The page to write.")
+    ] = Path("runs/compare.html"),
 ) -> None:
     """Plot runs over each other, and list where their configurations differ.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gan_color.cli.app import ConfigOption, SetOption
+from gan_color.cli.output_file import png_file
 from gan_color.errors import GanColorError
 
 AUTO = "auto"
@@ -31,10 +32,14 @@ def train(
         bool, typer.Option(help="With --dry-run: make updates of each stage, to time them.")
     ] = True,
     plot: Annotated[
-        Path | None, typer.Option(help="With --dry-run: draw the learning rates (a .png).")
+        Path | None,
+        typer.Option(parser=png_file, help="With --dry-run: draw the learning rates (a .png)."),
     ] = None,
     show_batch: Annotated[
-        Path | None, typer.Option(help="Write what the first stage sees first (a .png); no more.")
+        Path | None,
+        typer.Option(
+            parser=png_file, help="Write what the first stage sees first (a .png); no more."
+        ),
     ] = None,
 ) -> None:
     """Run the stages of a configuration.
@@ -128,7 +133,6 @@ def _show_batch(config: Any, path: Path) -> None:
     from gan_color.training.loggers.preview import first_batch, preview_sheet
     from gan_color.training.memory.auto_batch import resolve_batches
 
-    _check_png("--show-batch", path)
     config = resolve_batches(config)
     sheet = preview_sheet(first_batch(config, find_data(config), 0, SHOWN))
     with atomic_write(path) as temporary:
@@ -140,19 +144,12 @@ def _show_batch(config: Any, path: Path) -> None:
     )
 
 
-def _check_png(option: str, path: Path) -> None:
-    if path.suffix.lower() != ".png":
-        raise GanColorError(f"{option}: found {str(path)!r}, expected the name of a .png")
-
-
 def _dry_run(config: Any, measure: bool, plot: Path | None) -> None:
     from gan_color.atomic import write_bytes
     from gan_color.config.yaml_core import dump_yaml
     from gan_color.training.dry_run.plan import describe, plan_run
     from gan_color.training.report.curves import draw_rates
 
-    if plot is not None:
-        _check_png("--plot", plot)
     typer.echo(dump_yaml(config.model_dump(mode="json")), nl=False)
     plans = plan_run(config, measure, rates=plot is not None)
     for line in describe(config, plans):

@@ -148,7 +148,7 @@ def test_what_it_cannot_give_is_one_line(runs: dict[str, Path], tmp_path: Path, 
         return one_line(capsys)
 
     short = runs["short"]
-    assert "expected at least 6" in refused(short, "--half-life", 5)
+    assert "expected 6 or more, as the run" in refused(short, "--half-life", 5)
     for number in ("nan", "inf", "-5", "0"):
         assert "half-life: found" in refused(short, "--half-life", number)
     assert "found no config.yml" in refused(tmp_path, "--half-life", 18)

@@ -68,8 +68,8 @@ def posthoc_ema(config: Config, half_life: float) -> PosthocEMA:
     own = half_life_of(chosen, config)
     if not own <= half_life < float("inf"):
         raise GanColorError(
-            f"half-life: found {half_life:g} images, expected at least {own:g}, that of the run's "
-            "EMA: a shorter mean cannot be made of longer ones"
+            f"half-life: found {half_life:g} images, expected {own:g} or more, as the run's "
+            "EMA has: a shorter mean cannot be made of longer ones"
         )
     batch = chosen.images_per_batch
     longest = EMA.RAMP * last["ema_images"]
