@@ -49,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error))
     except _UsageError as error:
         return _fail(error.format_message())
+    except OSError as error:  # a disk that is full, a folder that may not be written to
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:  # typer's word for Ctrl-C

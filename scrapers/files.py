@@ -135,14 +135,29 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it. Raises ScraperError where a file is in the way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ScraperError(f"{folder}: found a file there or above, expected a folder") from None
+
+
 @contextmanager
-def folder_lock(folder: Path, read_only: bool = False) -> Iterator[None]:
+def folder_lock(folder: Path, read_only: bool = False, make: bool = False) -> Iterator[None]:
     """Lock a dataset folder for one command; the lock dies with its process.
 
-    `read_only`: the command only reads, so that a folder nobody can write to needs no lock.
+    Args:
+        folder: what is locked.
+        read_only: the command only reads, so that a folder nobody can write to needs no lock.
+        make: make the folder if there is none.
+
+    Raises ScraperError if there is no folder, or none can be made, or another command has it.
     """
-    if not read_only:
-        folder.mkdir(parents=True, exist_ok=True)
+    if make:
+        make_folder(folder)
+    elif not folder.is_dir():
+        raise ScraperError(f"found no folder {str(folder)!r}, expected a dataset")
     try:
         file = (folder / ".lock").open("w")
     except OSError:

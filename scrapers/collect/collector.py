@@ -263,5 +263,5 @@ def collect(
 
     Raises ScraperError for user errors.
     """
-    with folder_lock(folder):
+    with folder_lock(folder, make=True):
         return Collector(recipe, folder, allowed_addresses, on_progress, retry_refused).run()

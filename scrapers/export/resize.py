@@ -11,9 +11,8 @@ from PIL import Image
 from scrapers import manifest
 from scrapers.clean.normalize import to_srgb
 from scrapers.errors import BadImageError, ScraperError
-from scrapers.export.output import require_own
-from scrapers.export.split import kept, read_rows
-from scrapers.files import Journal, atomic, folder_lock, read_jsonl, sha256
+from scrapers.export.output import locked, require_own
+from scrapers.files import Journal, atomic, read_jsonl, sha256
 from scrapers.images import ORIENTATION, decode, identify, save, upright
 from scrapers.manifest import Row
 from scrapers.metadata import stripped
@@ -40,11 +39,10 @@ def resize(
         on_progress: called with 1 after every image.
         keep_metadata: keep EXIF, with places and owners.
     """
-    with folder_lock(folder, read_only=True), folder_lock(output):
-        rows = kept(read_rows(folder))
+    with locked(folder, output) as rows:
         path = output / MADE
         made = {row["file"]: row["from"] for row in read_jsonl(path)}
-        require_own(folder, output, made, "resize")
+        require_own(output, made, "resize")
         for name in made.keys() - {row.file for row in rows}:
             (output / name).unlink(missing_ok=True)
         lock = threading.Lock()

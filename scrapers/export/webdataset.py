@@ -15,9 +15,8 @@ from pathlib import Path
 from scrapers import manifest
 from scrapers.clean.normalize import read_srgb
 from scrapers.errors import BadImageError, ScraperError
-from scrapers.export.output import require_own
-from scrapers.export.split import kept
-from scrapers.files import atomic, folder_lock, sha256, write_lines, write_text
+from scrapers.export.output import locked, require_own
+from scrapers.files import atomic, sha256, write_lines, write_text
 from scrapers.formats import FORMATS, suffix_of
 from scrapers.images import identify, save
 from scrapers.manifest import Row
@@ -38,15 +37,12 @@ def pack(folder: Path, output: Path, per_shard: int = 1000, keep_metadata: bool 
         per_shard: images per tar.
         keep_metadata: keep EXIF, with places and owners.
     """
-    if not folder.is_dir():
-        raise ScraperError(f"found no folder {str(folder)!r}, expected a dataset")
-    with folder_lock(folder, read_only=True), folder_lock(output):
-        rows = kept(manifest.read(folder))
+    with locked(folder, output) as rows:
         if not rows:
-            raise ScraperError(f"{folder} has no manifest: run `collect` or `clean` first")
+            raise ScraperError(f"{folder}: no image was kept, so there is nothing to pack")
         listed, stage = output / SHARDS, output / STAGE
         before = set(json.loads(listed.read_text())["shards"]) if listed.exists() else set()
-        require_own(folder, output, {*before, SHARDS}, "pack")
+        require_own(output, {*before, SHARDS}, "pack")
         by_split: defaultdict[str, list[Row]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: row.sha256):
             by_split[row.split or "train"].append(row)

@@ -154,3 +154,42 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
         partial.write_text("new")
         raise OSError("disk full")
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.txt": "old"}
+
+
+def test_what_cannot_be_read_or_made_is_one_line_and_leaves_nothing(dataset, tmp_path, capsys):
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "album").mkdir()
+    write_text(tmp_path / "album" / "a.jpg", "no manifest")
+
+    def there() -> list[Path]:
+        return sorted(path for path in tmp_path.rglob("*") if path.name != ".lock")
+
+    before = there()
+
+    def refused(*arguments: object) -> str:
+        capsys.readouterr()
+        assert main([str(a) for a in arguments]) == 2
+        line = capsys.readouterr().err.replace("\n", " ")
+        assert line.startswith("scrapers: ")
+        assert there() == before
+        return line
+
+    nowhere, file, album = (tmp_path / name for name in ("nowhere", "file", "album"))
+    for command in ("split", "clean", "resize", "pack"):
+        assert "found no folder" in refused(command, nowhere)
+        assert "found no folder" in refused(command, file)
+    for option in (["--undo"], ["--keep", "x"], ["--remove", "x"]):
+        assert "found no folder" in refused("clean", nowhere, *option)
+    for command in ("resize", "pack"):
+        assert "has no manifest" in refused(command, album, "-o", tmp_path / "new")
+        for output in (dataset, dataset / "new", tmp_path):
+            assert "expected a folder that neither is in" in refused(command, dataset, "-o", output)
+        for output in (file, file / "new"):
+            assert "found a file there or above" in refused(command, dataset, "-o", output)
+
+
+def test_errors_of_the_disk_are_one_line(dataset, capsys):
+    (dataset / ".lock").unlink()
+    (dataset / ".lock").mkdir()  # as a place may not be written to: tests may run as root
+    assert main(["split", str(dataset)]) == 2
+    assert capsys.readouterr().err.endswith(".lock: Is a directory\n")
