@@ -1,13 +1,13 @@
 // The page: one state, one render. Photos stay in this tab and are sent to api/colorize only.
-import { DOWNLOADED, getBlob, getJson } from "./api.js";
+import { getBlob, getJson } from "./api.js";
 import { drawKept, setBrush } from "./brush.js";
 import { element, find, setChildren } from "./dom.js";
+import { download, downloadAll } from "./downloads.js";
 import { freePlace, History, renderPoints, showSwatches } from "./hints.js";
 import { kindAt, noteOf, openPhoto } from "./photo.js";
-import { quickAnswer, shrinkReference, waiting, wholeAnswer } from "./requests.js";
+import { quickAnswer, shrinkReference, waiting } from "./requests.js";
 import { drawPoints, resultCard, setSplit, showImages } from "./results.js";
 import { listenToWelcome, showExamples } from "./welcome.js";
-import { zip } from "./zip.js";
 
 const VARIANTS = 4; // answers shown beside the model's own
 const state = {
@@ -142,7 +142,7 @@ function newResult(photo, choice, images, several) {
       state.split = percent;
       for (const { card } of photo.results) setSplit(card, percent);
     },
-    download: (kind) => download(photo, result, kind),
+    download: (kind) => download(photo, result, settings(), kind, say),
     point: choice.takesHints ? (place, event) => pickColor(result, place, event) : null,
     pick: several && choice.takesHints ? () => goOnWith(photo, result) : null,
   });
@@ -230,37 +230,6 @@ function showThumbnail(photo) {
   else photo.thumbnail.textContent = "!";
 }
 
-const save = (blob, name) => {
-  const href = URL.createObjectURL(blob);
-  element("a", { href, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 10_000);
-};
-const nameOf = (photo, kind) => `${photo.file.name.replace(/\.[^.]*$/, "")}-colorized.${kind === "jpeg" ? "jpg" : kind}`;
-
-async function download(photo, result, kind) {
-  try {
-    say(`Colorizing ${photo.file.name} at its full size…`);
-    save(await wholeAnswer(photo, result, settings(), kind), nameOf(photo, kind));
-    say(DOWNLOADED);
-  } catch (error) {
-    say(error.message, true);
-  }
-}
-
-async function downloadAll() {
-  try {
-    const done = [];
-    for (const photo of state.photos.filter(({ results }) => results.length)) {
-      say(`Colorizing at full size: ${done.length + 1}, ${photo.file.name}…`);
-      done.push({ name: nameOf(photo, "jpeg"), blob: await wholeAnswer(photo, photo.results[0], settings(), "jpeg") });
-    }
-    save(await zip(done), "colorized.zip");
-    say(DOWNLOADED);
-  } catch (error) {
-    say(error.message, true);
-  }
-}
-
 async function takeExample(name) {
   try {
     await take([new File([await getBlob(`examples/${name}.jpg`)], `${name}.jpg`, { type: "image/jpeg" })]);
@@ -288,7 +257,7 @@ function listen() {
   // What the server decides is asked of it anew; saturation and strength are not.
   for (const id of ["#models", "#render"]) find(id).addEventListener("change", () => state.current && run(state.current));
   find("#another").addEventListener("click", () => find("#file").click());
-  find("#zip").addEventListener("click", downloadAll);
+  find("#zip").addEventListener("click", () => downloadAll(state.photos, settings(), say));
   find("#cancel").addEventListener("click", () => {
     state.current.running?.abort();
     state.current.running = null;
