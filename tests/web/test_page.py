@@ -115,6 +115,15 @@ def test_several_photos_are_a_strip_and_a_zip(server, browser):
         "one-colorized-2.jpg": (40, 40),
     }
     assert wrong == []
+    # One that fails keeps no other one back, and is told of.
+    busy = {"status": 503, "content_type": "application/json", "body": '{"error": "server: busy"}'}
+    page.route("**/api/colorize", lambda route: route.fulfill(**busy), times=1)
+    with page.expect_download() as started:
+        page.locator("#zip").click()
+    with zipfile.ZipFile(started.value.path()) as archive:
+        assert archive.namelist() == ["two-colorized.jpg", "one-colorized.jpg"]
+    told = "Downloaded 2 of 3 photos. one.png: server: busy"
+    expect(page.locator("#status.error")).to_have_text(told)
     page.close()
 
 

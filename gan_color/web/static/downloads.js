@@ -22,16 +22,18 @@ export async function download(photo, result, settings, kind, say) {
   }
 }
 
+/** One photo that fails, or that has no answer, keeps no other one back; say tells of it. */
 export async function downloadAll(photos, settings, say) {
-  try {
-    const done = [];
-    for (const photo of photos.filter(({ results }) => results.length)) {
-      say(`Colorizing at full size: ${done.length + 1}, ${photo.file.name}…`);
+  const [done, problems] = [[], []];
+  for (const photo of photos.filter(({ results }) => results.length)) {
+    say(`Colorizing at full size: ${done.length + 1}, ${photo.file.name}…`);
+    try {
       done.push({ name: nameOf(photo, "jpeg"), blob: await wholeAnswer(photo, photo.results[0], settings, "jpeg") });
+    } catch (error) {
+      problems.push(`${photo.file.name}: ${error.message}`);
     }
-    save(await zip(done), "colorized.zip");
-    say(DOWNLOADED);
-  } catch (error) {
-    say(error.message, true);
   }
+  if (done.length) save(await zip(done), "colorized.zip");
+  if (done.length === photos.length) say(DOWNLOADED);
+  else say([`Downloaded ${done.length} of ${photos.length} photos.`, ...problems.slice(0, 1)].join(" "), true);
 }
