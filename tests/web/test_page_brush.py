@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.helpers.web_photos import photo
 from tests.helpers.web_server import open_page
@@ -116,6 +116,33 @@ def test_full_screen_shows_all_that_was_brushed(server, browser):
     page.get_by_role("button", name="Full screen, plain").click()
     page.wait_for_function("() => document.fullscreenElement?.matches('.compare')")
     assert page.evaluate(clip) == "none"
+    assert wrong == []
+    page.close()
+
+
+def test_a_stroke_goes_on_when_an_answer_comes(server, browser):
+    page, wrong = open_with_photo(browser, server.url)
+    held: list[Route] = []
+    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+    page.locator("summary").click()
+    page.locator("#render").fill("64")
+    expect(page.locator("#progress")).to_be_visible()
+    page.locator("#brush").click()
+    page.evaluate("scrollTo(0, 0)")
+    box = page.locator(".brush").bounding_box()
+    x, y = box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 0.1 * box["width"], y, steps=4)
+    page.wait_for_function("() => document.querySelector('.kept').strokes.length === 1")
+    held.pop().continue_()
+    expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
+    assert painted(page)[100, 165] == 255
+    page.mouse.move(x + 0.4 * box["width"], y, steps=4)
+    page.mouse.up()
+    page.wait_for_function("() => document.querySelector('.brush').underWay.length === 0")
+    page.wait_for_function("() => document.querySelector('.kept').strokes.length === 1")
+    assert painted(page)[100, [165, 255]].tolist() == [255, 255]
     assert wrong == []
     page.close()
 

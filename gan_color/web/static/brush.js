@@ -25,8 +25,9 @@ export async function maskOf(strokes, [width, height]) {
   return new File([await canvas.convertToBlob({ type: "image/png" })], "keep.png", { type: "image/png" });
 }
 
-/** Show the photo itself where the strokes are. */
-export async function drawKept(card, strokes) {
+/** Show the photo itself where the strokes are, and the one that is being painted. */
+export async function drawKept(card, done) {
+  const strokes = [...done, ...(card.querySelector(".brush")?.underWay ?? [])];
   const before = card.querySelector(".before");
   const canvas = card.querySelector(".kept");
   canvas.strokes = strokes;
@@ -87,12 +88,15 @@ function brushField(compare, content) {
     moveTo(event);
     if (!path) return;
     path = [...path, place];
-    drawKept(compare, [...field.strokes, { width: size(), path }]);
+    field.underWay = [{ width: size(), path }];
+    drawKept(compare, field.strokes);
   });
   for (const end of ["pointerup", "pointercancel"]) {
     field.addEventListener(end, (event) => {
-      if (event.isPrimary && path) done(path);
-      if (event.isPrimary) path = null;
+      if (!event.isPrimary) return;
+      field.underWay = [];
+      if (path) done(path);
+      path = null;
     });
   }
   field.addEventListener("focus", follow);
