@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gan_color.cli.app import run_commands
 from gan_color.cli.calibrate import calibrate
-from gan_color.cli.colorize import colorize, video
+from gan_color.cli.colorize import colorize
 from gan_color.cli.compare import compare
 from gan_color.cli.demo import demo
 from gan_color.cli.evaluate import evaluate
@@ -21,6 +21,7 @@ from gan_color.cli.posthoc_ema import posthoc_ema
 from gan_color.cli.runs import compare_runs, runs
 from gan_color.cli.serve import serve
 from gan_color.cli.train import lr_find, train
+from gan_color.cli.video import video
 
 # In the order that --help lists them.
 COMMANDS: list[Callable[..., None]] = [

@@ -15,7 +15,7 @@ from scrapers.collect.filters import rejection_reason
 from scrapers.errors import ScraperError, SourceError
 from scrapers.fetch.client import Client
 from scrapers.fetch.robots import BLOCKING, TOKEN
-from scrapers.files import atomic
+from scrapers.files import atomic, make_folder
 from scrapers.item import Item
 from scrapers.recipe import Recipe, check_contact
 from scrapers.sources import items, source_names
@@ -106,7 +106,7 @@ def write_urls(
         raise ScraperError(f"-o: found {output.name!r}, expected a .parquet file")
     search = FilteredSearch(recipe, recipe.limit, allowed, check_sites=True)
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     count, rows = 0, []
     with atomic(output) as partial, pq.ParquetWriter(partial, schema) as writer:
         for item in search:

@@ -9,13 +9,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from gan_color.cli import main
 from gan_color.inference import interrupt
@@ -97,6 +97,19 @@ def open_page(browser: Browser, url: str, **options: object) -> tuple[Page, list
     page.goto(url)
     expect(page.locator("#models input").first).to_be_checked(timeout=60_000)
     return page, wrong
+
+
+def hold_next(page: Page) -> Callable[[], None]:
+    """The next photo that the page sends waits until what is returned is called."""
+    held: list[Route] = []
+    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+
+    def let_go() -> None:
+        while not held:
+            page.wait_for_timeout(10)  # milliseconds, in which it may come
+        held.pop().continue_()
+
+    return let_go
 
 
 def is_local(url: str, here: str) -> bool:

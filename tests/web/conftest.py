@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from gan_color.web import site as sites
+from tests.helpers.clock import SkippingLoop
 from tests.helpers.onnxruntime_web import real_package
 from tests.helpers.web_photos import write_model_with_palettes
 from tests.helpers.web_server import CHROMIUM, NGINX, Server
@@ -65,3 +66,11 @@ def site(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(sites, "EXAMPLES", ("coffee",))
         sites.write_site(model, folder, package)
     return folder
+
+
+@pytest.fixture
+def loop() -> Iterator[SkippingLoop]:
+    """For a server in this process; `asyncio.Runner` may have closed it by the end."""
+    found = SkippingLoop()
+    yield found
+    found.close()

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.helpers.web_photos import photo
-from tests.helpers.web_server import open_page
+from tests.helpers.web_server import hold_next, open_page
 
 SIZE = (300, 200)
 PHOTO = photo(SIZE, "PNG")
@@ -122,8 +122,7 @@ def test_full_screen_shows_all_that_was_brushed(server, browser):
 
 def test_a_stroke_goes_on_when_an_answer_comes(server, browser):
     page, wrong = open_with_photo(browser, server.url)
-    held: list[Route] = []
-    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+    let_go = hold_next(page)
     page.locator("summary").click()
     page.locator("#render").fill("64")
     expect(page.locator("#progress")).to_be_visible()
@@ -135,7 +134,7 @@ def test_a_stroke_goes_on_when_an_answer_comes(server, browser):
     page.mouse.down()
     page.mouse.move(x + 0.1 * box["width"], y, steps=4)
     page.wait_for_function("() => document.querySelector('.kept').strokes.length === 1")
-    held.pop().continue_()
+    let_go()
     expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
     assert painted(page)[100, 165] == 255
     page.mouse.move(x + 0.4 * box["width"], y, steps=4)

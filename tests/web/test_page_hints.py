@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.helpers.web_photos import photo
-from tests.helpers.web_server import open_page
+from tests.helpers.web_server import hold_next, open_page
 
 # What the page puts into its forms; the browser tells nobody the body of one with a file.
 WATCH = """() => {
@@ -19,7 +19,6 @@ WATCH = """() => {
         return send(path, options);
     };
 }"""
-
 
 TOPMOST = """point => {
     const box = point.getBoundingClientRect();
@@ -104,14 +103,13 @@ def test_an_answer_that_comes_leaves_zoom_and_drag_as_they_are(hinted, server, b
     page.get_by_role("button", name="Zoom in, a hinted").click()
     zoom = "document.querySelector('.content').style.getPropertyValue('--zoom')"
     assert page.evaluate(zoom) == "1.5"
-    held: list[Route] = []
-    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+    let_go = hold_next(page)
     page.locator("#point-add").click()
     point = page.locator(".point")
     box, whole = point.bounding_box(), page.locator(".result .compare").bounding_box()
     page.mouse.move(box["x"] + 12, box["y"] + 12)
     page.mouse.down()
-    held.pop().continue_()
+    let_go()
     answered(page, 2)
     assert page.locator("img.after").last.get_attribute("src") != first
     assert page.evaluate(zoom) == "1.5"
@@ -127,15 +125,14 @@ def test_an_answer_that_comes_leaves_zoom_and_drag_as_they_are(hinted, server, b
 def test_a_photo_that_waits_is_asked_once_if_its_person_is_quicker(hinted, server, browser):
     page, wrong = open_page(browser, server.url, viewport={"width": 1200, "height": 900})
     page.evaluate(WATCH)
-    held: list[Route] = []
-    page.route("**/api/colorize", lambda route: held.append(route), times=1)
+    let_go = hold_next(page)
     names = ("a.png", "b.png", "c.png")
     sent = {"mimeType": "image/png", "buffer": photo((300, 200), "PNG")}
     page.set_input_files("#file", [{"name": name, **sent} for name in names])
     page.locator("#strip").get_by_role("button", name="b.png").click()
     page.locator("#point-add").click()
     expect(page.locator("#status")).to_contain_text("Done.", timeout=60_000)
-    held.pop().continue_()
+    let_go()
     expect(page.locator("#strip img")).to_have_count(3, timeout=60_000)
     assert page.evaluate("window.forms.map(({ file }) => file.name)") == list(names)
     assert wrong == []

@@ -68,11 +68,6 @@ def application(tmp_path: Path):
 
 
 @pytest.fixture
-def loop() -> SkippingLoop:
-    return SkippingLoop()
-
-
-@pytest.fixture
 def address(application, loop: SkippingLoop) -> Iterator[tuple[str, int]]:
     """A server in a thread, on a loop whose clock the test moves; it may keep idle connections
     for longer than it waits for headers.
@@ -117,17 +112,19 @@ def rest_of(client: socket.socket, loop: SkippingLoop) -> bytes:
     "sent", [b"", b"GET / HTTP/1.1\r\nHost: ", b"GET /api/health HTTP/1.1\r\n"]
 )
 def test_connections_without_headers_are_closed(address, loop, sent: bytes):
-    with socket.create_connection(address) as client:
+    with socket.create_connection(address, timeout=30) as client:
         client.sendall(sent)
         assert rest_of(client, loop) == b""
 
 
 def test_a_half_header_after_an_answer_is_closed_too(address, loop):
-    with socket.create_connection(address) as client:
+    with socket.create_connection(address, timeout=30) as client:
         client.sendall(b"GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n")
         answer = b""
         while b'"requests"' not in answer:
-            answer += client.recv(10_000)
+            part = client.recv(10_000)
+            assert part, f"closed after {answer!r}"
+            answer += part
         assert answer.startswith(b"HTTP/1.1 200")
         client.sendall(b"GET /api/hea")
         assert b"HTTP/1.1 200" not in rest_of(client, loop)
