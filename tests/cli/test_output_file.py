@@ -65,16 +65,16 @@ def test_every_option_that_names_a_file_to_write_is_checked():
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("name", "command"),
     [
-        ["evaluate", "--model", "gan-color-small", "--data", ".", "--json"],
-        ["export", "gan-color-small", "--fp16"],
-        ["train", "--config", "tiny", "--show-batch"],
-        ["calibrate", "gan-color-small", "--data", ".", "--output"],
+        ("'--json'", ["evaluate", "--model", "gan-color-small", "--data", ".", "--json"]),
+        ("'--fp16'", ["export", "gan-color-small", "--fp16"]),
+        ("'--show-batch'", ["train", "--config", "tiny", "--show-batch"]),
+        ("'--output'", ["calibrate", "gan-color-small", "--data", ".", "--output"]),
+        ("'target'", ["video", "film.mp4"]),
     ],
 )
-def test_a_command_names_its_option(folder: Path, capsys, command: list[str]):
+def test_a_command_names_its_option(folder: Path, capsys, name: str, command: list[str]):
     assert run(*command, folder / "folder") == 2
-    line = one_line(capsys)
-    assert command[-1] in line
+    assert f"Invalid value for {name}" in (line := one_line(capsys))
     assert "found the folder" in line
